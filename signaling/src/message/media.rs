@@ -1,0 +1,80 @@
+//! Sources, slots, mute, speakers, quality.
+
+use super::wire;
+use crate::ids::{Mid, PeerId, SourceId};
+
+wire! {
+    /// What a source shows.
+    pub enum SourceKind { Microphone, Camera, ScreenAudio, Screen }
+}
+
+wire! {
+    /// Something that can be watched or heard.
+    pub struct SourceView {
+        pub source: SourceId,
+        pub peer: PeerId,
+        pub kind: SourceKind,
+        /// Muted by its owner or by the host: nothing is sent.
+        pub muted: bool,
+    }
+}
+
+wire! {
+    /// All sources of the room, after any change.
+    pub struct Sources { pub sources: Vec<SourceView> }
+}
+
+wire! {
+    /// A video slot and what the client wants in it.
+    pub struct SlotRequest {
+        pub mid: Mid,
+        /// `None`: nothing; the slot costs no bandwidth.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub source: Option<SourceId>,
+        /// Height in pixels at which the tile is drawn; the hub sends no larger layer.
+        pub max_height: u16,
+    }
+}
+
+wire! {
+    /// What the layout shows now. Replaces the earlier wish entirely. Audio slots are filled by the hub.
+    pub struct SlotRequests { pub slots: Vec<SlotRequest> }
+}
+
+wire! {
+    /// What a slot carries.
+    pub struct SlotView {
+        pub mid: Mid,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub source: Option<SourceId>,
+    }
+}
+
+wire! {
+    /// What every slot of this receiver carries now.
+    pub struct SlotMap { pub slots: Vec<SlotView> }
+}
+
+wire! {
+    /// The client switched one of its own sources on or off. Refusals: `role_not_permitted`, `host_absent`.
+    pub struct Mute { pub kind: SourceKind, pub muted: bool }
+}
+
+wire! {
+    /// Who speaks, loudest first (from RFC 6464 levels). At most four.
+    pub struct Speakers { pub peers: Vec<PeerId> }
+}
+
+wire! {
+    /// The client's own view of its connection, every 10 s at most.
+    pub struct QualityReport {
+        pub rtt_ms: u32,
+        /// Lost packets, in thousandths.
+        pub loss_permille: u16,
+        pub jitter_ms: u32,
+        /// Time that watched video stood still since the last report.
+        pub freeze_ms: u32,
+        /// Peers whose microphone is on but whose sound does not arrive here.
+        pub unheard: Vec<PeerId>,
+    }
+}
