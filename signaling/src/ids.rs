@@ -7,7 +7,6 @@ macro_rules! text_id {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[cfg_attr(test, derive(ts_rs::TS))]
-        #[cfg_attr(test, ts(export_to = "wire.gen.ts"))]
         #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
         #[serde(transparent)]
         pub struct $name(pub String);

@@ -8,3 +8,6 @@ pub mod message;
 pub mod refusal;
 pub mod room;
 pub mod version;
+
+#[cfg(test)]
+mod typescript;

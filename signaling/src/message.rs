@@ -17,7 +17,7 @@ macro_rules! wire {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(test, derive(ts_rs::TS))]
-        #[cfg_attr(test, ts(export_to = "wire.gen.ts"))]
+        #[cfg_attr(test, ts(optional_fields))]
         #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
         #[serde(deny_unknown_fields)]
         pub struct $name { $($body)* }
@@ -26,7 +26,6 @@ macro_rules! wire {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(test, derive(ts_rs::TS))]
-        #[cfg_attr(test, ts(export_to = "wire.gen.ts"))]
         #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum $name { $($body)* }
@@ -37,7 +36,6 @@ pub(crate) use wire;
 /// What a client may send.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[cfg_attr(test, ts(export_to = "wire.gen.ts"))]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
@@ -67,7 +65,6 @@ pub enum ClientMessage {
 /// What the hub sends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[cfg_attr(test, ts(export_to = "wire.gen.ts"))]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
@@ -80,6 +77,7 @@ pub enum ServerMessage {
     RoomChanged(session::RoomChanged),
     Rights(floor::RightsChanged),
     HandQueue(floor::HandQueue),
+    Lobby(floor::Lobby),
     MuteRequested(floor::MuteRequested),
     Answer(negotiation::Answer),
     Sources(media::Sources),

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// A refusal's code. The same words stand in RFC 9457 problems and in the `error` message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[cfg_attr(test, ts(export_to = "wire.gen.ts"))]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalCode {

@@ -11,13 +11,26 @@ use crate::message::session::{CloseReason, Form, LeftReason, RoomRole, RoomState
 use crate::message::{ClientMessage, ServerMessage};
 use crate::refusal::RefusalCode;
 
+/// What takes a seat. Headless seats (WHIP, WHEP) obey the same rights; they raise no hand and are no attendance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// A person with the room open in front of them.
+    Person,
+    /// A program that sends for a person. Its sources are `{peer}:{label}` and `{peer}:{label}-audio`.
+    Publisher { label: String },
+    /// A program that watches for a person.
+    Watcher,
+}
+
 /// What the hub knows of a person when they knock; the room trusts it.
 #[derive(Clone, Debug)]
 pub struct Admission {
     pub person: PersonId,
     pub display_name: String,
     pub role: RoomRole,
+    /// The child beside whom a guardian sits.
     pub beside: Option<PersonId>,
+    pub seat: Seat,
     /// 256 random bits, made by the driver.
     pub resume: ResumeToken,
 }

@@ -1,8 +1,9 @@
 //! Who may do what: hands, promotion, moderation, the host's switches.
 
 use super::media::SourceKind;
+use super::session::{RoomRole, WaitingReason};
 use super::wire;
-use crate::ids::PeerId;
+use crate::ids::{PeerId, PersonId};
 
 wire! {
     /// What this person may do now. Sent in `joined` and whenever it changes; the hub enforces it per message and per packet.
@@ -58,5 +59,17 @@ wire! {
 }
 wire! { /// Moderators only: let in who waits; `None` lets everybody in.
 pub struct Admit { #[serde(default, skip_serializing_if = "Option::is_none")] pub peer: Option<PeerId> } }
+wire! {
+    /// Somebody in the lobby, as moderators see them. `admit` names the peer.
+    pub struct WaitingView {
+        pub peer: PeerId,
+        pub person: PersonId,
+        pub display_name: String,
+        pub role: RoomRole,
+        pub reason: WaitingReason,
+    }
+}
+wire! { /// To moderators: who waits, first come first, after any change.
+pub struct Lobby { pub waiting: Vec<WaitingView> } }
 wire! { /// Host only (or both sides of an individual consultation): end the consultation now.
 pub struct EndRoom {} }

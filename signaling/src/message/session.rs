@@ -92,12 +92,25 @@ wire! {
 }
 
 wire! {
+    /// What sits on a seat.
+    pub enum SeatKind {
+        /// A person with the room open in front of them.
+        Person,
+        /// A program that sends for a person (WHIP).
+        Publisher,
+        /// A program that watches for a person (WHEP).
+        Watcher,
+    }
+}
+
+wire! {
     /// A seat as every member sees it.
     pub struct MemberView {
         pub peer: PeerId,
         pub person: PersonId,
         pub display_name: String,
         pub role: RoomRole,
+        pub seat: SeatKind,
         /// Present now; false while a dropped socket may still resume.
         pub connected: bool,
         pub microphone: bool,
@@ -107,7 +120,7 @@ wire! {
         pub hand: bool,
         /// Promoted by the host to publish (webinar).
         pub promoted: bool,
-        /// Name of the child beside whom a guardian sits.
+        /// The child beside whom a guardian sits.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub beside: Option<PersonId>,
     }
