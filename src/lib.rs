@@ -1,1 +1,3 @@
-//! Kafedra hub.
+//! Kafedra hub: the parts, from the rules at the bottom to the program at the top.
+
+pub mod config;

@@ -1,0 +1,34 @@
+//! `[limits]`: bounds on what one person or address can take. What happens at each bound stands beside it.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Sources by WHIP that one person publishes into a room; one more is refused with 409.
+    pub sources_per_person: u32,
+    /// WHEP watchers of one person in a room; one more is refused with 409.
+    pub watchers_per_person: u32,
+    /// WebSockets of one person; one more is refused with 429.
+    pub sockets_per_person: u32,
+    /// Failed logins of one account in 15 minutes before each next try has to wait longer.
+    pub logins_per_account: u32,
+    /// Failed logins from one address in 15 minutes before each next try has to wait longer. A school behind one
+    /// public address raises it.
+    pub logins_per_address: u32,
+    /// API requests a second of one session; more are refused with 429. The burst is five times as much.
+    pub requests_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sources_per_person: 4,
+            watchers_per_person: 10,
+            sockets_per_person: 50,
+            logins_per_account: 5,
+            logins_per_address: 20,
+            requests_per_second: 20,
+        }
+    }
+}
