@@ -1,3 +1,4 @@
 //! Kafedra hub: the parts, from the rules at the bottom to the program at the top.
 
 pub mod config;
+pub mod domain;
