@@ -1,4 +1,5 @@
 //! Kafedra hub: the parts, from the rules at the bottom to the program at the top.
 
+pub mod clock;
 pub mod config;
 pub mod domain;
