@@ -1,0 +1,202 @@
+//! Handles to the SFU workers: what the rooms hold. Cheap to clone; every call is a message to one worker's thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use media::model::{OfferRequest, PeerKey, Publish, RoomKey, SfuEvent, SlotWish, SourceKey};
+use tokio::sync::{mpsc, oneshot};
+
+/// Events that may wait for a room before its worker keeps them back.
+const EVENT_CAPACITY: usize = 1024;
+
+/// Why an offer got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum OfferError {
+    /// The client's fault: tell it, keep the seat.
+    #[error("the offer is not acceptable: {0}")]
+    Refused(String),
+    /// The room or the worker is gone.
+    #[error("the media worker is not available")]
+    Unavailable,
+}
+
+/// What a room asks of its worker.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Open {
+        room: RoomKey,
+        events: mpsc::Sender<SfuEvent>,
+    },
+    Offer {
+        room: RoomKey,
+        peer: PeerKey,
+        offer: OfferRequest,
+        answer: oneshot::Sender<Result<String, OfferError>>,
+    },
+    Candidate {
+        room: RoomKey,
+        peer: PeerKey,
+        candidate: String,
+    },
+    Allow {
+        room: RoomKey,
+        peer: PeerKey,
+        allowed: Publish,
+    },
+    Pause {
+        room: RoomKey,
+        source: SourceKey,
+        paused: bool,
+    },
+    Slots {
+        room: RoomKey,
+        peer: PeerKey,
+        slots: Vec<SlotWish>,
+    },
+    Drop {
+        room: RoomKey,
+        peer: PeerKey,
+    },
+    Close {
+        room: RoomKey,
+    },
+}
+
+/// The way into one worker's thread.
+#[derive(Debug)]
+pub(crate) struct WorkerPort {
+    // Unbounded on purpose: a lost `Allow` or `Drop` would be a hole in the rights, and what can fill the queue is
+    // bounded where it comes from (the rate limit of every signaling socket).
+    commands: std::sync::mpsc::Sender<Command>,
+    rooms: AtomicUsize,
+}
+
+impl WorkerPort {
+    pub(crate) fn new(commands: std::sync::mpsc::Sender<Command>) -> Self {
+        Self {
+            commands,
+            rooms: AtomicUsize::new(0),
+        }
+    }
+
+    /// Queues a command. `false`: the worker is gone.
+    fn send(&self, command: Command) -> bool {
+        self.commands.send(command).is_ok()
+    }
+}
+
+/// All workers. Clone freely.
+#[derive(Clone, Debug)]
+pub struct SfuHandle {
+    workers: Arc<[Arc<WorkerPort>]>,
+    next_room: Arc<AtomicU64>,
+}
+
+impl SfuHandle {
+    /// The handle over ports that `worker::start` made; at least one.
+    pub(crate) fn new(workers: Vec<Arc<WorkerPort>>) -> Self {
+        assert!(!workers.is_empty(), "an SFU has at least one worker");
+        Self {
+            workers: workers.into(),
+            next_room: Arc::new(AtomicU64::new(1)),
+        }
+    }
+
+    /// Opens a room on the least loaded worker. The receiver ends (`None`) when the room is closed or the worker is gone.
+    pub fn open_room(&self) -> (MediaRoom, mpsc::Receiver<SfuEvent>) {
+        let (events, receiver) = mpsc::channel(EVENT_CAPACITY);
+        let room = RoomKey(self.next_room.fetch_add(1, Ordering::Relaxed));
+        let worker = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.rooms.load(Ordering::Relaxed))
+            .expect("an SFU has at least one worker")
+            .clone();
+        worker.rooms.fetch_add(1, Ordering::Relaxed);
+        worker.send(Command::Open { room, events });
+        (MediaRoom { room, worker }, receiver)
+    }
+}
+
+/// One room on its worker. Clone freely; `close` ends it for all clones.
+#[derive(Clone, Debug)]
+pub struct MediaRoom {
+    room: RoomKey,
+    worker: Arc<WorkerPort>,
+}
+
+impl MediaRoom {
+    /// Answers an offer: the first of this peer makes its transport, later ones renegotiate or restart ICE.
+    ///
+    /// # Errors
+    /// [`OfferError::Refused`] when the offer breaks a limit or lacks what the hub needs; nothing changed then.
+    pub async fn offer(&self, peer: PeerKey, offer: OfferRequest) -> Result<String, OfferError> {
+        let (answer, result) = oneshot::channel();
+        self.worker.send(Command::Offer {
+            room: self.room,
+            peer,
+            offer,
+            answer,
+        });
+        result.await.unwrap_or(Err(OfferError::Unavailable))
+    }
+
+    /// A trickled candidate. The hub is ICE-lite and never sends a check, so it is only counted.
+    pub fn candidate(&self, peer: PeerKey, candidate: String) {
+        let room = self.room;
+        self.worker.send(Command::Candidate {
+            room,
+            peer,
+            candidate,
+        });
+    }
+
+    /// What the peer may send, from the next packet on.
+    pub fn allow(&self, peer: PeerKey, allowed: Publish) {
+        let room = self.room;
+        self.worker.send(Command::Allow {
+            room,
+            peer,
+            allowed,
+        });
+    }
+
+    /// Stops or resumes the forwarding of one source.
+    pub fn pause(&self, source: SourceKey, paused: bool) {
+        let room = self.room;
+        self.worker.send(Command::Pause {
+            room,
+            source,
+            paused,
+        });
+    }
+
+    /// What a receiver wants to see, as `(mid, source, max_height)`; replaces the earlier wish. Audio slots that are not
+    /// listed are filled with the loudest sources but the receiver's own.
+    pub fn slots(&self, peer: PeerKey, slots: Vec<(String, Option<SourceKey>, u16)>) {
+        let slots = slots
+            .into_iter()
+            .map(|(mid, source, max_height)| SlotWish {
+                mid,
+                source,
+                max_height,
+            })
+            .collect();
+        let room = self.room;
+        self.worker.send(Command::Slots { room, peer, slots });
+    }
+
+    /// Ends a peer: its sources leave, its transport is gone.
+    pub fn drop_peer(&self, peer: PeerKey) {
+        let room = self.room;
+        self.worker.send(Command::Drop { room, peer });
+    }
+
+    /// Ends the room and every peer in it.
+    pub fn close(&self) {
+        let room = self.room;
+        if self.worker.send(Command::Close { room }) {
+            self.worker.rooms.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
