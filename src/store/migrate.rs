@@ -1,0 +1,79 @@
+//! Schema versions: numbered files, all pending ones in one transaction, so that a kill in the middle leaves the old schema.
+//!
+//! To add tables: put `NNNN_name.sql` under `migrations/` and a line into [`MIGRATIONS`]. Never edit one that has been
+//! released. The SQL must run on both databases.
+
+use sqlx::{AnyConnection, Connection as _, Executor as _};
+
+use super::{Backend, StoreError};
+
+struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+macro_rules! migration {
+    ($version:literal, $name:literal) => {
+        Migration { version: $version, name: $name, sql: include_str!(concat!("migrations/", $name, ".sql")) }
+    };
+}
+
+/// 1 to 9 the school, 10 to 19 sessions and access, 20 to 29 rooms (chat, attendance). New ones go on from 30.
+const MIGRATIONS: &[Migration] = &[migration!(1, "0001_audit")];
+
+/// The highest version applied, when there are migrations to apply on top of it.
+pub(super) async fn pending_over(connection: &mut AnyConnection) -> Result<Option<i64>, StoreError> {
+    create_table(connection).await?;
+    let applied = applied(connection).await?;
+    let pending = MIGRATIONS.iter().any(|migration| !applied.contains(&migration.version));
+    Ok(applied.last().copied().filter(|_| pending))
+}
+
+pub(super) async fn run(connection: &mut AnyConnection, backend: Backend) -> Result<(), StoreError> {
+    if backend == Backend::Postgres {
+        // Two hubs starting at once: the second waits and finds the work done.
+        connection.execute("SELECT CAST(pg_advisory_lock(7210041) AS TEXT)").await?;
+    }
+    let result = run_locked(connection).await;
+    if backend == Backend::Postgres {
+        connection.execute("SELECT CAST(pg_advisory_unlock(7210041) AS TEXT)").await?;
+    }
+    result
+}
+
+async fn run_locked(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    create_table(connection).await?;
+    let applied = applied(connection).await?;
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    if let Some(found) = applied.iter().copied().find(|found| MIGRATIONS.iter().all(|known| known.version != *found)) {
+        return Err(StoreError::SchemaTooNew { found, known });
+    }
+    let mut transaction = connection.begin().await?;
+    for migration in MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version)) {
+        let failed = |source| StoreError::Migration { version: migration.version, source };
+        sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(failed)?;
+        sqlx::query("INSERT INTO schema_migration (version, name) VALUES ($1, $2)")
+            .bind(migration.version)
+            .bind(migration.name)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn create_table(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    connection
+        .execute("CREATE TABLE IF NOT EXISTS schema_migration (version BIGINT PRIMARY KEY, name TEXT NOT NULL)")
+        .await?;
+    Ok(())
+}
+
+/// Versions applied, in rising order.
+async fn applied(connection: &mut AnyConnection) -> Result<Vec<i64>, StoreError> {
+    let rows: Vec<(i64,)> =
+        sqlx::query_as("SELECT version FROM schema_migration ORDER BY version").fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|(version,)| version).collect())
+}
