@@ -13,6 +13,7 @@ import asyncio
 import fractions
 import json
 import math
+import os
 import sys
 from urllib.parse import urljoin
 
@@ -116,9 +117,19 @@ async def publish(http: aiohttp.ClientSession, options: argparse.Namespace) -> i
     await connected(peer)
     say(event="connected", location=location)
     # Until the time is up or whoever started this closes standard input.
+    ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    closed = loop.run_in_executor(None, sys.stdin.read)
-    await asyncio.wait({asyncio.ensure_future(closed)}, timeout=options.seconds)
+
+    def readable() -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            loop.remove_reader(sys.stdin.fileno())
+            ended.set()
+
+    loop.add_reader(sys.stdin.fileno(), readable)
+    try:
+        await asyncio.wait_for(ended.wait(), options.seconds)
+    except TimeoutError:
+        pass
     async with http.delete(location) as reply:
         status = reply.status
     await peer.close()
