@@ -1,0 +1,141 @@
+#![allow(clippy::unwrap_used)]
+//! One row per way in and per way to be turned away; P8 at the birthday.
+
+use jiff::civil::date;
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::calendar::{date_in, plus_days};
+use crate::domain::policy::Held;
+
+const TODAY: Date = date(2026, 11, 22);
+
+fn id(text: &str) -> PersonId {
+    PersonId::new(text)
+}
+
+fn person(name: &str, roles: &[Role]) -> PersonFacts {
+    let roles = roles.iter().map(|role| Held { role: *role, unit: None }).collect();
+    PersonFacts { id: id(name), roles, groups: vec![], wards: vec![] }
+}
+
+fn student(name: &str, group: &str) -> PersonFacts {
+    PersonFacts { groups: vec![GroupId::new(group)], ..person(name, &[Role::Student]) }
+}
+
+fn guardian(link: LinkState, born: Date) -> PersonFacts {
+    let ward = WardFacts { id: id("child"), birth_date: born, link, groups: vec![GroupId::new("5A")] };
+    PersonFacts { wards: vec![ward], ..person("guardian", &[Role::Guardian]) }
+}
+
+fn room(form: Form) -> RoomFacts {
+    RoomFacts {
+        form,
+        state: State::Open,
+        start_ms: 1_000_000,
+        end_ms: 4_000_000,
+        opens_ms: 400_000,
+        closes_ms: 4_600_000,
+        host: id("teacher"),
+        substitute: None,
+        group: GroupId::new("5A"),
+        unit: Some(UnitId::new("u1")),
+        audience: Audience { students: true, guardians: true },
+        booked: vec![id("child")],
+    }
+}
+
+fn check(person: &PersonFacts, room: &RoomFacts, expected: Result<RoomRole, RefusalCode>) {
+    assert_eq!(room_role(person, room, TODAY), expected, "{person:?}");
+}
+
+#[test]
+fn hosts_and_substitutes_host() {
+    let teacher = person("teacher", &[Role::Teacher]);
+    let other = person("other", &[Role::Staff]);
+    let mut room = room(Form::Webinar);
+    check(&teacher, &room, Ok(RoomRole::Host));
+    check(&other, &room, Err(RefusalCode::RoleNotPermitted));
+    room.substitute = Some(id("other"));
+    check(&other, &room, Ok(RoomRole::Host));
+    check(&teacher, &room, Err(RefusalCode::RoleNotPermitted));
+    check(&person("teacher", &[]), &room, Err(RefusalCode::NoRole));
+}
+
+#[test]
+fn students_need_a_place_on_the_roster() {
+    let mut webinar = room(Form::Webinar);
+    check(&student("s", "5A"), &webinar, Ok(RoomRole::Recipient));
+    check(&student("s", "9B"), &webinar, Err(RefusalCode::NotOnRoster));
+    webinar.audience.students = false;
+    check(&student("s", "5A"), &webinar, Err(RefusalCode::NotOnRoster));
+    let individual = room(Form::Individual);
+    check(&student("child", "5A"), &individual, Ok(RoomRole::Recipient));
+    check(&student("s", "5A"), &individual, Err(RefusalCode::NotOnRoster));
+}
+
+#[test]
+fn guardians_come_by_a_confirmed_link_to_a_minor() {
+    let minor = date(2015, 1, 1);
+    let mut room = room(Form::Individual);
+    let wards = vec![id("child")];
+    check(&guardian(LinkState::Confirmed, minor), &room, Ok(RoomRole::Guardian { wards }));
+    check(&guardian(LinkState::Ended, minor), &room, Err(RefusalCode::GuardianLinkEnded));
+    check(&guardian(LinkState::Proposed, minor), &room, Err(RefusalCode::GuardianLinkMissing));
+    check(&guardian(LinkState::Confirmed, date(2008, 11, 22)), &room, Err(RefusalCode::WardIsAdult));
+    check(&person("g", &[Role::Guardian]), &room, Err(RefusalCode::GuardianLinkMissing));
+    room.audience.guardians = false;
+    check(&guardian(LinkState::Confirmed, minor), &room, Err(RefusalCode::RoleNotPermitted));
+}
+
+#[test]
+fn supervision_sees_groups_and_never_individual_help() {
+    let head_of = |unit: &str| PersonFacts {
+        roles: vec![Held { role: Role::UnitHead, unit: Some(UnitId::new(unit)) }],
+        ..person("u", &[])
+    };
+    for form in [Form::Webinar, Form::Individual] {
+        let expected =
+            if form == Form::Individual { Err(RefusalCode::RoleNotPermitted) } else { Ok(RoomRole::Observer) };
+        check(&person("d", &[Role::DeputyHead]), &room(form), expected.clone());
+        check(&head_of("u1"), &room(form), expected);
+    }
+    check(&head_of("u2"), &room(Form::Webinar), Err(RefusalCode::RoleNotPermitted));
+    check(&person("a", &[Role::Admin]), &room(Form::Webinar), Err(RefusalCode::RoleNotPermitted));
+}
+
+#[test]
+fn the_door_is_open_in_its_window_only() {
+    let mut room = room(Form::Webinar);
+    let pupil = student("s", "5A");
+    let code = |room: &RoomFacts, now| admit(&pupil, room, TODAY, now).map_err(|refusal| refusal.code);
+    assert_eq!(code(&room, 500_000), Ok(RoomRole::Recipient));
+    assert_eq!(code(&room, 4_600_000), Err(RefusalCode::TooLate));
+    room.state = State::Planned;
+    let early = admit(&pupil, &room, TODAY, 100_000).unwrap_err();
+    assert_eq!((early.code, early.retry_after_ms), (RefusalCode::TooEarly, Some(300_000)));
+    // Who is not meant learns no times.
+    let stranger = admit(&student("x", "9B"), &room, TODAY, 100_000).unwrap_err();
+    assert_eq!((stranger.code, stranger.retry_after_ms), (RefusalCode::NotOnRoster, None));
+    for (state, expected) in [(State::Held, RefusalCode::TooLate), (State::Cancelled, RefusalCode::NotOnTimetable)] {
+        room.state = state;
+        assert_eq!(code(&room, 500_000), Err(expected));
+    }
+}
+
+proptest! {
+    /// P8: the right ends with the school's midnight of the eighteenth birthday, in any zone.
+    #[test]
+    fn guardian_rights_end_at_the_eighteenth_birthday(days in 0i32..20_000, offset_h in 2i8..=12) {
+        let born = plus_days(date(1960, 1, 1), days);
+        let tz = jiff::tz::TimeZone::fixed(jiff::tz::offset(offset_h));
+        let eighteen = Date::new(born.year() + 18, born.month(), born.day())
+            .unwrap_or_else(|_| date(born.year() + 18, 3, 1));
+        let midnight = tz.to_timestamp(eighteen.at(0, 0, 0, 0)).unwrap().as_millisecond();
+        let at = |now_ms: i64| {
+            room_role(&guardian(LinkState::Confirmed, born), &room(Form::Webinar), date_in(&tz, now_ms))
+        };
+        prop_assert!(at(midnight - 1).is_ok());
+        prop_assert_eq!(at(midnight), Err(RefusalCode::WardIsAdult));
+    }
+}

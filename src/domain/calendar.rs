@@ -1,0 +1,230 @@
+//! The school's calendar as layers, the last one that speaks wins (DOMAIN 9): school year, term, weekday pattern, holiday or
+//! break, moved working day, bells, week override. Intent is local (date, period or time); instants come out of here.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::civil::{Date, Time, Weekday};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+
+use super::words;
+
+words!(
+    /// What an entry of the calendar makes of its date.
+    DayKind {
+        /// Lessons are held, whatever the layers below say.
+        School = "school",
+        Holiday = "holiday",
+        Break = "break",
+        /// A working day held by another weekday's timetable.
+        Moved = "moved",
+    }
+);
+
+words!(
+    /// Odd or even school week.
+    Parity {
+        Odd = "odd",
+        Even = "even",
+    }
+);
+
+/// From one date to another, both inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Span {
+    pub from: Date,
+    pub to: Date,
+}
+
+impl Span {
+    pub fn contains(&self, date: Date) -> bool {
+        self.from <= date && date <= self.to
+    }
+}
+
+/// An entry for one date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayRule {
+    pub kind: DayKind,
+    /// With [`DayKind::Moved`]: the weekday whose timetable is held.
+    pub use_weekday: Option<Weekday>,
+    /// Other bells than usual (shortened day).
+    pub bells: Option<String>,
+    /// The whole week of this date counts as odd or even.
+    pub week: Option<Parity>,
+}
+
+/// Start and end of each period of a day, by its number.
+pub type Bells = BTreeMap<u8, (Time, Time)>;
+
+/// One school's calendar with all its layers.
+#[derive(Clone, Debug)]
+pub struct Calendar {
+    pub tz: TimeZone,
+    pub years: Vec<Span>,
+    /// Empty: the whole year counts as term.
+    pub terms: Vec<Span>,
+    /// 5 (Monday to Friday) or 6 (to Saturday).
+    pub days_a_week: i8,
+    pub days: BTreeMap<Date, DayRule>,
+    pub bells: HashMap<String, Bells>,
+    pub usual_bells: String,
+    /// A Monday that begins an odd week. Not the ISO week number: 2026 has week 53, which would put two odd weeks in a row.
+    pub odd_monday: Date,
+}
+
+impl Calendar {
+    /// The weekday whose lessons are held on `date`; `None`: no school that day.
+    pub fn lessons_of(&self, date: Date) -> Option<Weekday> {
+        let weekday = date.weekday();
+        match self.days.get(&date).map(|rule| (rule.kind, rule.use_weekday)) {
+            Some((DayKind::School, _)) => return Some(weekday),
+            Some((DayKind::Moved, of)) => return Some(of.unwrap_or(weekday)),
+            Some((DayKind::Holiday | DayKind::Break, _)) => return None,
+            None => {}
+        }
+        let in_year = self.years.iter().any(|year| year.contains(date));
+        let in_term = self.terms.is_empty() || self.terms.iter().any(|term| term.contains(date));
+        let pattern = weekday.to_monday_one_offset() <= self.days_a_week;
+        (in_year && in_term && pattern).then_some(weekday)
+    }
+
+    /// Whether the week of `date` is odd or even, counted from the anchor Monday unless an entry says otherwise.
+    pub fn parity(&self, date: Date) -> Parity {
+        let monday = monday_of(date);
+        let said = (0..7).filter_map(|day| self.days.get(&plus_days(monday, day))).find_map(|rule| rule.week);
+        said.unwrap_or_else(|| {
+            let days = days_between(self.odd_monday, monday);
+            if days.div_euclid(7) % 2 == 0 { Parity::Odd } else { Parity::Even }
+        })
+    }
+
+    /// Start and end of the period on `date`; `None`: that day's bells do not have it.
+    pub fn period(&self, date: Date, number: u8) -> Option<(Time, Time)> {
+        let name = self.days.get(&date).and_then(|rule| rule.bells.as_deref()).unwrap_or(&self.usual_bells);
+        self.bells.get(name)?.get(&number).copied()
+    }
+
+    /// The instant of a local time, Unix milliseconds. A time that the clocks skip becomes the first instant after the gap, one
+    /// that they show twice the first of both.
+    pub fn instant_ms(&self, date: Date, time: Time) -> i64 {
+        let local = date.to_datetime(time);
+        let ambiguous = self.tz.to_ambiguous_timestamp(local);
+        let gap = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
+        let Ok(before) = ambiguous.earlier() else {
+            // Only beyond the year 9999, where no school plans.
+            return i64::MAX;
+        };
+        if gap {
+            let after = self.tz.following(before).next();
+            return after.map_or(before, |transition| transition.timestamp()).as_millisecond();
+        }
+        before.as_millisecond()
+    }
+
+    /// The school's date at an instant.
+    pub fn date_at(&self, at_ms: i64) -> Date {
+        date_in(&self.tz, at_ms)
+    }
+}
+
+/// The local date in a zone at an instant (Unix milliseconds).
+pub fn date_in(tz: &TimeZone, at_ms: i64) -> Date {
+    let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    tz.to_datetime(at).date()
+}
+
+/// Days from one date to the other, negative backwards.
+fn days_between(from: Date, to: Date) -> i32 {
+    (to - from).get_days()
+}
+
+/// `date` and that many days; stays put at the end of all calendars (year 9999).
+pub fn plus_days(date: Date, days: i32) -> Date {
+    date.checked_add(jiff::Span::new().days(days)).unwrap_or(date)
+}
+
+fn monday_of(date: Date) -> Date {
+    plus_days(date, -i32::from(date.weekday().to_monday_zero_offset()))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use jiff::civil::{date, time};
+
+    pub(crate) fn calendar(zone: &str) -> Calendar {
+        let bells = (1..=8u8).map(|n| {
+            let start = time(8, 30, 0, 0) + jiff::Span::new().minutes(55 * (i64::from(n) - 1));
+            (n, (start, start + jiff::Span::new().minutes(45)))
+        });
+        Calendar {
+            tz: TimeZone::get(zone).unwrap(),
+            years: vec![Span { from: date(2026, 9, 1), to: date(2027, 5, 31) }],
+            terms: vec![],
+            days_a_week: 5,
+            days: BTreeMap::new(),
+            bells: HashMap::from([("usual".to_owned(), bells.collect())]),
+            usual_bells: "usual".into(),
+            odd_monday: date(2026, 8, 31),
+        }
+    }
+
+    /// P5: also across New Year 2026/27, where ISO week numbers give odd after odd.
+    #[test]
+    fn parity_alternates_for_700_days() {
+        let calendar = calendar("Europe/Moscow");
+        let mut monday = date(2026, 8, 31);
+        let mut before = Parity::Even;
+        for _ in 0..100 {
+            let parity = calendar.parity(monday);
+            assert_ne!(parity, before, "{monday}");
+            assert!((0..7).all(|day| calendar.parity(plus_days(monday, day)) == parity));
+            before = parity;
+            monday = plus_days(monday, 7);
+        }
+    }
+
+    #[test]
+    fn an_override_turns_the_whole_week() {
+        let mut calendar = calendar("Europe/Moscow");
+        let rule = DayRule { kind: DayKind::School, use_weekday: None, bells: None, week: Some(Parity::Even) };
+        calendar.days.insert(date(2026, 9, 2), rule);
+        assert_eq!(calendar.parity(date(2026, 9, 4)), Parity::Even);
+        assert_eq!(calendar.parity(date(2026, 9, 7)), Parity::Even);
+    }
+
+    #[test]
+    fn layers_speak_in_order() {
+        let mut calendar = calendar("Europe/Moscow");
+        assert_eq!(calendar.lessons_of(date(2026, 9, 5)), None, "Saturday of a five-day week");
+        let mut rule = DayRule { kind: DayKind::Moved, use_weekday: Some(Weekday::Monday), bells: None, week: None };
+        calendar.days.insert(date(2026, 9, 5), rule.clone());
+        assert_eq!(calendar.lessons_of(date(2026, 9, 5)), Some(Weekday::Monday));
+        rule.kind = DayKind::Holiday;
+        calendar.days.insert(date(2026, 11, 4), rule);
+        assert_eq!(calendar.lessons_of(date(2026, 11, 4)), None);
+        assert_eq!(calendar.lessons_of(date(2026, 8, 31)), None, "before the school year");
+    }
+
+    #[test]
+    fn zones_are_names_not_offsets() {
+        for (zone, day, utc) in [
+            ("Europe/Moscow", date(2026, 9, 1), "2026-09-01T05:30:00Z"),
+            ("Asia/Kamchatka", date(2026, 9, 1), "2026-08-31T20:30:00Z"),
+            ("Europe/Volgograd", date(2020, 12, 25), "2020-12-25T04:30:00Z"),
+            ("Europe/Volgograd", date(2020, 12, 28), "2020-12-28T05:30:00Z"),
+        ] {
+            let expected: jiff::Timestamp = utc.parse().unwrap();
+            assert_eq!(calendar(zone).instant_ms(day, time(8, 30, 0, 0)), expected.as_millisecond(), "{zone} {day}");
+        }
+    }
+
+    #[test]
+    fn a_skipped_time_is_the_first_instant_after_and_a_doubled_one_the_first() {
+        let calendar = calendar("Europe/Berlin");
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        assert_eq!(calendar.instant_ms(date(2027, 3, 28), time(2, 30, 0, 0)), at("2027-03-28T01:00:00Z"));
+        assert_eq!(calendar.instant_ms(date(2026, 10, 25), time(2, 30, 0, 0)), at("2026-10-25T00:30:00Z"));
+    }
+}
