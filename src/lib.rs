@@ -3,5 +3,6 @@
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod presence;
 pub mod sfu;
 pub mod store;
