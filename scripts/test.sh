@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Runs every test: Rust, the web client's units, then the whole thing in a browser. Installs first what they need.
+# Everything is built in one profile (release), so that each crate is compiled once.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}"
+# shellcheck source=scripts/steps.sh
+source scripts/steps.sh
+
+step "tools" scripts/check-tools.sh
+step "test tools" scripts/install-test-deps.sh
+step "web client: build" scripts/build-web.sh
+step "hub: build" scripts/build-hub.sh
+step "rust: tests" cargo test --release --workspace --locked
+step "web client: units" in_web_client npm run --silent test
+step "web client: size budgets" in_web_client npm run --silent budget
+step "web client: no foreign hosts" in_web_client npm run --silent hosts
+step "browser: end to end" in_web_client npm run --silent e2e
+steps_end
