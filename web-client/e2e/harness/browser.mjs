@@ -1,0 +1,104 @@
+// Chromium with a pretended camera and microphone, one context for each person.
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium } from 'playwright-core';
+
+export const DESKTOP = { width: 1280, height: 800 };
+export const PHONE = { width: 360, height: 740 };
+
+const artefacts = fileURLToPath(new URL('../artefacts/', import.meta.url));
+
+export async function launchBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--disable-dev-shm-usage',
+      // Ten pictures a second are enough to see that they arrive, and leave the machine to the others.
+      '--use-fake-device-for-media-stream=fps=10',
+      '--use-fake-ui-for-media-stream',
+      '--autoplay-policy=no-user-gesture-required',
+      '--disable-background-timer-throttling',
+      '--disable-backgrounding-occluded-windows',
+      '--disable-renderer-backgrounding',
+    ],
+  });
+}
+
+/** A person at a device: a context of their own and a page in it. */
+export async function newPerson(browser, hub, { viewport = DESKTOP, colorScheme = 'light', media = true } = {}) {
+  const context = await browser.newContext({
+    baseURL: hub.url,
+    viewport,
+    colorScheme,
+    locale: 'ru-RU',
+    timezoneId: 'Europe/Moscow',
+    permissions: media ? ['camera', 'microphone'] : [],
+    reducedMotion: 'reduce',
+  });
+  context.setDefaultTimeout(15_000);
+  await context.addInitScript(spyOnConnections);
+  const page = await context.newPage();
+  page.errors = [];
+  page.on('pageerror', (error) => page.errors.push(error.message));
+  return page;
+}
+
+/** Runs in the page before its own code: keeps its peer connections and what the sockets carried, for looking at. */
+function spyOnConnections() {
+  const spy = { peers: [], sockets: [], received: [], last: {} };
+  window.__spy = spy;
+  const Peer = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Peer {
+    constructor(...args) {
+      super(...args);
+      spy.peers.push(this);
+    }
+  };
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket {
+    constructor(...args) {
+      super(...args);
+      spy.sockets.push(this);
+      this.addEventListener('message', (event) => {
+        if (typeof event.data !== 'string') return;
+        const message = JSON.parse(event.data);
+        spy.last[message.type] = message;
+        spy.received.push(message.type);
+        if (spy.received.length > 2_000) spy.received.shift();
+      });
+    }
+  };
+}
+
+/** No serious or critical accessibility violation on the page as it stands. */
+export async function assertAccessible(page, what) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  if (bad.length === 0) return;
+  const lines = bad.map(({ id, impact, help, nodes }) => {
+    const where = nodes.slice(0, 3).map(({ target, failureSummary }) => `    ${target.join(' ')}: ${failureSummary}`);
+    return `  ${impact} ${id}: ${help}\n${where.join('\n')}`;
+  });
+  throw new Error(`${what}: ${bad.length} accessibility violations\n${lines.join('\n')}`);
+}
+
+/** A picture for people to look at, kept beside the scenarios. */
+export async function screenshot(page, name) {
+  mkdirSync(artefacts, { recursive: true });
+  await page.screenshot({ path: `${artefacts}${name}.png`, animations: 'disabled' });
+}
+
+/** Nothing sticks out to the side: what a toolbar cut off on a phone looks like. */
+export async function assertFitsWidth(page, what) {
+  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  if (content > window) throw new Error(`${what}: the page is ${content} px wide on a ${window} px screen`);
+}

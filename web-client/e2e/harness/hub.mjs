@@ -1,0 +1,144 @@
+// A real hub on free ports with a data folder of its own: started, killed, started again.
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from './until.mjs';
+
+export const PASSWORD = 'kafedra-demo';
+
+const repository = fileURLToPath(new URL('../../../', import.meta.url));
+const binary = process.env.KAFEDRA_BIN ?? join(repository, 'target/release/kafedra');
+
+function freeTcpPort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function freeUdpPort() {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4').once('error', reject);
+    socket.bind(0, () => {
+      const { port } = socket.address();
+      socket.close(() => resolve(port));
+    });
+  });
+}
+
+export class Hub {
+  /** Starts a hub with the demo school. `env`: further KAFEDRA_* settings. */
+  static async start({ env = {} } = {}) {
+    if (!existsSync(binary)) throw new Error(`${binary} is not there: make build, or set KAFEDRA_BIN`);
+    const hub = new Hub();
+    hub.data = mkdtempSync(join(tmpdir(), 'kafedra-e2e-'));
+    hub.port = await freeTcpPort();
+    hub.udp = await freeUdpPort();
+    hub.url = `http://localhost:${hub.port}`;
+    hub.env = env;
+    hub.log = '';
+    await hub.launch();
+    return hub;
+  }
+
+  async launch() {
+    const args = ['serve', '--demo', '--listen', `127.0.0.1:${this.port}`, '--data-dir', this.data];
+    this.process = spawn(binary, args, {
+      cwd: this.data,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        // One worker takes one port; without a fixed one a restarted hub would move.
+        KAFEDRA_MEDIA__UDP_PORT: String(this.udp),
+        KAFEDRA_MEDIA__WORKERS: '1',
+        ...this.env,
+      },
+    });
+    const keep = (chunk) => {
+      this.log = (this.log + chunk).slice(-200_000);
+    };
+    this.process.stdout.on('data', keep);
+    this.process.stderr.on('data', keep);
+    this.exited = new Promise((resolve) => this.process.once('exit', resolve));
+    await until('the hub is ready', async () => (await fetch(`${this.url}/readyz`)).ok, { within: 20_000 }).catch(
+      (error) => {
+        throw new Error(`${error.message}\n${this.log}`);
+      },
+    );
+  }
+
+  /** As a power cut would. */
+  async kill() {
+    this.process.kill('SIGKILL');
+    await this.exited;
+  }
+
+  /** The same data, the same ports; `env` replaces settings, for example the clock's offset. */
+  async startAgain({ env = {} } = {}) {
+    Object.assign(this.env, env);
+    await this.launch();
+  }
+
+  /** In order, and the data folder is gone. */
+  async stop() {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      this.process.kill('SIGTERM');
+      const forced = setTimeout(() => this.process.kill('SIGKILL'), 10_000);
+      await this.exited;
+      clearTimeout(forced);
+    }
+    rmSync(this.data, { recursive: true, force: true });
+  }
+
+  /** A signed-in program: cookie of `code`, JSON in and out. */
+  async as(code) {
+    const answer = await fetch(`${this.url}/api/v1/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: this.url },
+      body: JSON.stringify({ login: code, password: PASSWORD }),
+    });
+    if (!answer.ok) throw new Error(`sign-in of ${code}: ${answer.status} ${await answer.text()}`);
+    const cookie = answer.headers
+      .getSetCookie()
+      .map((line) => line.split(';')[0])
+      .join('; ');
+    return new Program(this, code, cookie, await answer.json());
+  }
+}
+
+/** One signed-in account without a browser. */
+class Program {
+  constructor(hub, code, cookie, me) {
+    Object.assign(this, { hub, code, cookie, me });
+  }
+
+  async call(method, path, { body, type = 'application/json' } = {}) {
+    const answer = await fetch(this.hub.url + path, {
+      method,
+      headers: { cookie: this.cookie, origin: this.hub.url, ...(body === undefined ? {} : { 'content-type': type }) },
+      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path} as ${this.code}: ${answer.status} ${text}`);
+    return text ? JSON.parse(text) : undefined;
+  }
+
+  get(path) {
+    return this.call('GET', path);
+  }
+
+  post(path, body, type) {
+    return this.call('POST', path, { body, type });
+  }
+
+  async timetable() {
+    return (await this.get('/api/v1/timetable')).items;
+  }
+}

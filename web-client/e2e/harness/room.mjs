@@ -1,0 +1,128 @@
+// What a person does in the web client, by the names that a screen reader would read out.
+import { PASSWORD } from './hub.mjs';
+import { until } from './until.mjs';
+
+export async function signIn(page, code) {
+  await page.goto('/sign-in');
+  await page.getByLabel('Логин').fill(code);
+  await page.getByLabel('Пароль', { exact: true }).fill(PASSWORD);
+  await page.getByRole('button', { name: 'Войти', exact: true }).click();
+  await page.getByRole('heading', { name: 'Расписание консультаций' }).waitFor();
+}
+
+/** From the timetable to the device check, or straight into a chat. */
+export async function openFromTimetable(page, item) {
+  await page
+    .getByRole('link', { name: new RegExp(`: ${escape(item.title)}$`) })
+    .first()
+    .click();
+}
+
+/** Past the device check into the room. */
+export async function enterRoom(page) {
+  await page.getByRole('button', { name: 'Войти в комнату' }).click();
+  await inRoom(page);
+}
+
+export async function joinFromTimetable(page, item) {
+  await openFromTimetable(page, item);
+  if (item.form !== 'chat') await enterRoom(page);
+  else await inRoom(page);
+}
+
+/** The hub has given a seat: the page drew the room. */
+export async function inRoom(page) {
+  await until('a seat in the room', () => page.evaluate(() => Boolean(window.__spy.last.joined)));
+}
+
+export async function openPanel(page, name) {
+  const button = page.getByRole('button', { name });
+  if ((await button.getAttribute('aria-expanded')) !== 'true' && (await button.getAttribute('aria-pressed')) !== 'true')
+    await button.click();
+}
+
+export async function writeChat(page, text) {
+  const box = page.getByRole('textbox', { name: 'Сообщение' });
+  await box.fill(text);
+  await box.press('Enter');
+}
+
+export async function seesChat(page, text) {
+  await page.getByRole('log').getByText(text, { exact: true }).waitFor();
+}
+
+/** The name of this person's seat. */
+export function ownPeer(page) {
+  return page.evaluate(() => window.__spy.last.joined.peer);
+}
+
+/**
+ * What arrives at this person now: by the sender's peer id, pictures decoded and sound energy, both growing counters.
+ */
+export function arrivals(page) {
+  return page.evaluate(async () => {
+    const { last, peers } = window.__spy;
+    const sources = last.sources?.sources ?? last.joined?.sources ?? [];
+    const slots = new Map((last.slot_map?.slots ?? []).map(({ mid, source }) => [mid, source]));
+    const result = {};
+    for (const connection of peers) {
+      if (connection.connectionState === 'closed') continue;
+      for (const stat of (await connection.getStats()).values()) {
+        if (stat.type !== 'inbound-rtp') continue;
+        const source = sources.find((each) => each.source === slots.get(stat.mid));
+        if (!source) continue;
+        result[source.peer] ??= { frames: 0, energy: 0 };
+        const seen = result[source.peer];
+        if (stat.kind === 'video' && source.kind === 'camera') seen.frames += stat.framesDecoded ?? 0;
+        if (stat.kind === 'audio' && source.kind === 'microphone') seen.energy += stat.totalAudioEnergy ?? 0;
+      }
+    }
+    return result;
+  });
+}
+
+/** For `seconds`, in windows of a few seconds each, pictures and sound of everyone else arrive at everyone. */
+export async function assertAllSeeAndHearAll(people, seconds) {
+  const peers = await Promise.all(people.map(ownPeer));
+  const others = (index) => peers.filter((peer) => peer !== peers[index]);
+  const complete = (seen, index) => others(index).every((peer) => seen[peer]?.frames > 0 && seen[peer]?.energy > 0);
+  const missing = (seen, before, index) =>
+    others(index).filter(
+      (peer) => !(seen[peer]?.frames > before[peer].frames && seen[peer]?.energy > before[peer].energy),
+    );
+
+  let before = await Promise.all(
+    people.map((page, index) =>
+      until(
+        `person ${index} receives from everyone`,
+        async () => {
+          const seen = await arrivals(page);
+          if (complete(seen, index)) return seen;
+          throw new Error(`others ${others(index)}, arriving ${JSON.stringify(seen)}`);
+        },
+        { within: 30_000, every: 300 },
+      ),
+    ),
+  );
+  const end = Date.now() + seconds * 1_000;
+  while (Date.now() < end) {
+    before = await Promise.all(
+      people.map((page, index) =>
+        until(
+          `person ${index} goes on receiving`,
+          async () => {
+            const seen = await arrivals(page);
+            const still = missing(seen, before[index], index);
+            if (still.length === 0) return seen;
+            throw new Error(`nothing new from ${still}; ${JSON.stringify(seen)}`);
+          },
+          { within: 6_000, every: 500 },
+        ),
+      ),
+    );
+  }
+}
+
+function escape(text) {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
