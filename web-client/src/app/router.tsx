@@ -1,0 +1,84 @@
+// The pages. Each is a chunk of its own; everything but the sign-in page needs a signed-in person.
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router';
+import { CATEGORY, refusalOf } from '../shared/errors';
+import { meQuery } from '../shared/me';
+import { PendingPage } from './pending';
+import { queryClient } from './query';
+
+// Rarely seen, so not in the first load.
+const NotFoundPage = lazyRouteComponent(() => import('./fallbacks'), 'NotFoundPage');
+const ErrorPage = lazyRouteComponent(() => import('./fallbacks'), 'ErrorPage');
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFoundPage });
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  // Only a path of this site: a crafted link must not send people elsewhere after the sign-in.
+  validateSearch: (search: Record<string, unknown>): { next?: string } =>
+    typeof search.next === 'string' && /^\/(?![/\\])/.test(search.next) ? { next: search.next } : {},
+  component: lazyRouteComponent(() => import('../features/auth/page'), 'SignInPage'),
+});
+
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  beforeLoad: async ({ location }) => {
+    try {
+      await queryClient.ensureQueryData(meQuery);
+    } catch (error) {
+      if (CATEGORY[refusalOf(error).code] !== 'sign_in') throw error;
+      throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { next: location.href } });
+    }
+  },
+  component: Outlet,
+});
+
+const shell = createRoute({
+  getParentRoute: () => signedIn,
+  id: 'shell',
+  component: lazyRouteComponent(() => import('./shell'), 'Shell'),
+});
+
+export type TimetableView = 'now' | 'list' | 'week';
+
+const timetable = createRoute({
+  getParentRoute: () => shell,
+  path: '/',
+  validateSearch: (search: Record<string, unknown>): { view?: TimetableView; ward?: string; week?: string } => ({
+    view: search.view === 'list' || search.view === 'week' ? search.view : undefined,
+    ward: typeof search.ward === 'string' ? search.ward : undefined,
+    week: typeof search.week === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(search.week) ? search.week : undefined,
+  }),
+  component: lazyRouteComponent(() => import('../features/timetable/page'), 'TimetablePage'),
+});
+
+const room = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/room/$room',
+  validateSearch: (search: Record<string, unknown>): { beside?: string } =>
+    typeof search.beside === 'string' ? { beside: search.beside } : {},
+  component: lazyRouteComponent(() => import('../features/room/page'), 'RoomPage'),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([signIn, signedIn.addChildren([shell.addChildren([timetable]), room])]),
+  defaultPendingComponent: PendingPage,
+  defaultErrorComponent: ErrorPage,
+  defaultNotFoundComponent: NotFoundPage,
+  defaultPendingMs: 300,
+  defaultPreload: 'intent',
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

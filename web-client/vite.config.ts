@@ -1,0 +1,28 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+import { compress } from './build/compress.ts';
+
+const hub = process.env.KAFEDRA_HUB ?? 'http://localhost:8080';
+
+export default defineConfig({
+  plugins: [react(), compress()],
+  resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
+  server: {
+    proxy: {
+      '/api': { target: hub },
+      '/ws': { target: hub.replace(/^http/, 'ws'), ws: true },
+    },
+  },
+  build: {
+    target: 'es2022',
+    manifest: true,
+    reportCompressedSize: false,
+    // Everything stays a file of its own: the content policy allows no data: scripts, and the hub caches files for a year.
+    assetsInlineLimit: 0,
+  },
+  test: {
+    environment: 'happy-dom',
+    include: ['src/**/*.test.{ts,tsx}'],
+    restoreMocks: true,
+  },
+});
