@@ -40,6 +40,7 @@ pub mod form;
 pub mod ids;
 pub mod lesson_card;
 pub mod norm;
+pub mod password;
 pub mod person;
 pub mod policy;
 pub mod refusal;

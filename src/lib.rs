@@ -1,5 +1,6 @@
 //! Kafedra hub: the parts, from the rules at the bottom to the program at the top.
 
+pub mod api;
 pub mod clock;
 pub mod config;
 pub mod domain;

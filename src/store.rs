@@ -8,6 +8,7 @@ pub mod audit;
 pub mod error;
 mod migrate;
 mod open;
+pub mod sessions;
 mod writer;
 
 use std::sync::Arc;

@@ -41,11 +41,7 @@ pub struct Publish {
 
 impl Publish {
     /// Everything.
-    pub const ALL: Self = Self {
-        audio: true,
-        video: true,
-        screen: true,
-    };
+    pub const ALL: Self = Self { audio: true, video: true, screen: true };
 
     /// Whether a source of this kind may be sent.
     pub fn allows(self, kind: SourceKind) -> bool {
@@ -89,18 +85,11 @@ pub enum SfuEvent {
     /// may replace the transport, `drop_peer` ends it.
     Disconnected { peer: PeerKey },
     /// The first packet of a source arrived that its owner may send.
-    SourceAdded {
-        peer: PeerKey,
-        source: SourceKey,
-        kind: SourceKind,
-    },
+    SourceAdded { peer: PeerKey, source: SourceKey, kind: SourceKind },
     /// The source left with a renegotiation or with its peer.
     SourceRemoved { source: SourceKey },
     /// What every slot of this receiver carries now.
-    SlotsChanged {
-        peer: PeerKey,
-        slots: Vec<(String, Option<SourceKey>)>,
-    },
+    SlotsChanged { peer: PeerKey, slots: Vec<(String, Option<SourceKey>)> },
     /// Who speaks, the dominant speaker first, at most four.
     Speakers { peers: Vec<PeerKey> },
 }

@@ -20,12 +20,7 @@ pub struct SfuConfig {
 
 impl Default for SfuConfig {
     fn default() -> Self {
-        Self {
-            bind: vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
-            first_port: 7882,
-            advertise: Vec::new(),
-            workers: 1,
-        }
+        Self { bind: vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED)], first_port: 7882, advertise: Vec::new(), workers: 1 }
     }
 }
 
@@ -34,8 +29,6 @@ impl Default for SfuConfig {
 /// # Errors
 /// When a port cannot be bound.
 pub fn start(config: &SfuConfig) -> std::io::Result<SfuHandle> {
-    let ports = (0..config.workers.max(1))
-        .map(|_| Arc::new(WorkerPort::new(std::sync::mpsc::channel().0)))
-        .collect();
+    let ports = (0..config.workers.max(1)).map(|_| Arc::new(WorkerPort::new(std::sync::mpsc::channel().0))).collect();
     Ok(SfuHandle::new(ports))
 }

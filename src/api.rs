@@ -1,0 +1,118 @@
+//! The only HTTP of the hub: router, sign-in, problems, the resources, the web client's files.
+//!
+//! Every request passes the same layers, outermost first: counters and log, security headers, the check against forged
+//! requests, the limit of the body; then the route, whose handler takes a [`auth::Session`] and asks the policy.
+
+pub mod auth;
+pub mod body;
+pub mod headers;
+pub mod health;
+pub mod login_limit;
+pub mod observe;
+pub mod openapi;
+pub mod origin;
+pub mod password;
+pub mod people;
+pub mod problem;
+pub mod server;
+pub mod session;
+pub mod tickets;
+pub mod web;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Uri;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse as _;
+use tokio::sync::broadcast;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::clock::WallClock;
+use crate::config::Config;
+use crate::store::Store;
+use problem::Problem;
+
+/// What the handlers work with; made by `app`. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Parts>);
+
+/// The parts behind [`ApiState`].
+pub struct Parts {
+    pub config: Arc<Config>,
+    pub store: Store,
+    pub clock: WallClock,
+    pub people: people::People,
+    pub origins: origin::Origins,
+    pub headers: headers::Headers,
+    pub passwords: password::Passwords,
+    pub login_limits: login_limit::LoginLimits,
+    pub tickets: tickets::Tickets,
+    /// Hashes of sign-ins that have just ended: sockets that hang on one close within a second.
+    pub revoked: broadcast::Sender<String>,
+    pub web: web::Web,
+    pub metrics: observe::Metrics,
+    pub ready: health::Readiness,
+}
+
+impl Deref for ApiState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl ApiState {
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// The routes that stand in the OpenAPI document.
+pub fn documented() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(session::sign_in, session::sign_out))
+        .routes(routes!(session::me))
+        .routes(routes!(session::ticket))
+        .routes(routes!(session::token))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(observe::metrics))
+}
+
+/// All routes and layers.
+pub fn router(state: ApiState) -> Router {
+    let (router, document) = documented().split_for_parts();
+    let max_body = state.config.server.max_body_bytes as usize;
+    router
+        .merge(openapi::routes(&document))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(axum::extract::DefaultBodyLimit::max(max_body))
+        .layer(from_fn_with_state(state.clone(), origin::guard))
+        .layer(from_fn(observe::contain_panic))
+        .layer(from_fn_with_state(state.clone(), headers::add))
+        .layer(from_fn(observe::count))
+        .with_state(state)
+}
+
+/// Unknown paths: a problem under `/api`, the web client everywhere else.
+async fn unknown(
+    axum::extract::State(state): axum::extract::State<ApiState>,
+    method: axum::http::Method,
+    uri: Uri,
+    headers: axum::http::HeaderMap,
+) -> axum::response::Response {
+    let path = uri.path();
+    if path == "/api" || path.starts_with("/api/") || path.starts_with("/ws/") {
+        return Problem::not_found().into_response();
+    }
+    state.web.answer(&method, path, &headers)
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new("method_not_allowed")
+}

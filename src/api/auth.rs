@@ -1,0 +1,168 @@
+//! Who asks: the session cookie or the bearer token, turned into a [`Principal`]. Nothing in a message ever names its
+//! sender.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use sha2::{Digest as _, Sha256};
+
+use super::ApiState;
+use super::problem::Problem;
+use crate::domain::policy::{Grant, Kind, Principal, Relations, authorize};
+use crate::store::sessions::{SessionKind, SessionRow};
+
+/// A sign-in is written down as "in use" at most this often.
+const TOUCH_EVERY_MS: i64 = 60_000;
+
+/// The signed-in person behind a request. As an argument of a handler it refuses everybody else.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub principal: Principal,
+    pub row: SessionRow,
+}
+
+impl Session {
+    /// Asks the policy on behalf of this person.
+    ///
+    /// # Errors
+    /// The problem of the denial.
+    pub fn allow<A: Kind>(&self, relations: Relations) -> Result<Grant<A>, Problem> {
+        authorize(&self.principal, relations).map_err(Problem::from)
+    }
+}
+
+impl FromRequestParts<ApiState> for Session {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        signed_in(state, &parts.headers).await?.ok_or_else(|| Problem::new("not_authenticated"))
+    }
+}
+
+/// The sign-in that a request brings; `None`: it brings none at all.
+///
+/// # Errors
+/// `session_expired` for a secret that is not, or no longer, ours.
+pub async fn signed_in(state: &ApiState, headers: &HeaderMap) -> Result<Option<Session>, Problem> {
+    let (secret, kind) = match (bearer(headers), cookie(headers, cookie_name(state))) {
+        (Some(token), _) => (token, SessionKind::Token),
+        (None, Some(id)) => (id, SessionKind::Cookie),
+        (None, None) => return Ok(None),
+    };
+    let now_ms = state.clock.now_ms();
+    let hash = secret_hash(secret);
+    let row = state.store.session(&hash, now_ms).await?.filter(|row| row.kind == kind);
+    let Some(row) = row else { return Err(Problem::new("session_expired")) };
+    let Some(principal) = super::people::principal(state, &row, now_ms).await? else {
+        return Err(Problem::new("session_expired"));
+    };
+    if now_ms - row.seen_ms >= TOUCH_EVERY_MS {
+        state.store.touch_session(&hash, now_ms).await?;
+    }
+    Ok(Some(Session { principal, row }))
+}
+
+/// `__Host-` binds the cookie to this host and to https; without https browsers would drop it.
+pub fn cookie_name(state: &ApiState) -> &'static str {
+    if is_https(state) { "__Host-sid" } else { "sid" }
+}
+
+pub fn is_https(state: &ApiState) -> bool {
+    state.config.public_url().starts_with("https://")
+}
+
+/// SHA-256 of a session id or token, hex: what the store knows.
+pub fn secret_hash(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret.as_bytes()))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// The value of a cookie; of several with one name the first, as browsers send the most specific first.
+pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+/// The address that a request came from, for limits. Never logged.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
+
+impl FromRequestParts<ApiState> for ClientAddress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let peer = parts.extensions.get::<PeerAddress>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
+        Ok(Self(client_address(peer, &parts.headers, &state.config.server.trusted_proxies)))
+    }
+}
+
+/// The other end of the TCP connection, put into each request by the accept loop.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddress(pub SocketAddr);
+
+/// Walks `X-Forwarded-For` from the right past the proxies that are trusted.
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[String]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|proxy| proxy.parse() == Ok(*address));
+    if !is_trusted(&peer) {
+        return peer;
+    }
+    headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|address| address.trim().parse().ok())
+        .rev_find_untrusted(is_trusted)
+        .unwrap_or(peer)
+}
+
+trait LastUntrusted: Iterator<Item = IpAddr> + Sized {
+    fn rev_find_untrusted(self, is_trusted: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
+        let all: Vec<IpAddr> = self.collect();
+        all.into_iter().rev().find(|address| !is_trusted(address))
+    }
+}
+
+impl<I: Iterator<Item = IpAddr>> LastUntrusted for I {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_forwarded_address_is_believed_from_trusted_proxies_only() {
+        let check = |peer: &str, forwarded: &str, expected: &str| {
+            let headers = [("x-forwarded-for", forwarded)]
+                .into_iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect();
+            let trusted = ["10.0.0.1".to_owned(), "10.0.0.2".to_owned()];
+            assert_eq!(client_address(peer.parse().unwrap(), &headers, &trusted), expected.parse::<IpAddr>().unwrap());
+        };
+        check("192.0.2.1", "203.0.113.9", "192.0.2.1");
+        check("10.0.0.1", "203.0.113.9", "203.0.113.9");
+        check("10.0.0.1", "198.51.100.7, 203.0.113.9, 10.0.0.2", "203.0.113.9");
+        check("10.0.0.1", "unknown", "10.0.0.1");
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let headers: HeaderMap = [(header::COOKIE, "xsid=1; sid=2; sid=3".parse().unwrap())].into_iter().collect();
+        assert_eq!(cookie(&headers, "sid"), Some("2"));
+        assert_eq!(cookie(&headers, "id"), None);
+    }
+}

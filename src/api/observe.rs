@@ -1,0 +1,110 @@
+//! What the hub tells of its HTTP: a line and two figures for each request, `/metrics` for Prometheus. Routes are named
+//! by their pattern, people by nothing: no address, no token, no id of a person reaches a log or a label.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::time::Instant;
+
+use super::ApiState;
+use super::problem::Problem;
+
+/// The recorder of the process. There is one, however many hubs a test starts in it.
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Upper bounds of the request histogram, seconds.
+const BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// A figure that is asked for when `/metrics` is.
+pub type Gauge = Box<dyn Fn() -> Vec<(&'static str, f64)> + Send + Sync>;
+
+/// The figures of this process.
+pub struct Metrics {
+    handle: PrometheusHandle,
+    gauges: Vec<Gauge>,
+}
+
+impl Metrics {
+    /// Takes the process's recorder; `gauges` are read at each scrape.
+    pub fn new(gauges: Vec<Gauge>) -> Self {
+        let handle = RECORDER.get_or_init(|| {
+            let builder = PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Full("kafedra_http_request_seconds".into()), &BUCKETS)
+                .expect("the list of buckets is not empty");
+            let recorder = builder.build_recorder();
+            let handle = recorder.handle();
+            if metrics::set_global_recorder(recorder).is_err() {
+                tracing::warn!("another recorder of metrics was there first: /metrics stays empty");
+            }
+            describe();
+            handle
+        });
+        Self { handle: handle.clone(), gauges }
+    }
+
+    /// Lets the histograms forget what is old; call it every few seconds.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+
+    fn render(&self) -> String {
+        for gauge in &self.gauges {
+            for (name, value) in gauge() {
+                metrics::gauge!(name).set(value);
+            }
+        }
+        self.handle.render()
+    }
+}
+
+fn describe() {
+    metrics::describe_counter!("kafedra_http_requests_total", "Requests by method, route and status");
+    metrics::describe_histogram!("kafedra_http_request_seconds", "Time to the head of the answer");
+    metrics::describe_counter!("kafedra_panics_total", "Panics that were contained; each one is a bug");
+    metrics::describe_counter!("kafedra_logins_total", "Sign-ins by outcome");
+    metrics::describe_gauge!("kafedra_connections", "TCP connections of HTTP and WebSocket");
+    metrics::gauge!("kafedra_up").set(1.0);
+    metrics::gauge!("kafedra_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// Figures for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, description = "Text exposition format")))]
+pub async fn metrics(State(state): State<ApiState>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render()).into_response()
+}
+
+/// Counts each request under its route's pattern, and logs it.
+pub async fn count(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("files", |path| path.as_str()).to_owned();
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    let took: Duration = started.elapsed();
+    metrics::counter!(
+        "kafedra_http_requests_total",
+        "method" => method.as_str().to_owned(), "route" => route.clone(), "status" => status.to_string()
+    )
+    .increment(1);
+    metrics::histogram!("kafedra_http_request_seconds", "route" => route.clone()).record(took.as_secs_f64());
+    tracing::debug!(method = method.as_str(), route, status, took_ms = took.as_millis() as u64, "request");
+    response
+}
+
+/// A panic in a handler is our bug; it costs this request and nobody else's.
+pub async fn contain_panic(request: Request, next: Next) -> Response {
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            metrics::counter!("kafedra_panics_total", "where" => "http").increment(1);
+            Problem::new("internal").into_response()
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Password checks off the event loop: as many at once as there are cores, one second of queue, then `unavailable`.
+//! An unknown login costs the same CPU as a wrong password.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::domain::password;
+
+const LONGEST_QUEUE: Duration = Duration::from_secs(1);
+
+/// Checks passwords; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    permits: Arc<Semaphore>,
+    /// The hash that stands in for people who are not there.
+    nobody: Arc<str>,
+}
+
+/// All permits were taken for a second: try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
+
+impl Passwords {
+    /// As many checks at once as cores. Hashes once, for the stand-in.
+    pub fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { permits: Arc::new(Semaphore::new(cores)), nobody: password::hash("nobody").into() }
+    }
+
+    /// Whether the password fits. `phc` is `None` for an unknown login: the answer is no after the same work.
+    ///
+    /// # Errors
+    /// [`Busy`] after a second of queueing.
+    pub async fn verify(&self, given: String, phc: Option<String>) -> Result<bool, Busy> {
+        let permit = tokio::time::timeout(LONGEST_QUEUE, Arc::clone(&self.permits).acquire_owned())
+            .await
+            .map_err(|_| Busy)?
+            .map_err(|_| Busy)?;
+        let nobody = Arc::clone(&self.nobody);
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let fits = password::verify(&given, phc.as_deref().unwrap_or(&nobody));
+            fits && phc.is_some()
+        })
+        .await
+        .map_err(|_| Busy)
+    }
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self::new()
+    }
+}
