@@ -7,6 +7,7 @@ pub mod chat;
 pub mod floor;
 pub mod media;
 pub mod negotiation;
+pub mod parse;
 pub mod session;
 
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,60 @@ pub enum ClientMessage {
     ChatEdit(chat::ChatEdit),
     ChatDelete(chat::ChatDelete),
     ChatHistory(chat::ChatHistoryRequest),
+}
+
+impl ClientMessage {
+    /// Every `type` of the list above, in its order.
+    pub const KINDS: [&'static str; 21] = [
+        "hello",
+        "join",
+        "resume",
+        "leave",
+        "offer",
+        "candidate",
+        "slots",
+        "mute",
+        "quality",
+        "hand",
+        "hand_lower",
+        "promote",
+        "mute_member",
+        "remove_member",
+        "admit",
+        "room_policy",
+        "end_room",
+        "chat_send",
+        "chat_edit",
+        "chat_delete",
+        "chat_history",
+    ];
+
+    /// The message's `type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello(_) => "hello",
+            Self::Join(_) => "join",
+            Self::Resume(_) => "resume",
+            Self::Leave(_) => "leave",
+            Self::Offer(_) => "offer",
+            Self::Candidate(_) => "candidate",
+            Self::Slots(_) => "slots",
+            Self::Mute(_) => "mute",
+            Self::Quality(_) => "quality",
+            Self::Hand(_) => "hand",
+            Self::HandLower(_) => "hand_lower",
+            Self::Promote(_) => "promote",
+            Self::MuteMember(_) => "mute_member",
+            Self::RemoveMember(_) => "remove_member",
+            Self::Admit(_) => "admit",
+            Self::RoomPolicy(_) => "room_policy",
+            Self::EndRoom(_) => "end_room",
+            Self::ChatSend(_) => "chat_send",
+            Self::ChatEdit(_) => "chat_edit",
+            Self::ChatDelete(_) => "chat_delete",
+            Self::ChatHistory(_) => "chat_history",
+        }
+    }
 }
 
 /// What the hub sends.

@@ -38,6 +38,8 @@ wire! {
 
 wire! {
     /// What the layout shows now. Replaces the earlier wish entirely. Audio slots are filled by the hub.
+    /// A mid that is no receiving m-line of the last offer: `bad_message`. A source that is not there or not for this
+    /// person: `not_found`, and that slot stays empty.
     pub struct SlotRequests { pub slots: Vec<SlotRequest> }
 }
 
@@ -56,7 +58,8 @@ wire! {
 }
 
 wire! {
-    /// The client switched one of its own sources on or off. Refusals: `role_not_permitted`, `host_absent`.
+    /// The client switched one of its own sources on or off. Everything starts off: nothing is forwarded before
+    /// `mute{muted: false}`. Refusals of switching on: `role_not_permitted`, `host_absent`, `room_locked`.
     pub struct Mute { pub kind: SourceKind, pub muted: bool }
 }
 

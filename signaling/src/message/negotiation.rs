@@ -5,15 +5,17 @@ use super::wire;
 use crate::ids::Mid;
 
 wire! {
-    /// Which source an m-line of the offer sends.
+    /// Which source an m-line of the offer sends. Every kind once at most.
     pub struct SendSlot { pub mid: Mid, pub kind: SourceKind }
 }
 
 wire! {
     /// An SDP offer: the first, a renegotiation or an ICE restart. At most 64 KiB and 64 m-lines.
-    /// Refusals: `bad_offer`, `role_not_permitted` (a sending m-line without the right), `out_of_order`.
+    /// Refusals: `bad_offer`, `out_of_order`, and for a sending m-line without the right `role_not_permitted`,
+    /// `host_absent` or `room_locked`. While an offer is unanswered a newer one replaces it.
     pub struct Offer {
-        /// Counts the client's offers; the answer repeats it.
+        /// Counts the offers of one `RTCPeerConnection` from 1; the answer repeats it. 1 starts a new peer connection:
+        /// the earlier one of this seat, if any, is dropped.
         pub id: u32,
         pub sdp: String,
         /// The m-lines that send, and what. All others receive and are slots.

@@ -32,7 +32,8 @@ wire! {
 
 wire! {
     /// Take the same seat again after a dropped socket, within 30 s. Answered by `joined` with the same peer id,
-    /// or by `error{not_found}`: then join anew.
+    /// or by `error{not_found}`: then join anew. The old socket may still look alive: the new one wins, the old one
+    /// gets `closed{replaced}`.
     pub struct Resume {
         pub room: RoomId,
         pub token: ResumeToken,
@@ -222,6 +223,8 @@ wire! {
 wire! {
     /// Why a person's stay is over.
     pub enum CloseReason {
+        /// The person gave the seat up.
+        Left,
         /// The clock ended the lesson.
         Ended,
         /// The host ended it.
@@ -232,6 +235,8 @@ wire! {
         Removed,
         /// The same seat was taken from elsewhere.
         Replaced,
+        /// The person's session or role ended; a new `join` is judged anew.
+        AccessEnded,
         /// A technical fault.
         Technical,
     }

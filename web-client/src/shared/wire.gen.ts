@@ -73,7 +73,8 @@ peer?: PeerId, client_msg_id: ClientMessageId,
 body: string, sent_ms: number, edited_ms?: number, deleted: boolean, reply_to?: MessageId, };
 
 /**
- * Write. `body` 1 to 4,000 characters of plain text. Refusals: `role_not_permitted`, `room_locked`, `rate_limited`, `storage_full`.
+ * Write. `body` 1 to 4,000 characters of plain text. Refusals: `role_not_permitted`, `host_absent`,
+ * `room_locked`, `rate_limited`, `storage_full`, `unavailable`.
  */
 export type ChatSend = { client_msg_id: ClientMessageId, body: string, reply_to?: MessageId, };
 
@@ -90,7 +91,7 @@ export type ClientMessageId = string;
 /**
  * Why a person's stay is over.
  */
-export type CloseReason = "ended" | "ended_by_host" | "not_held" | "cancelled" | "removed" | "replaced" | "technical";
+export type CloseReason = "left" | "ended" | "ended_by_host" | "not_held" | "cancelled" | "removed" | "replaced" | "access_ended" | "technical";
 
 /**
  * The stay is over; the socket stays open for another `join`.
@@ -240,7 +241,8 @@ export type MessageId = string;
 export type Mid = string;
 
 /**
- * The client switched one of its own sources on or off. Refusals: `role_not_permitted`, `host_absent`.
+ * The client switched one of its own sources on or off. Everything starts off: nothing is forwarded before
+ * `mute{muted: false}`. Refusals of switching on: `role_not_permitted`, `host_absent`, `room_locked`.
  */
 export type Mute = { kind: SourceKind, muted: boolean, };
 
@@ -256,11 +258,13 @@ export type MuteRequested = { kind: SourceKind, by: PeerId, };
 
 /**
  * An SDP offer: the first, a renegotiation or an ICE restart. At most 64 KiB and 64 m-lines.
- * Refusals: `bad_offer`, `role_not_permitted` (a sending m-line without the right), `out_of_order`.
+ * Refusals: `bad_offer`, `out_of_order`, and for a sending m-line without the right `role_not_permitted`,
+ * `host_absent` or `room_locked`. While an offer is unanswered a newer one replaces it.
  */
 export type Offer = { 
 /**
- * Counts the client's offers; the answer repeats it.
+ * Counts the offers of one `RTCPeerConnection` from 1; the answer repeats it. 1 starts a new peer connection:
+ * the earlier one of this seat, if any, is dropped.
  */
 id: number, sdp: string, 
 /**
@@ -338,7 +342,8 @@ export type RemoveMember = { peer: PeerId, };
 
 /**
  * Take the same seat again after a dropped socket, within 30 s. Answered by `joined` with the same peer id,
- * or by `error{not_found}`: then join anew.
+ * or by `error{not_found}`: then join anew. The old socket may still look alive: the new one wins, the old one
+ * gets `closed{replaced}`.
  */
 export type Resume = { room: RoomId, token: ResumeToken, 
 /**
@@ -430,7 +435,7 @@ closes_ms: number, policy: RoomPolicy, };
 export type SeatKind = "person" | "publisher" | "watcher";
 
 /**
- * Which source an m-line of the offer sends.
+ * Which source an m-line of the offer sends. Every kind once at most.
  */
 export type SendSlot = { mid: Mid, kind: SourceKind, };
 
@@ -459,6 +464,8 @@ max_height: number, };
 
 /**
  * What the layout shows now. Replaces the earlier wish entirely. Audio slots are filled by the hub.
+ * A mid that is no receiving m-line of the last offer: `bad_message`. A source that is not there or not for this
+ * person: `not_found`, and that slot stays empty.
  */
 export type SlotRequests = { slots: Array<SlotRequest>, };
 

@@ -1,0 +1,180 @@
+//! Coming in: the lobby, the host, capacity, devices, admission, the end.
+
+use kafedra_signaling::ids::PersonId;
+use kafedra_signaling::message::floor::{Admit, EndRoom, RoomPolicy, RoomPolicyChange};
+use kafedra_signaling::message::session::{CloseReason, Form, Leave, LeftReason, RoomRole, RoomState, WaitingReason};
+use kafedra_signaling::message::{ClientMessage, ServerMessage};
+use kafedra_signaling::refusal::RefusalCode;
+use kafedra_signaling::room::{Control, MediaCommand, Record, Seat};
+
+use crate::scenario::{Scenario, admission};
+
+fn waiting(scene: &Scenario, peer: &kafedra_signaling::ids::PeerId) -> Option<WaitingReason> {
+    scene.inbox(peer).iter().rev().find_map(|message| match message {
+        ServerMessage::Waiting(waiting) => Some(waiting.reason),
+        _ => None,
+    })
+}
+
+#[test]
+fn recipients_wait_until_the_host_comes_and_then_sit_down_in_order() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    let (ann, bob) = (scene.student("ann"), scene.student("bob"));
+    assert_eq!(waiting(&scene, &ann), Some(WaitingReason::HostAbsent));
+    assert!(scene.joined(&ann).is_none());
+    let host = scene.host();
+    assert_eq!(scene.joined(&host).unwrap().room.state, RoomState::Live);
+    let seen: Vec<_> = scene.joined(&bob).unwrap().members.into_iter().map(|member| member.peer).collect();
+    assert_eq!(seen, [ann, bob, host]);
+    let arrived = scene.records.iter().filter(|record| matches!(record, Record::HostArrived { .. })).count();
+    assert_eq!(arrived, 1);
+}
+
+#[test]
+fn the_last_host_going_silences_recipients_and_the_next_waits() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    let (host, ann) = (scene.host(), scene.student("ann"));
+    scene.take_all();
+    scene.disconnect(&host);
+    let bob = scene.student("bob");
+    assert_eq!(waiting(&scene, &bob), Some(WaitingReason::HostAbsent));
+    assert!(matches!(scene.records[0], Record::HostPresence { present: false }));
+    let told = scene.inbox(&ann).iter().any(|message| {
+        matches!(message, ServerMessage::Rights(changed) if !changed.rights.publish_audio && !changed.rights.chat)
+    });
+    assert!(told, "{:?}", scene.inbox(&ann));
+    assert_eq!(scene.chat(&ann, "1"), Err(RefusalCode::HostAbsent));
+}
+
+#[test]
+fn admission_holds_newcomers_until_a_moderator_lets_them_in() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    let (host, ann) = (scene.host(), scene.student("ann"));
+    let policy = RoomPolicy { microphones_locked: false, cameras_locked: false, chat_locked: false, admission: true };
+    scene.say(&host, ClientMessage::RoomPolicy(RoomPolicyChange { policy }));
+    let (bob, eve) = (scene.student("bob"), scene.student("eve"));
+    assert_eq!(waiting(&scene, &bob), Some(WaitingReason::Admission));
+    let lobby = scene.inbox(&host).iter().rev().find_map(|message| match message {
+        ServerMessage::Lobby(lobby) => Some(lobby.waiting.len()),
+        _ => None,
+    });
+    assert_eq!(lobby, Some(2));
+    assert_eq!(scene.ask(&ann, ClientMessage::Admit(Admit { peer: None })), Err(RefusalCode::RoleNotPermitted));
+    scene.say(&host, ClientMessage::Admit(Admit { peer: Some(bob.clone()) }));
+    assert!(scene.joined(&bob).is_some() && scene.joined(&eve).is_none());
+    // Whoever was in comes back without asking.
+    scene.say(&ann, ClientMessage::Leave(Leave {}));
+    let again = scene.student("ann");
+    assert!(scene.joined(&again).is_some());
+    scene.say(&host, ClientMessage::Admit(Admit { peer: None }));
+    assert!(scene.joined(&eve).is_some());
+}
+
+#[test]
+fn who_waits_may_do_nothing_and_learns_nothing() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    let ann = scene.student("ann");
+    assert_eq!(scene.chat(&ann, "1"), Err(RefusalCode::OutOfOrder));
+    assert_eq!(scene.offer(&ann, 1, &[]), Err(RefusalCode::OutOfOrder));
+    scene.take(&ann);
+    let bob = scene.student("bob");
+    assert!(scene.inbox(&ann).is_empty(), "{:?}", scene.inbox(&ann));
+    scene.disconnect(&bob);
+    assert!(scene.unbound.contains(&bob));
+}
+
+#[test]
+fn the_room_is_full_at_its_forms_size_but_its_host_comes_in() {
+    let mut scene = Scenario::with(Form::Individual, |config| config.limits.capacity = 2);
+    scene.student("ann");
+    scene.student("bob");
+    assert_eq!(scene.knock(admission(RoomRole::Guardian, "eve")), Err(RefusalCode::RoomFull));
+    let host = scene.host();
+    assert!(scene.joined(&host).is_some());
+}
+
+#[test]
+fn a_person_has_three_devices_and_a_lost_one_makes_room() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    scene.host();
+    let first = scene.student("ann");
+    scene.student("ann");
+    scene.student("ann");
+    assert_eq!(scene.knock(admission(RoomRole::Recipient, "ann")), Err(RefusalCode::RoomFull));
+    scene.disconnect(&first);
+    scene.student("ann");
+    assert!(scene.unbound.contains(&first));
+    let joined = scene.records.iter().filter(|record| matches!(record, Record::Joined { .. })).count();
+    assert_eq!(joined, 2, "one person is one attendance, however many devices");
+}
+
+#[test]
+fn who_was_removed_cannot_come_back() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    let (host, ann) = (scene.host(), scene.student("ann"));
+    let second = scene.student("ann");
+    let remove = kafedra_signaling::message::floor::RemoveMember { peer: ann.clone() };
+    scene.say(&host, ClientMessage::RemoveMember(remove));
+    assert_eq!(scene.closed(&ann), Some(CloseReason::Removed));
+    assert_eq!(scene.closed(&second), Some(CloseReason::Removed));
+    assert_eq!(scene.knock(admission(RoomRole::Recipient, "ann")), Err(RefusalCode::RemovedFromRoom));
+    let token = admission(RoomRole::Recipient, "ann").resume;
+    assert_eq!(scene.resume("ann", &token, 0), Err(RefusalCode::NotFound));
+    assert!(scene.records.iter().any(|r| matches!(r, Record::Removed { person, .. } if person.as_str() == "ann")));
+}
+
+#[test]
+fn the_end_reaches_everybody_once_and_finishes_the_room() {
+    let mut scene = Scenario::new(Form::Webinar);
+    let (host, ann) = (scene.host(), scene.student("ann"));
+    scene.take_all();
+    assert_eq!(scene.ask(&ann, ClientMessage::EndRoom(EndRoom {})), Err(RefusalCode::RoleNotPermitted));
+    scene.take_all();
+    scene.say(&host, ClientMessage::EndRoom(EndRoom {}));
+    for peer in [&host, &ann] {
+        assert_eq!(scene.closed(peer), Some(CloseReason::EndedByHost));
+        assert_eq!(scene.inbox(peer).len(), 1, "{:?}", scene.inbox(peer));
+    }
+    assert!(scene.finished);
+    assert!(scene.media.iter().any(|command| matches!(command, MediaCommand::CloseRoom)));
+    assert!(matches!(&scene.records[0], Record::EndedByHost { person } if *person == PersonId::new("teacher")));
+    let left = |record: &&Record| matches!(record, Record::Left { reason: LeftReason::Closed, .. });
+    assert_eq!(scene.records.iter().filter(left).count(), 2);
+    assert_eq!(scene.knock(admission(RoomRole::Recipient, "bob")), Err(RefusalCode::TooLate));
+}
+
+#[test]
+fn the_clock_closes_for_those_in_the_lobby_too() {
+    let mut scene = Scenario::new(Form::Webinar);
+    let ann = scene.student("ann");
+    scene.control(Control::Close { reason: CloseReason::NotHeld });
+    assert_eq!(scene.closed(&ann), Some(CloseReason::NotHeld));
+}
+
+#[test]
+fn a_person_whose_access_ended_is_out_but_not_banned() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    scene.host();
+    let ann = scene.student("ann");
+    scene.control(Control::Expel { person: PersonId::new("ann") });
+    assert_eq!(scene.closed(&ann), Some(CloseReason::AccessEnded));
+    let token = admission(RoomRole::Recipient, "ann").resume;
+    assert_eq!(scene.resume("ann", &token, 0), Err(RefusalCode::NotFound));
+    scene.student("ann");
+}
+
+#[test]
+fn programs_come_only_where_their_person_might_be() {
+    let mut scene = Scenario::new(Form::Webinar);
+    let seat = |role, person: &str, seat| kafedra_signaling::room::Admission { seat, ..admission(role, person) };
+    let publisher = || Seat::Publisher { label: "stream".into() };
+    assert_eq!(scene.knock(seat(RoomRole::Recipient, "ann", Seat::Watcher)), Err(RefusalCode::HostAbsent));
+    // The host's encoder stands for the host.
+    scene.knock(seat(RoomRole::Host, "teacher", publisher())).unwrap();
+    assert_eq!(scene.room.state(), RoomState::Live);
+    for _ in 0..10 {
+        scene.knock(seat(RoomRole::Recipient, "ann", Seat::Watcher)).unwrap();
+    }
+    assert_eq!(scene.knock(seat(RoomRole::Recipient, "ann", Seat::Watcher)), Err(RefusalCode::RoomFull));
+    assert!(!scene.records.iter().any(|record| matches!(record, Record::Joined { .. })), "no attendance");
+}
