@@ -54,8 +54,23 @@ export async function newPerson(browser, hub, { viewport = DESKTOP, colorScheme 
 
 /** Runs in the page before its own code: keeps its peer connections and what the sockets carried, for looking at. */
 function spyOnConnections() {
-  const spy = { peers: [], sockets: [], received: [], last: {} };
+  const spy = { peers: [], last: {}, seats: 0, members: new Map() };
   window.__spy = spy;
+  const note = (message) => {
+    spy.last[message.type] = message;
+    if (message.type === 'joined') {
+      spy.seats += 1;
+      spy.members = new Map(message.members.map((member) => [member.peer, member]));
+      spy.members.set(message.peer, spy.members.get(message.peer));
+      // What an earlier seat was told no longer counts.
+      for (const type of ['sources', 'slot_map', 'hand_queue', 'closed']) delete spy.last[type];
+      spy.last.sources = { sources: message.sources };
+      spy.last.hand_queue = { peers: message.hands };
+    }
+    if (message.type === 'member_joined' || message.type === 'member_changed')
+      spy.members.set(message.member.peer, message.member);
+    if (message.type === 'member_left') spy.members.delete(message.peer);
+  };
   const Peer = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Peer {
     constructor(...args) {
@@ -67,13 +82,8 @@ function spyOnConnections() {
   window.WebSocket = class extends Socket {
     constructor(...args) {
       super(...args);
-      spy.sockets.push(this);
       this.addEventListener('message', (event) => {
-        if (typeof event.data !== 'string') return;
-        const message = JSON.parse(event.data);
-        spy.last[message.type] = message;
-        spy.received.push(message.type);
-        if (spy.received.length > 2_000) spy.received.shift();
+        if (typeof event.data === 'string') note(JSON.parse(event.data));
       });
     }
   };

@@ -35,10 +35,104 @@ export async function inRoom(page) {
   await until('a seat in the room', () => page.evaluate(() => Boolean(window.__spy.last.joined)));
 }
 
-export async function openPanel(page, name) {
+/** After a reload: the page may ask for a click before it may make sound. */
+export async function reenter(page) {
+  const enter = page.getByRole('button', { name: 'Войти в комнату' });
+  const seated = page.evaluate(() => Boolean(window.__spy.last.joined));
+  if (!(await seated)) await enter.click();
+}
+
+/** The device check has found camera and microphone. */
+export async function checkReady(page) {
+  await page.getByRole('button', { name: 'Войти в комнату' }).waitFor();
+}
+
+/** At least so many moving pictures on the page. */
+export async function pictures(page, count) {
+  await until(`${count} pictures`, () =>
+    page.evaluate(
+      (wanted) => [...document.querySelectorAll('video')].filter(({ videoWidth }) => videoWidth > 0).length >= wanted,
+      count,
+    ),
+  );
+}
+
+export async function raiseHand(page) {
+  await page.getByRole('button', { name: 'Поднять руку' }).click();
+  await lowerHandButton(page).waitFor();
+}
+
+export function lowerHandButton(page) {
+  return page.getByRole('button', { name: 'Опустить руку' });
+}
+
+/** The teacher gives the floor to the first hand of the queue. */
+export async function giveFloor(page) {
+  await openParticipants(page);
+  await page.getByRole('button', { name: /^Дать слово/ }).first().click();
+}
+
+/** Who was given the floor switches on what they may. */
+export async function takeFloor(page) {
+  for (const name of ['Включить микрофон', 'Включить камеру']) {
+    await page.getByRole('button', { name }).click();
+  }
+}
+
+export function ended(page) {
+  return page.getByRole('heading', { name: 'Консультация завершена' });
+}
+
+export async function openParticipants(page) {
+  await openPanel(page, /^Участники/);
+}
+
+export async function openChat(page) {
+  await openPanel(page, /^Чат/);
+}
+
+async function openPanel(page, name) {
   const button = page.getByRole('button', { name });
-  if ((await button.getAttribute('aria-expanded')) !== 'true' && (await button.getAttribute('aria-pressed')) !== 'true')
-    await button.click();
+  const isOpen = async (attribute) => (await button.getAttribute(attribute)) === 'true';
+  if (!(await isOpen('aria-expanded')) && !(await isOpen('aria-pressed'))) await button.click();
+}
+
+/**
+ * Without the web client: a socket of the page's own joins `room` and offers to send a picture. Gives the hub's first
+ * answer to the offer, or its refusal of the join.
+ */
+export function publishByHand(page, room) {
+  return page.evaluate(async (wanted) => {
+    const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws`);
+    const peer = new RTCPeerConnection();
+    peer.addTransceiver('video', { direction: 'sendonly' });
+    const send = (message) => socket.send(JSON.stringify(message));
+    try {
+      return await new Promise((resolve, reject) => {
+        setTimeout(() => reject(new Error('no answer')), 15_000);
+        socket.onerror = () => reject(new Error('no socket'));
+        socket.onclose = ({ code }) => reject(new Error(`closed ${code}`));
+        socket.onopen = () => send({ type: 'hello', version: 1 });
+        socket.onmessage = async ({ data }) => {
+          const message = JSON.parse(data);
+          if (message.type === 'welcome') send({ type: 'join', room: wanted });
+          if (message.type === 'joined') {
+            const offer = await peer.createOffer();
+            await peer.setLocalDescription(offer);
+            const [{ mid }] = peer.getTransceivers();
+            send({ type: 'offer', id: 1, sdp: offer.sdp, sends: [{ mid, kind: 'camera' }] });
+          }
+          if (message.type === 'answer' || message.type === 'error') {
+            send({ type: 'leave' });
+            resolve(message);
+          }
+        };
+      });
+    } finally {
+      peer.close();
+      socket.close();
+    }
+  }, room);
 }
 
 export async function writeChat(page, text) {
@@ -62,7 +156,7 @@ export function ownPeer(page) {
 export function arrivals(page) {
   return page.evaluate(async () => {
     const { last, peers } = window.__spy;
-    const sources = last.sources?.sources ?? last.joined?.sources ?? [];
+    const sources = last.sources?.sources ?? [];
     const slots = new Map((last.slot_map?.slots ?? []).map(({ mid, source }) => [mid, source]));
     const result = {};
     for (const connection of peers) {
