@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks: Chromium, Redis, PostgreSQL. Says what it does; asks nothing.
+# Installs what the tests need and the machine lacks: Chromium, Redis, PostgreSQL, Python's venv (for the independent
+# WebRTC client of the interop tests). Says what it does; asks nothing.
 set -euo pipefail
 
 packages=()
@@ -8,9 +9,10 @@ has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || com
 has_chromium || packages+=(chromium)
 command -v redis-server >/dev/null 2>&1 || packages+=(redis-server)
 has_postgres || packages+=(postgresql)
+python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3 python3-venv)
 
 if ((${#packages[@]} == 0)); then
-    echo "test tools: chromium, redis-server, postgresql are here"
+    echo "test tools: Chromium, Redis, PostgreSQL and Python are here"
     exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1; then

@@ -1,9 +1,9 @@
 // Runs the browser scenarios one after the other: `npm run e2e`, or `npm run e2e -- webinar` for those whose file name
 // contains the word. Each file starts a hub of its own on free ports and a browser of its own.
 import { readdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('./scenarios/', import.meta.url));
 const wanted = process.argv.slice(2);

@@ -13,7 +13,7 @@ export async function signIn(page, code) {
 /** From the timetable to the device check, or straight into a chat. */
 export async function openFromTimetable(page, item) {
   await page
-    .getByRole('link', { name: new RegExp(`: ${escape(item.title)}$`) })
+    .getByRole('link', { name: new RegExp(`: ${quoted(item.title)}$`) })
     .first()
     .click();
 }
@@ -69,7 +69,10 @@ export function lowerHandButton(page) {
 /** The teacher gives the floor to the first hand of the queue. */
 export async function giveFloor(page) {
   await openParticipants(page);
-  await page.getByRole('button', { name: /^Дать слово/ }).first().click();
+  await page
+    .getByRole('button', { name: /^Дать слово/ })
+    .first()
+    .click();
 }
 
 /** Who was given the floor switches on what they may. */
@@ -217,6 +220,6 @@ export async function assertAllSeeAndHearAll(people, seconds) {
   }
 }
 
-function escape(text) {
+function quoted(text) {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -1,7 +1,8 @@
 // A teacher and three students meet in a video conference: everyone sees, hears and reads everyone; a reload keeps the
 // seat and the raised hand; the chat outlives the hub.
-import { after, before, test } from 'node:test';
+
 import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
 import { launchBrowser, newPerson, screenshot } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';

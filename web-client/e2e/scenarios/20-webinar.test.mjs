@@ -1,6 +1,7 @@
 // A webinar: students listen; the hub refuses even an offer made by hand; who is given the floor is seen by all.
-import { after, before, test } from 'node:test';
+
 import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
 import { launchBrowser, newPerson } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';

@@ -1,6 +1,7 @@
 // A guardian of two children sees what concerns each, and both together.
-import { after, before, test } from 'node:test';
+
 import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
 import { assertAccessible, launchBrowser, newPerson, screenshot } from '../harness/browser.mjs';
 import { Hub } from '../harness/hub.mjs';
 import { signIn } from '../harness/room.mjs';

@@ -1,6 +1,7 @@
 // The clock closes a room: everyone who is in it gets the end of the lesson on the screen.
-import { after, before, test } from 'node:test';
+
 import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
 import { assertAccessible, launchBrowser, newPerson, PHONE, screenshot } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';

@@ -1,6 +1,7 @@
 // The form decides: a chat has no media at all, an individual consultation has two people and everything.
-import { after, before, test } from 'node:test';
+
 import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
 import { launchBrowser, newPerson, PHONE, screenshot } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';
