@@ -35,6 +35,7 @@ const CLOCK_READERS: &[&str] = &[
     "src/rooms/actor.rs",
     "src/rooms/connection.rs",
     "src/schedule/driver.rs",
+    "src/api/observe.rs",
     "src/sfu/worker.rs",
     "src/store/writer.rs",
 ];
