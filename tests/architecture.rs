@@ -84,19 +84,26 @@ fn root() -> PathBuf {
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
     for folder in ["src", "signaling/src", "signaling/tests", "media/src", "media/tests", "tests", "benches"] {
-        collect(&root().join(folder), &mut found);
+        collect(&root().join(folder), &["rs"], &mut found);
     }
     assert!(found.len() > 20, "the sources were found");
     found
 }
 
-fn collect(folder: &Path, found: &mut Vec<Source>) {
+fn web_sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    collect(&root().join("web-client/src"), &["ts", "tsx"], &mut found);
+    assert!(found.len() > 20, "the web client's sources were found");
+    found
+}
+
+fn collect(folder: &Path, extensions: &[&str], found: &mut Vec<Source>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            collect(&path, extensions, found);
+        } else if path.extension().is_some_and(|extension| extensions.iter().any(|wanted| extension == *wanted)) {
             let relative = path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
             found.push(Source { path: relative, text: fs::read_to_string(&path).unwrap() });
         }
@@ -244,6 +251,64 @@ fn impure_core(source: &Source) -> Vec<String> {
     said.map(|word| format!("{}: `{word}` has no place in a core", source.path)).collect()
 }
 
+/// The part of the web client that a path inside `web-client/src` belongs to: `shared`, `app`, or one feature.
+fn web_part(path: &str) -> Option<(&str, Option<&str>)> {
+    let mut steps = path.strip_prefix("web-client/src/")?.split('/');
+    match steps.next()? {
+        "features" => Some(("features", steps.next())),
+        part => Some((part, None)),
+    }
+}
+
+/// Imports of the web client that do not go down: app → features → shared, and no feature into another.
+fn wrong_web_imports(source: &Source) -> Vec<String> {
+    let Some((part, feature)) = web_part(&source.path) else { return Vec::new() };
+    let mut wrong = Vec::new();
+    for opening in ["from '", "import('", "import '"] {
+        for (at, _) in source.text.match_indices(opening) {
+            let rest = &source.text[at + opening.len()..];
+            let target = &rest[..rest.find('\'').unwrap_or(0)];
+            let Some(path) = resolve_import(&source.path, target) else { continue };
+            let Some((other, other_feature)) = web_part(&path) else { continue };
+            let allowed = match (part, other) {
+                ("app", _) | (_, "shared") => true,
+                ("features", "features") => feature == other_feature,
+                _ => false,
+            };
+            if !allowed {
+                wrong.push(format!("{}: imports {target}, arrows go app → features → shared", source.path));
+            }
+        }
+    }
+    wrong
+}
+
+/// The path that an import names; `None` for packages.
+fn resolve_import(from: &str, target: &str) -> Option<String> {
+    if let Some(inside) = target.strip_prefix("@/") {
+        return Some(format!("web-client/src/{inside}"));
+    }
+    if !target.starts_with('.') {
+        return None;
+    }
+    let mut steps: Vec<&str> = from.split('/').collect();
+    steps.pop();
+    for step in target.split('/') {
+        match step {
+            "." => {}
+            ".." => drop(steps.pop()),
+            step => steps.push(step),
+        }
+    }
+    Some(steps.join("/"))
+}
+
+fn long_web_file(source: &Source) -> Vec<String> {
+    let lines = source.text.lines().count();
+    let is_too_long = lines > MAX_LINES && !source.path.contains(".gen.");
+    is_too_long.then(|| format!("{}: {lines} lines, split above {MAX_LINES}", source.path)).into_iter().collect()
+}
+
 fn untidy(source: &Source) -> Vec<String> {
     let mut wrong = Vec::new();
     let lines = source.text.lines().count();
@@ -282,6 +347,13 @@ fn cores_do_no_io_and_own_no_clock() {
 #[test]
 fn files_are_small_and_say_what_they_are_for() {
     check(untidy);
+}
+
+#[test]
+fn the_web_client_imports_downwards_and_its_files_are_small() {
+    let wrong: Vec<String> =
+        web_sources().iter().flat_map(|source| [wrong_web_imports(source), long_web_file(source)].concat()).collect();
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
 #[test]
@@ -332,6 +404,16 @@ mod bad_samples {
         assert_eq!(caught(impure_core, "media/src/sfu.rs", "let now = Instant::now();"), 1);
         assert_eq!(caught(impure_core, "signaling/src/room.rs", "use std::sync::Mutex; use tokio::spawn;"), 2);
         assert_eq!(caught(impure_core, "signaling/src/room.rs", "// no Mutex here\nfn f(now: Instant) {}"), 0);
+    }
+
+    #[test]
+    fn an_import_of_the_web_client_up_or_sideways_is_caught() {
+        let page = "web-client/src/features/room/page.tsx";
+        assert_eq!(caught(wrong_web_imports, page, "import { x } from '../timetable/model';"), 1);
+        assert_eq!(caught(wrong_web_imports, page, "const x = import('../../app/router');"), 1);
+        assert_eq!(caught(wrong_web_imports, page, "import x from './model';\nimport y from '../../shared/net';"), 0);
+        assert_eq!(caught(wrong_web_imports, "web-client/src/shared/net/ws.ts", "import x from '@/features/room';"), 1);
+        assert_eq!(caught(wrong_web_imports, page, "import { useState } from 'react';"), 0);
     }
 
     #[test]
