@@ -10,7 +10,7 @@ source scripts/steps.sh
 step "tools" scripts/check-tools.sh
 step "test tools" scripts/install-test-deps.sh
 step "web client: build" scripts/build-web.sh
-step "hub: build" scripts/build-hub.sh
+step "rust: build" scripts/build-hub.sh --with-tests
 step "rust: tests" cargo test --release --workspace --locked
 step "web client: units" in_web_client npm run --silent test
 step "web client: size budgets" in_web_client npm run --silent budget
