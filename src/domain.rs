@@ -34,8 +34,10 @@ macro_rules! words {
 pub(crate) use words;
 
 pub mod access;
+pub mod attendance;
 pub mod calendar;
 pub mod consultation;
+pub mod fold;
 pub mod form;
 pub mod ids;
 pub mod lesson_card;

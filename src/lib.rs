@@ -5,5 +5,6 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod presence;
+pub mod schedule;
 pub mod sfu;
 pub mod store;

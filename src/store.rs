@@ -5,10 +5,16 @@
 //! upsert dialects beyond `ON CONFLICT`. Each file below brings its own statements and nothing else holds any.
 
 pub mod audit;
+pub mod card;
+pub mod consultation;
 pub mod error;
 mod migrate;
 mod open;
+pub mod people;
+pub mod school;
 pub mod sessions;
+mod sql;
+pub mod transition;
 mod writer;
 
 use std::sync::Arc;

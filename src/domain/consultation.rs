@@ -1,6 +1,8 @@
 //! The life of one real-time consultation (DOMAIN 2.2), as a pure function: state and event in, step or refusal out.
 
-use super::ids::{ConsultationId, PersonId};
+use std::collections::HashMap;
+
+use super::ids::{ConsultationId, PersonId, SchoolId};
 use super::refusal::RefusalCode;
 use super::words;
 
@@ -69,6 +71,27 @@ impl Default for Timing {
     }
 }
 
+/// The hub's times, and those of schools that have decided otherwise.
+#[derive(Clone, Debug)]
+pub struct Timings {
+    hub: Timing,
+    schools: HashMap<SchoolId, Timing>,
+}
+
+impl Timings {
+    pub fn new(hub: Timing) -> Self {
+        Self { hub, schools: HashMap::new() }
+    }
+
+    pub fn set(&mut self, school: SchoolId, timing: Timing) {
+        self.schools.insert(school, timing);
+    }
+
+    pub fn of(&self, school: &SchoolId) -> &Timing {
+        self.schools.get(school).unwrap_or(&self.hub)
+    }
+}
+
 /// Times in which the hub was not running: `from` when it was last known alive, `to` when it came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Downtime {
@@ -83,6 +106,8 @@ pub struct Facts {
     pub start_ms: i64,
     pub end_ms: i64,
     pub opens_ms: i64,
+    /// When the clock closes the room at the latest (INV-12).
+    pub closes_ms: i64,
     /// From when the host's grace counts, if later than the start: the hub opened late, or was down meanwhile.
     pub grace_from_ms: Option<i64>,
     /// Since when no host is in the live room; `None`: a host is there (or never was one).
@@ -95,11 +120,6 @@ impl Facts {
         (self.start_ms.max(self.grace_from_ms.unwrap_or(self.start_ms)) + timing.host_grace_ms).min(self.end_ms)
     }
 
-    /// When the clock closes the room at the latest (INV-12).
-    pub fn closes_ms(&self, timing: &Timing) -> i64 {
-        self.end_ms + timing.overrun_ms
-    }
-
     /// When the clock must look at this consultation next; `None`: never again.
     pub fn due_ms(&self, timing: &Timing) -> Option<i64> {
         match self.state {
@@ -107,7 +127,7 @@ impl Facts {
             State::Open => Some(self.grace_until(timing)),
             State::Live => Some(match self.host_lost_ms {
                 Some(lost) => self.end_ms.min(lost + timing.host_lost_ms).max(lost),
-                None => self.closes_ms(timing),
+                None => self.closes_ms,
             }),
             State::Held | State::NotHeld | State::Cancelled => None,
         }
@@ -265,7 +285,7 @@ fn by_clock(facts: &Facts, timing: &Timing, shared_ms: i64, down: Option<Downtim
         }
         State::Live => {
             let lost = facts.host_lost_ms;
-            let ended = now_ms >= facts.closes_ms(timing) || (now_ms >= facts.end_ms && lost.is_some());
+            let ended = now_ms >= facts.closes_ms || (now_ms >= facts.end_ms && lost.is_some());
             if ended {
                 let was_down = down.is_some_and(|down| down.from_ms < facts.end_ms && down.to_ms > facts.start_ms);
                 if was_down && shared_ms < timing.shared_ms {

@@ -86,8 +86,3 @@ fn class(code: &str) -> Class {
         _ => Class::Other,
     }
 }
-
-/// Shape of an enum kept as TEXT: an unknown word is our fault, not the caller's.
-pub(crate) fn unreadable(what: &'static str) -> StoreError {
-    StoreError::Unreadable { what }
-}

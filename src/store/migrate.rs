@@ -20,7 +20,12 @@ macro_rules! migration {
 }
 
 /// 1 to 9 the school, 10 to 19 sessions and access, 20 to 29 rooms (chat, attendance). New ones go on from 30.
-const MIGRATIONS: &[Migration] = &[migration!(1, "0001_audit"), migration!(10, "0010_sessions")];
+const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_audit"),
+    migration!(2, "0002_school"),
+    migration!(3, "0003_timetable"),
+    migration!(10, "0010_sessions"),
+];
 
 /// The highest version applied, when there are migrations to apply on top of it.
 pub(super) async fn pending_over(connection: &mut AnyConnection) -> Result<Option<i64>, StoreError> {

@@ -10,7 +10,15 @@ const START: i64 = 1_000 * MIN;
 const END: i64 = START + 45 * MIN;
 
 fn facts(state: State) -> Facts {
-    Facts { state, start_ms: START, end_ms: END, opens_ms: START - 10 * MIN, grace_from_ms: None, host_lost_ms: None }
+    Facts {
+        state,
+        start_ms: START,
+        end_ms: END,
+        opens_ms: START - 10 * MIN,
+        closes_ms: END + 10 * MIN,
+        grace_from_ms: None,
+        host_lost_ms: None,
+    }
 }
 
 fn clock(shared_min: i64) -> Event {
@@ -117,6 +125,7 @@ proptest! {
         let timing = Timing::default();
         let mut facts = facts(State::Planned);
         facts.end_ms = START + minutes * MIN;
+        facts.closes_ms = facts.end_ms + 10 * MIN;
         let down = down.map(|(from, long)| Downtime { from_ms: START + from * MIN, to_ms: START + (from + long) * MIN });
         let mut turns = 0;
         while let Some(due) = facts.due_ms(&timing) {

@@ -1,0 +1,51 @@
+//! Who was there how long: what intervals of presence add up to (INV-74, clause 4.1).
+
+/// Presence from..to, Unix milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interval {
+    pub from_ms: i64,
+    pub to_ms: i64,
+}
+
+/// How long at least one of `hosts` and at least one of `recipients` were there together, in milliseconds.
+pub fn shared_ms(hosts: &[Interval], recipients: &[Interval]) -> i64 {
+    let (hosts, recipients) = (union(hosts), union(recipients));
+    let together = |host: &Interval| -> i64 {
+        recipients.iter().map(|one| (host.to_ms.min(one.to_ms) - host.from_ms.max(one.from_ms)).max(0)).sum()
+    };
+    hosts.iter().map(together).sum()
+}
+
+/// The same time covered, without overlaps.
+fn union(intervals: &[Interval]) -> Vec<Interval> {
+    let mut sorted: Vec<Interval> = intervals.iter().copied().filter(|one| one.to_ms > one.from_ms).collect();
+    sorted.sort_by_key(|one| one.from_ms);
+    let mut merged: Vec<Interval> = Vec::with_capacity(sorted.len());
+    for one in sorted {
+        match merged.last_mut() {
+            Some(last) if one.from_ms <= last.to_ms => last.to_ms = last.to_ms.max(one.to_ms),
+            _ => merged.push(one),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn intervals() -> impl Strategy<Value = Vec<Interval>> {
+        let one = (0i64..100, 0i64..30).prop_map(|(from_ms, long)| Interval { from_ms, to_ms: from_ms + long });
+        proptest::collection::vec(one, 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn shared_time_is_what_counting_each_instant_gives(hosts in intervals(), recipients in intervals()) {
+            let there = |people: &[Interval], at: i64| people.iter().any(|one| one.from_ms <= at && at < one.to_ms);
+            let counted = (0..200).filter(|at| there(&hosts, *at) && there(&recipients, *at)).count();
+            prop_assert_eq!(shared_ms(&hosts, &recipients), i64::try_from(counted).unwrap_or(0));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Lesson cards: versions, slots, and the consultations they expand into.

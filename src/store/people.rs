@@ -1,0 +1,326 @@
+//! People, their accounts, roles, groups and guardian links.
+
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+use sqlx::any::AnyRow;
+
+use super::sql::{self, date, optional_text, text, word};
+use super::{Store, StoreError, Tx};
+use crate::domain::fold::fold_code;
+use crate::domain::ids::{GroupId, PersonId, SchoolId, UnitId};
+use crate::domain::person::{LinkState, PersonFacts, WardFacts, in_force};
+use crate::domain::policy::Held;
+use crate::domain::role::Role;
+
+/// A person as shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub id: PersonId,
+    pub school: SchoolId,
+    /// The school's own name for the person (`T-014`), which is also the login.
+    pub code: String,
+    pub display_name: String,
+    pub birth_date: Option<Date>,
+}
+
+/// A local account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub person: Person,
+    /// PHC string.
+    pub password_hash: String,
+    pub is_disabled: bool,
+}
+
+/// A child of a guardian, for the child switcher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ward {
+    pub id: PersonId,
+    pub display_name: String,
+    /// Name of the class; empty if the child is in none.
+    pub class: String,
+}
+
+/// A person to write.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    pub code: String,
+    pub family_name: String,
+    pub given_name: String,
+    pub middle_name: Option<String>,
+    pub birth_date: Option<Date>,
+}
+
+impl NewPerson {
+    /// Teachers are called by name and patronymic, with the family name last where it helps; one form for all here.
+    fn display_name(&self) -> String {
+        let parts = [Some(&self.family_name), Some(&self.given_name), self.middle_name.as_ref()];
+        parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn person(row: &AnyRow) -> Result<Person, StoreError> {
+    Ok(Person {
+        id: PersonId::new(text(row, "id")?),
+        school: SchoolId::new(text(row, "school_id")?),
+        code: text(row, "code")?,
+        display_name: text(row, "display_name")?,
+        birth_date: sql::optional_date(optional_text(row, "birth_date")?)?,
+    })
+}
+
+impl Store {
+    /// The account of a login, whatever alphabet it was typed in (`Т-014`, `t-014`); `None`: no such login.
+    pub async fn account_by_login(&self, login: &str) -> Result<Option<Account>, StoreError> {
+        let row = sqlx::query(
+            "SELECT p.id, p.school_id, p.code, p.display_name, p.birth_date, a.password_hash, a.disabled_at
+             FROM account a JOIN person p ON p.id = a.person_id WHERE a.login = $1",
+        )
+        .bind(fold_code(login))
+        .fetch_optional(self.readers())
+        .await?;
+        row.map(|row| {
+            Ok(Account {
+                person: person(&row)?,
+                password_hash: text(&row, "password_hash")?,
+                is_disabled: sql::optional_int(&row, "disabled_at")?.is_some(),
+            })
+        })
+        .transpose()
+    }
+
+    /// One person; [`StoreError::NotFound`] if there is none of that name.
+    pub async fn person(&self, id: &PersonId) -> Result<Person, StoreError> {
+        let row = sqlx::query("SELECT id, school_id, code, display_name, birth_date FROM person WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_one(self.readers())
+            .await?;
+        person(&row)
+    }
+
+    /// Display names of these people; who is unknown is missing from the answer.
+    pub async fn display_names(&self, ids: &[PersonId]) -> Result<HashMap<PersonId, String>, StoreError> {
+        let mut names = HashMap::new();
+        for chunk in ids.chunks(500) {
+            let sql =
+                format!("SELECT id, display_name FROM person WHERE id IN ({})", sql::placeholders(1, chunk.len()));
+            let mut query = sqlx::query_as::<_, (String, String)>(sqlx::AssertSqlSafe(sql));
+            for id in chunk {
+                query = query.bind(id.as_str());
+            }
+            let rows = query.fetch_all(self.readers()).await?;
+            names.extend(rows.into_iter().map(|(id, name)| (PersonId::new(id), name)));
+        }
+        Ok(names)
+    }
+
+    /// Everything the rules ask of a person, as of `today` (the school's date): roles in force, groups, wards.
+    pub async fn person_facts(&self, id: &PersonId, today: Date) -> Result<PersonFacts, StoreError> {
+        let wards = sqlx::query(
+            "SELECT l.student_id, l.state, p.birth_date FROM guardian_link l JOIN person p ON p.id = l.student_id
+             WHERE l.guardian_id = $1 ORDER BY p.family_name, p.given_name, l.created_at",
+        )
+        .bind(id.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        let mut facts = PersonFacts {
+            id: id.clone(),
+            roles: self.roles_on(id, today).await?,
+            groups: self.groups_on(id, today).await?,
+            wards: Vec::with_capacity(wards.len()),
+        };
+        for row in &wards {
+            let id = PersonId::new(text(row, "student_id")?);
+            // A child without a birth date gives no rights: minority cannot be shown.
+            let Some(born) = optional_text(row, "birth_date")? else { continue };
+            let groups = self.groups_on(&id, today).await?;
+            let link = word(LinkState::parse(&text(row, "state")?), "guardian link")?;
+            facts.wards.push(WardFacts { id, birth_date: date(&born)?, link, groups });
+        }
+        Ok(facts)
+    }
+
+    /// Roles in force on a day (INV-53).
+    pub async fn roles_on(&self, person: &PersonId, day: Date) -> Result<Vec<Held>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT role, unit_id, valid_from, valid_to FROM role_assignment WHERE person_id = $1 ORDER BY id",
+        )
+        .bind(person.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        let mut roles = Vec::new();
+        for row in &rows {
+            let from = sql::optional_date(optional_text(row, "valid_from")?)?;
+            let to = sql::optional_date(optional_text(row, "valid_to")?)?;
+            if in_force(day, from, to) {
+                let role = word(Role::parse(&text(row, "role")?), "role")?;
+                roles.push(Held { role, unit: optional_text(row, "unit_id")?.map(UnitId::new) });
+            }
+        }
+        Ok(roles)
+    }
+
+    async fn groups_on(&self, student: &PersonId, day: Date) -> Result<Vec<GroupId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT study_group_id, valid_from, valid_to FROM enrollment WHERE person_id = $1 AND role = 'student'",
+        )
+        .bind(student.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        let mut groups = Vec::new();
+        for row in &rows {
+            let from = sql::optional_date(optional_text(row, "valid_from")?)?;
+            let to = sql::optional_date(optional_text(row, "valid_to")?)?;
+            if in_force(day, from, to) {
+                groups.push(GroupId::new(text(row, "study_group_id")?));
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Children of these names with their classes, in that order.
+    pub async fn wards(&self, ids: &[PersonId]) -> Result<Vec<Ward>, StoreError> {
+        let mut wards = Vec::with_capacity(ids.len());
+        for id in ids {
+            let row = sqlx::query(
+                "SELECT p.display_name, c.name AS class FROM person p
+                 LEFT JOIN enrollment e ON e.person_id = p.id AND e.role = 'student'
+                 LEFT JOIN study_group g ON g.id = e.study_group_id AND g.name_fold = ''
+                 LEFT JOIN school_class c ON c.id = g.class_id WHERE p.id = $1 ORDER BY c.name DESC LIMIT 1",
+            )
+            .bind(id.as_str())
+            .fetch_optional(self.readers())
+            .await?;
+            if let Some(row) = row {
+                let class = optional_text(&row, "class")?.unwrap_or_default();
+                wards.push(Ward { id: id.clone(), display_name: text(&row, "display_name")?, class });
+            }
+        }
+        Ok(wards)
+    }
+
+    /// The person of a code in a school, whatever alphabet it is written in.
+    pub async fn person_by_code(&self, school: &SchoolId, code: &str) -> Result<Option<Person>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, school_id, code, display_name, birth_date FROM person WHERE school_id = $1 AND code_fold = $2",
+        )
+        .bind(school.as_str())
+        .bind(fold_code(code))
+        .fetch_optional(self.readers())
+        .await?;
+        row.as_ref().map(person).transpose()
+    }
+}
+
+impl Tx {
+    pub async fn insert_person(
+        &mut self,
+        school: &SchoolId,
+        new: &NewPerson,
+        now_ms: i64,
+    ) -> Result<PersonId, StoreError> {
+        let id = PersonId::fresh();
+        let row = vec![
+            id.as_str().into(),
+            school.as_str().into(),
+            new.code.as_str().into(),
+            fold_code(&new.code).into(),
+            new.family_name.as_str().into(),
+            new.given_name.as_str().into(),
+            new.middle_name.clone().into(),
+            new.birth_date.map(|date| date.to_string()).into(),
+            new.display_name().into(),
+            "active".into(),
+            now_ms.into(),
+        ];
+        let into = "person (id, school_id, code, code_fold, family_name, given_name, middle_name, birth_date, display_name, status, created_at)";
+        sql::insert_many(self.connection(), into, 11, vec![row]).await?;
+        Ok(id)
+    }
+
+    /// Gives a person a local account; `login` is folded, so that it may be typed in either alphabet.
+    /// [`StoreError::Conflict`]: the login is taken or the person has one.
+    pub async fn insert_account(
+        &mut self,
+        school: &SchoolId,
+        person: &PersonId,
+        login: &str,
+        password_hash: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let row = vec![
+            person.as_str().into(),
+            school.as_str().into(),
+            fold_code(login).into(),
+            password_hash.into(),
+            now_ms.into(),
+        ];
+        let into = "account (person_id, school_id, login, password_hash, created_at)";
+        sql::insert_many(self.connection(), into, 5, vec![row]).await
+    }
+
+    pub async fn update_password(&mut self, person: &PersonId, password_hash: &str) -> Result<(), StoreError> {
+        let done = sqlx::query("UPDATE account SET password_hash = $1 WHERE person_id = $2")
+            .bind(password_hash)
+            .bind(person.as_str())
+            .execute(self.connection())
+            .await?;
+        if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+
+    /// Gives a role without an end, from now on.
+    pub async fn insert_role(
+        &mut self,
+        school: &SchoolId,
+        person: &PersonId,
+        role: Role,
+        unit: Option<&UnitId>,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let row = vec![
+            uuid::Uuid::now_v7().to_string().into(),
+            school.as_str().into(),
+            person.as_str().into(),
+            role.as_str().into(),
+            unit.map(|unit| unit.as_str().to_owned()).into(),
+            now_ms.into(),
+        ];
+        let into = "role_assignment (id, school_id, person_id, role, unit_id, created_at)";
+        sql::insert_many(self.connection(), into, 6, vec![row]).await
+    }
+
+    pub async fn insert_unit(&mut self, school: &SchoolId, name: &str, now_ms: i64) -> Result<UnitId, StoreError> {
+        let id = UnitId::fresh();
+        let row = vec![id.as_str().into(), school.as_str().into(), name.into(), now_ms.into()];
+        sql::insert_many(self.connection(), "org_unit (id, school_id, name, created_at)", 4, vec![row]).await?;
+        Ok(id)
+    }
+
+    pub async fn enroll(&mut self, group: &GroupId, student: &PersonId) -> Result<(), StoreError> {
+        let row = vec![group.as_str().into(), student.as_str().into(), "student".into()];
+        sql::insert_many(self.connection(), "enrollment (study_group_id, person_id, role)", 3, vec![row]).await
+    }
+
+    pub async fn insert_guardian_link(
+        &mut self,
+        school: &SchoolId,
+        (guardian, student): (&PersonId, &PersonId),
+        relation: &str,
+        state: LinkState,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let row = vec![
+            uuid::Uuid::now_v7().to_string().into(),
+            school.as_str().into(),
+            guardian.as_str().into(),
+            student.as_str().into(),
+            relation.into(),
+            state.as_str().into(),
+            "roster".into(),
+            now_ms.into(),
+        ];
+        let into = "guardian_link (id, school_id, guardian_id, student_id, relation, state, source, created_at)";
+        sql::insert_many(self.connection(), into, 8, vec![row]).await
+    }
+}
