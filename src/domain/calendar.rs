@@ -6,8 +6,6 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-use super::words;
-
 words!(
     /// What an entry of the calendar makes of its date.
     DayKind {

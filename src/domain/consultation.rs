@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::ids::{ConsultationId, PersonId, SchoolId};
 use super::refusal::RefusalCode;
-use super::words;
 
 words!(
     /// Where a consultation stands. Held, NotHeld and Cancelled are final.

@@ -1,7 +1,5 @@
 //! Forms and modes of help (clauses 3.2, 3.5, 3.6): closed lists.
 
-use super::words;
-
 words!(
     /// How help is given. The first four own a room, the others have deadlines.
     Form {

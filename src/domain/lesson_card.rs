@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::calendar::{Parity, Span};
 use super::form::{Audience, Coverage, Form, Kind, Medium};
 use super::ids::{GroupId, PersonId, ProgrammeId};
-use super::words;
 
 words!(
     /// State of one version of a card.

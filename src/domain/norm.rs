@@ -4,7 +4,6 @@ use jiff::civil::Date;
 
 use super::person::in_force;
 use super::refusal::RefusalCode;
-use super::words;
 
 words!(
     /// What happens when a norm is broken; each school decides, rule by rule.

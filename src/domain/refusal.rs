@@ -1,7 +1,5 @@
 //! Why the school's rules say no: the closed list of DOMAIN 2.4. HTTP status and texts are the API's business.
 
-use super::words;
-
 words!(
     /// A refusal's code, the same word over HTTP and on the WebSocket.
     RefusalCode {

@@ -86,3 +86,8 @@ fn class(code: &str) -> Class {
         _ => Class::Other,
     }
 }
+
+/// A stored value that this binary cannot read: our fault, not the caller's.
+pub(crate) fn unreadable(what: &'static str) -> StoreError {
+    StoreError::Unreadable { what }
+}

@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::StoreError;
+use super::error::unreadable;
 
 /// `$from, $from+1, …`, `count` of them.
 pub(super) fn placeholders(from: usize, count: usize) -> String {
@@ -100,7 +101,7 @@ pub(super) fn flag(row: &AnyRow, column: &'static str) -> Result<bool, StoreErro
 }
 
 pub(super) fn date(text: &str) -> Result<Date, StoreError> {
-    text.parse().map_err(|_| StoreError::Unreadable { what: "date" })
+    text.parse().map_err(|_| unreadable("date"))
 }
 
 pub(super) fn optional_date(text: Option<String>) -> Result<Option<Date>, StoreError> {
