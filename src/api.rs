@@ -3,6 +3,7 @@
 //! Every request passes the same layers, outermost first: counters and log, security headers, the check against forged
 //! requests, the limit of the body; then the route, whose handler takes a [`auth::Session`] and asks the policy.
 
+pub mod access;
 pub mod auth;
 pub mod body;
 pub mod headers;
@@ -14,9 +15,11 @@ pub mod origin;
 pub mod password;
 pub mod people;
 pub mod problem;
+pub mod public;
 pub mod server;
 pub mod session;
 pub mod tickets;
+pub mod timetable;
 pub mod web;
 
 use std::ops::Deref;
@@ -32,6 +35,9 @@ use utoipa_axum::routes;
 
 use crate::clock::WallClock;
 use crate::config::Config;
+use crate::domain::consultation::Timing;
+use crate::presence::Presence;
+use crate::sfu::handle::SfuHandle;
 use crate::store::Store;
 use problem::Problem;
 
@@ -44,7 +50,8 @@ pub struct Parts {
     pub config: Arc<Config>,
     pub store: Store,
     pub clock: WallClock,
-    pub people: people::People,
+    pub presence: Presence,
+    pub sfu: SfuHandle,
     pub origins: origin::Origins,
     pub headers: headers::Headers,
     pub passwords: password::Passwords,
@@ -55,6 +62,10 @@ pub struct Parts {
     pub web: web::Web,
     pub metrics: observe::Metrics,
     pub ready: health::Readiness,
+    /// Times around consultations, before a school's own policy.
+    pub timing: Timing,
+    /// Tells the scheduler that the timetable has changed.
+    pub poke_schedule: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Deref for ApiState {
@@ -75,9 +86,13 @@ impl ApiState {
 pub fn documented() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(session::sign_in, session::sign_out))
+        .routes(routes!(public::public))
         .routes(routes!(session::me))
         .routes(routes!(session::ticket))
         .routes(routes!(session::token))
+        .routes(routes!(timetable::timetable))
+        .routes(routes!(timetable::consultation))
+        .routes(routes!(timetable::cancel))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(observe::metrics))

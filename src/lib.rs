@@ -1,6 +1,8 @@
 //! Kafedra hub: the parts, from the rules at the bottom to the program at the top.
 
 pub mod api;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

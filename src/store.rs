@@ -5,9 +5,11 @@
 //! upsert dialects beyond `ON CONFLICT`. Each file below brings its own statements and nothing else holds any.
 
 pub mod audit;
+mod backup;
 pub mod card;
 pub mod consultation;
 pub mod error;
+pub mod logins;
 mod migrate;
 mod open;
 pub mod people;

@@ -6,6 +6,8 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Mutex;
 
+use crate::domain::fold::fold_code;
+
 const WINDOW_MS: i64 = 15 * 60 * 1000;
 
 /// The longest wait between two tries.
@@ -47,7 +49,7 @@ impl LoginLimits {
     /// # Errors
     /// Seconds until the next try.
     pub fn begin(&self, account: &str, address: IpAddr, now_ms: i64) -> Result<Attempt, u64> {
-        let account = account.to_uppercase();
+        let account = fold_code(account);
         let mut accounts = self.accounts.lock().expect("no code panics while it holds the lock");
         let mut addresses = self.addresses.lock().expect("no code panics while it holds the lock");
         let wait = wait_ms(accounts.get(&account), self.per_account, now_ms).max(wait_ms(

@@ -1,51 +1,61 @@
-//! From a sign-in to the person behind it. The rows come through [`Directory`], which the store fills.
+//! From a sign-in to the person behind it, as of now.
 
-use std::sync::Arc;
-
-use futures_util::future::BoxFuture;
+use jiff::civil::Date;
 
 use super::ApiState;
 use super::session::{SchoolView, WardView};
-use crate::domain::ids::{PersonId, SchoolId};
-use crate::domain::policy::{Held, Principal};
-use crate::store::StoreError;
+use crate::domain::ids::PersonId;
+use crate::domain::person::{LinkState, is_minor};
+use crate::domain::policy::Principal;
+use crate::store::school::School;
 use crate::store::sessions::SessionRow;
+use crate::store::{Store, StoreError};
 
-/// An account with what sign-in and `me` show of its person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    pub school: SchoolId,
-    pub person: PersonId,
-    pub code: String,
-    pub display_name: String,
-    /// In force today.
-    pub roles: Vec<Held>,
-    /// `None`: no password, so no sign-in by one.
-    pub password: Option<String>,
-}
-
-/// Where people are looked up.
-pub trait Directory: Send + Sync {
-    /// By what a person typed; spelling is the directory's business.
-    fn by_login(&self, login: String, now_ms: i64) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
-    fn by_id(&self, person: PersonId, now_ms: i64) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
-    fn school(&self, school: SchoolId) -> BoxFuture<'_, Result<SchoolView, StoreError>>;
-    /// Children whose confirmed guardian the person is now.
-    fn wards(&self, person: PersonId, now_ms: i64) -> BoxFuture<'_, Result<Vec<WardView>, StoreError>>;
-}
-
-pub type People = Arc<dyn Directory>;
-
-/// The person of a sign-in, as of now; `None`: gone from the school.
+/// The person of a sign-in; `None`: gone from the school.
 pub async fn principal(state: &ApiState, row: &SessionRow, now_ms: i64) -> Result<Option<Principal>, StoreError> {
-    let account = state.people.by_id(row.person.clone(), now_ms).await?;
-    Ok(account.map(|account| Principal {
-        school: account.school,
-        person: account.person,
-        code: account.code,
-        display_name: account.display_name,
-        roles: account.roles,
+    let person = match state.store.person(&row.person).await {
+        Ok(person) => person,
+        Err(StoreError::NotFound) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let today = today(&state.store.school(&person.school).await?, now_ms);
+    Ok(Some(Principal {
+        roles: state.store.roles_on(&person.id, today).await?,
+        school: person.school,
+        person: person.id,
+        code: person.code,
+        display_name: person.display_name,
         scopes: row.scopes.as_ref().map(|scopes| scopes.iter().copied().collect()),
         session: row.id_hash.clone(),
     }))
+}
+
+/// The school's date at an instant.
+pub fn today(school: &School, now_ms: i64) -> Date {
+    let now = jiff::Timestamp::from_millisecond(now_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    now.to_zoned(school.zone()).date()
+}
+
+pub fn school_view(school: School) -> SchoolView {
+    SchoolView { name: school.name, short_name: school.short_name, tz: school.tz, locale: school.locale }
+}
+
+/// Children for whom the person acts today (INV-51).
+pub async fn wards(store: &Store, guardian: &PersonId, today: Date) -> Result<Vec<WardView>, StoreError> {
+    let facts = store.person_facts(guardian, today).await?;
+    let confirmed: Vec<PersonId> = facts
+        .wards
+        .into_iter()
+        .filter(|ward| ward.link == LinkState::Confirmed && is_minor(ward.birth_date, today))
+        .map(|ward| ward.id)
+        .collect();
+    let wards = store.wards(&confirmed).await?;
+    Ok(wards
+        .into_iter()
+        .map(|ward| WardView {
+            id: ward.id.as_str().to_owned(),
+            display_name: ward.display_name,
+            class: Some(ward.class).filter(|class| !class.is_empty()),
+        })
+        .collect())
 }

@@ -102,7 +102,7 @@ impl Problem {
 fn status(code: &str) -> StatusCode {
     match code {
         "bad_request" | "bad_message" | "bad_offer" => StatusCode::BAD_REQUEST,
-        "not_authenticated" | "session_expired" => StatusCode::UNAUTHORIZED,
+        "not_authenticated" | "session_expired" | "wrong_credentials" => StatusCode::UNAUTHORIZED,
         "identity_not_trusted"
         | "idp_not_allowed"
         | "no_role"

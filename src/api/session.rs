@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ApiState;
 use super::auth::{ClientAddress, Session, cookie, cookie_name, is_https, secret_hash, signed_in};
 use super::body::Json;
+use super::people;
 use super::problem::Problem;
 use super::tickets::{LIFE_S, random_secret};
 use crate::domain::password::MAX_BYTES;
@@ -100,7 +101,7 @@ pub struct TokenView {
 /// Sign in. A browser that was signed in gets a new session, the old one ends.
 #[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = Credentials, responses(
     (status = 200, body = Me),
-    (status = 401, description = "`not_authenticated`: login or password is wrong", body = Problem),
+    (status = 401, description = "`wrong_credentials`", body = Problem),
     (status = 429, description = "`rate_limited`, with Retry-After", body = Problem),
     (status = 503, description = "`unavailable`: too many sign-ins at once", body = Problem)
 ))]
@@ -123,14 +124,16 @@ pub async fn sign_in(
             return Err(Problem::new("rate_limited").params(params).retry_after_s(wait_s));
         }
     };
-    let account = match state.people.by_login(login, now_ms).await {
+    let account = match state.store.account_by_login(&login).await {
         Ok(account) => account,
         Err(error) => {
             state.login_limits.undecided(attempt);
             return Err(error.into());
         }
     };
-    let phc = account.as_ref().and_then(|account| account.password.clone());
+    // A closed account answers like a wrong password, after the same work.
+    let account = account.filter(|account| !account.is_disabled);
+    let phc = account.as_ref().map(|account| account.password_hash.clone());
     let fits = match state.passwords.verify(given.password, phc).await {
         Ok(fits) => fits,
         Err(super::password::Busy) => {
@@ -140,16 +143,18 @@ pub async fn sign_in(
     };
     let Some(account) = account.filter(|_| fits) else {
         metrics::counter!("kafedra_logins_total", "outcome" => "refused").increment(1);
-        return Err(Problem::new("not_authenticated").detail("login or password is wrong"));
+        return Err(Problem::new("wrong_credentials").detail("login or password is wrong"));
     };
     state.login_limits.succeeded(attempt);
     metrics::counter!("kafedra_logins_total", "outcome" => "ok").increment(1);
+    let person = account.person;
     let secret = random_secret();
-    let (idle_ms, life_ms) = lifetime(&state, &account.roles);
+    let today = people::today(&state.store.school(&person.school).await?, now_ms);
+    let (idle_ms, life_ms) = lifetime(&state, &state.store.roles_on(&person.id, today).await?);
     let row = SessionRow {
         id_hash: secret_hash(&secret),
-        school: account.school.clone(),
-        person: account.person.clone(),
+        school: person.school,
+        person: person.id,
         kind: SessionKind::Cookie,
         scopes: None,
         created_ms: now_ms,
@@ -162,7 +167,7 @@ pub async fn sign_in(
     if let Some(old) = old {
         end_everywhere(&state, old);
     }
-    let principal = super::people::principal(&state, &row, now_ms).await?.ok_or_else(|| Problem::new("no_role"))?;
+    let principal = people::principal(&state, &row, now_ms).await?.ok_or_else(|| Problem::new("session_expired"))?;
     let me = me_of(&state, &Session { principal, row }).await?;
     let mut response = axum::Json(me).into_response();
     set_cookie(&state, response.headers_mut(), &secret, life_ms / 1000);
@@ -290,6 +295,8 @@ fn set_cookie(state: &ApiState, headers: &mut HeaderMap, value: &str, max_age_s:
 async fn me_of(state: &ApiState, session: &Session) -> Result<Me, Problem> {
     let principal = &session.principal;
     let now_ms = state.clock.now_ms();
+    let school = state.store.school(&principal.school).await?;
+    let today = people::today(&school, now_ms);
     Ok(Me {
         person: Person {
             id: principal.person.as_str().to_owned(),
@@ -301,8 +308,8 @@ async fn me_of(state: &ApiState, session: &Session) -> Result<Me, Problem> {
             .iter()
             .map(|held| RoleView { role: held.role, unit: held.unit.as_ref().map(|unit| unit.as_str().to_owned()) })
             .collect(),
-        school: state.people.school(principal.school.clone()).await?,
-        wards: state.people.wards(principal.person.clone(), now_ms).await?,
+        wards: people::wards(&state.store, &principal.person, today).await?,
+        school: people::school_view(school),
         server_time_ms: now_ms,
         demo: state.config.school.demo,
     })

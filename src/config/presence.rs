@@ -14,8 +14,6 @@ pub struct Presence {
     pub password: Secret,
     /// File that holds the password.
     pub password_file: String,
-    /// Name of this hub among the others; empty: a random one at each start.
-    pub node: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -108,6 +108,18 @@ pub struct Viewer {
 }
 
 impl Viewer {
+    /// The whole school's, for the hub itself.
+    pub fn of_school(school: &SchoolId) -> Self {
+        Self {
+            school: school.clone(),
+            person: PersonId::new(""),
+            sees_school: true,
+            units: Vec::new(),
+            groups: Vec::new(),
+            booked_for: Vec::new(),
+        }
+    }
+
     /// What a person may see (DOMAIN 5, `timetable.view`): students their groups, guardians those of their minor wards,
     /// hosts what they hold, unit heads their unit, heads and administrators the school.
     pub fn of(facts: &PersonFacts, school: &SchoolId, today: Date) -> Self {

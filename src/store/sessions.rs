@@ -4,7 +4,6 @@
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use super::error::unreadable;
 use super::{AuditEvent, Store, StoreError, Tx};
 use crate::domain::ids::{PersonId, SchoolId};
 use crate::domain::policy::Scope;
@@ -180,11 +179,11 @@ fn read(row: &AnyRow) -> Result<SessionRow, StoreError> {
     let kind = match row.try_get::<String, _>("kind")?.as_str() {
         "cookie" => SessionKind::Cookie,
         "token" => SessionKind::Token,
-        _ => return Err(unreadable("session kind")),
+        _ => return Err(StoreError::Unreadable { what: "session kind" }),
     };
     let scopes = row
         .try_get::<Option<String>, _>("scopes")?
-        .map(|text| serde_json::from_str(&text).map_err(|_| unreadable("session scope")))
+        .map(|text| serde_json::from_str(&text).map_err(|_| StoreError::Unreadable { what: "session scope" }))
         .transpose()?;
     Ok(SessionRow {
         id_hash: row.try_get("id_hash")?,

@@ -1,4 +1,13 @@
 //! The hub from outside, against real parts. ONE binary: a module for each subject.
 #![allow(clippy::unwrap_used)]
 
+/// A hub in this process, for the modules below.
+mod hub;
+
+mod cli;
+mod config;
+mod csrf;
+mod headers;
+mod ops;
 mod presence;
+mod session;

@@ -1,0 +1,224 @@
+//! The hub as a whole: builds the parts from the configuration, introduces them to each other, and takes them down in
+//! order. The program runs one; a test may run several in one process.
+
+pub mod demo;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+
+use crate::api::{self, ApiState, Parts};
+use crate::clock::WallClock;
+use crate::config::Config;
+use crate::config::presence::Backend;
+use crate::domain::consultation::Timing;
+use crate::presence::Presence;
+use crate::presence::redis::PresenceError;
+use crate::sfu::worker::SfuConfig;
+use crate::store::{Store, StoreError};
+
+/// How often sessions that are over are forgotten and histograms trimmed.
+const HOUSEKEEPING: Duration = Duration::from_secs(20);
+
+/// Why the hub does not start. Each text says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error("the data folder {path} cannot be made")]
+    DataFolder {
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the store does not open")]
+    Store(#[source] StoreError),
+    #[error("the demo school does not load")]
+    Demo(#[source] StoreError),
+    #[error("cannot listen on {address}; is another hub running? Another address: --listen")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot bind the UDP port {port} of media; another port: --udp-port")]
+    Media {
+        port: u16,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("presence over Redis does not start")]
+    Presence(#[source] PresenceError),
+}
+
+/// A hub that runs. Dropping it without [`RunningApp::stop`] cuts everything off at once.
+pub struct RunningApp {
+    /// Where it listens; with port 0 in the configuration, the port that it got.
+    pub addr: SocketAddr,
+    pub state: ApiState,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
+}
+
+/// Starts hubs.
+#[derive(Clone, Copy, Debug)]
+pub struct App;
+
+impl App {
+    /// Builds every part and listens. When it returns, the hub answers.
+    ///
+    /// # Errors
+    /// The first part that does not start.
+    pub async fn start(config: Config, clock: WallClock) -> Result<RunningApp, AppError> {
+        let config = Arc::new(config);
+        let store = open_store(&config).await?;
+        if config.school.demo {
+            demo::load(&store, &clock).await.map_err(AppError::Demo)?;
+        }
+        let presence = presence(&config)?;
+        let sfu = crate::sfu::worker::start(&SfuConfig {
+            bind: vec![config.media.bind],
+            first_port: config.media.udp_port,
+            workers: workers(&config),
+            advertise: config.media.advertise.clone(),
+        })
+        .map_err(|source| AppError::Media { port: config.media.udp_port, source })?;
+        let address = config.server.listen;
+        let listener = TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
+        let addr = listener.local_addr().map_err(|source| AppError::Listen { address, source })?;
+        let mut config = config;
+        if address.port() == 0 {
+            Arc::make_mut(&mut config).server.listen = addr;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let connections = api::server::Connections::default();
+        let state = ApiState::new(parts(&config, store, clock, presence, sfu, &connections));
+        let serving = tokio::spawn(api::server::serve(
+            listener,
+            api::router(state.clone()),
+            api::server::max_connections(config.server.max_connections),
+            connections,
+            stopped,
+            Duration::from_secs(u64::from(config.server.shutdown_grace_s)),
+        ));
+        let housekeeping = tokio::spawn(keep_house(state.clone()));
+        Ok(RunningApp { addr, state, stop, serving, housekeeping })
+    }
+}
+
+impl RunningApp {
+    /// Takes the hub down: no new connections, clients are told to come back, running requests finish, then the store
+    /// closes, so that everything acknowledged is on disk.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        self.housekeeping.abort();
+        if let Err(error) = self.serving.await
+            && error.is_panic()
+        {
+            tracing::error!("the accept loop had panicked");
+        }
+        self.state.store.close().await;
+    }
+}
+
+/// Opens the database of a configuration, making the data folder when it is missing. The command line uses it too.
+///
+/// # Errors
+/// [`AppError::DataFolder`] or [`AppError::Store`].
+pub async fn open_store(config: &Config) -> Result<Store, AppError> {
+    if config.data.database.is_empty() {
+        let path = &config.data.dir;
+        std::fs::create_dir_all(path)
+            .map_err(|source| AppError::DataFolder { path: path.display().to_string(), source })?;
+    }
+    Store::open(&config.database_url()).await.map_err(AppError::Store)
+}
+
+/// One worker for each core, unless the configuration says otherwise.
+fn workers(config: &Config) -> usize {
+    match config.media.workers {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        workers => usize::from(workers),
+    }
+}
+
+fn presence(config: &Config) -> Result<Presence, AppError> {
+    match config.presence.backend {
+        Backend::Local => Ok(Presence::local()),
+        Backend::Redis => {
+            let password = Some(config.presence.password.expose()).filter(|password| !password.is_empty());
+            Presence::redis(&config.presence.url, password, "kafedra").map_err(AppError::Presence)
+        }
+    }
+}
+
+fn parts(
+    config: &Arc<Config>,
+    store: Store,
+    clock: WallClock,
+    presence: Presence,
+    sfu: crate::sfu::handle::SfuHandle,
+    connections: &api::server::Connections,
+) -> Parts {
+    let public_url = config.public_url();
+    let mut origins = config.server.allowed_origins.clone();
+    origins.push(public_url.clone());
+    let open = connections.clone();
+    let online = presence.clone();
+    let gauges: Vec<api::observe::Gauge> = vec![
+        Box::new(move || vec![("kafedra_connections", open.open() as f64)]),
+        Box::new(move || vec![("kafedra_people_online", online.online().len() as f64)]),
+    ];
+    let heart = presence.clone();
+    let presence_is_healthy: api::health::Check = Box::new(move || {
+        let healthy = heart.healthy();
+        Box::pin(std::future::ready(healthy))
+    });
+    Parts {
+        store,
+        clock,
+        presence,
+        sfu,
+        origins: api::origin::Origins::new(origins),
+        headers: api::headers::Headers::new(&public_url),
+        passwords: api::password::Passwords::new(),
+        login_limits: api::login_limit::LoginLimits::new(
+            config.limits.logins_per_account,
+            config.limits.logins_per_address,
+        ),
+        tickets: api::tickets::Tickets::default(),
+        revoked: broadcast::channel(1024).0,
+        web: api::web::Web::new(&config.server.web_dir),
+        metrics: api::observe::Metrics::new(gauges),
+        ready: api::health::Readiness::new(vec![("presence", presence_is_healthy)]),
+        timing: timing(config),
+        poke_schedule: Box::new(|| {}),
+        config: Arc::clone(config),
+    }
+}
+
+/// The configured times around consultations.
+pub fn timing(config: &Config) -> Timing {
+    let minutes = |minutes: u32| i64::from(minutes) * 60_000;
+    Timing {
+        lead_ms: minutes(config.schedule.lead_minutes),
+        host_grace_ms: minutes(config.schedule.host_grace_minutes),
+        overrun_ms: minutes(config.schedule.overrun_minutes),
+        host_lost_ms: minutes(config.schedule.host_lost_minutes),
+        shared_ms: minutes(config.schedule.min_shared_minutes),
+    }
+}
+
+async fn keep_house(state: ApiState) {
+    let mut tick = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tick.tick().await;
+        state.metrics.upkeep();
+        if let Err(error) = state.store.purge_sessions(state.clock.now_ms()).await {
+            tracing::warn!(cause = %api::problem::chain(&error), "old sessions stay for now");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `kafedra doctor`: what would keep the hub from working here, one plain line each: ok, warn or fail.
+
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::path::Path;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{Done, Failure};
+use crate::api::server::open_files_limit;
+use crate::app::open_store;
+use crate::clock::WallClock;
+use crate::config::Config;
+use crate::store::audit;
+
+/// The clock of a machine without a battery starts in 1970; nothing of ours is older than this (2026-01-01).
+const EARLIEST_MS: i64 = 1_767_225_600_000;
+const LATEST_MS: i64 = EARLIEST_MS + 50 * 366 * 86_400_000;
+
+/// Open files that a school of 300 people online needs with room to spare.
+const FILES_WANTED: u64 = 4096;
+
+const SPACE_FAIL: u64 = 100 << 20;
+const SPACE_WARN: u64 = 1 << 30;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Default)]
+struct Report {
+    failed: usize,
+}
+
+impl Report {
+    fn line(&mut self, verdict: Verdict, what: &str, detail: impl std::fmt::Display) {
+        let word = match verdict {
+            Verdict::Ok => "ok  ",
+            Verdict::Warn => "warn",
+            Verdict::Fail => "FAIL",
+        };
+        self.failed += usize::from(verdict == Verdict::Fail);
+        println!("{word}  {what}: {detail}");
+    }
+}
+
+pub async fn run(config: Config, clock: WallClock) -> Done {
+    let mut report = Report::default();
+    report.line(Verdict::Ok, "version", env!("CARGO_PKG_VERSION"));
+    clock_line(&mut report, &clock);
+    zone_line(&mut report);
+    listen_line(&mut report, config.server.listen);
+    address_line(&mut report, &config);
+    media_lines(&mut report, &config);
+    space_line(&mut report, &config.data.dir);
+    files_line(&mut report);
+    store_lines(&mut report, &config).await;
+    match report.failed {
+        0 => Ok(()),
+        1 => Err(Failure::Work("1 check failed".into())),
+        failed => Err(Failure::Work(format!("{failed} checks failed"))),
+    }
+}
+
+fn clock_line(report: &mut Report, clock: &WallClock) {
+    let now_ms = clock.now_ms();
+    let time = crate::api::session::rfc3339(now_ms);
+    let verdict = if (EARLIEST_MS..LATEST_MS).contains(&now_ms) { Verdict::Ok } else { Verdict::Fail };
+    report.line(verdict, "clock", time);
+}
+
+fn zone_line(report: &mut Report) {
+    match jiff::tz::TimeZone::get("Europe/Moscow") {
+        Ok(_) => report.line(Verdict::Ok, "time zones", "known"),
+        Err(error) => report.line(Verdict::Fail, "time zones", format!("{error}; install tzdata")),
+    }
+}
+
+fn listen_line(report: &mut Report, address: SocketAddr) {
+    match TcpListener::bind(address) {
+        Ok(_) => report.line(Verdict::Ok, "listen", address),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            report.line(Verdict::Warn, "listen", format!("{address} is in use; fine if that is this hub"));
+        }
+        Err(error) => report.line(Verdict::Fail, "listen", format!("{address}: {error}")),
+    }
+}
+
+fn address_line(report: &mut Report, config: &Config) {
+    let url = config.public_url();
+    let authority = url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    if url.starts_with("http://") && host != "localhost" && host != "127.0.0.1" {
+        let why = "browsers give camera and microphone to https and localhost only";
+        report.line(Verdict::Warn, "public address", format!("{url}: {why}"));
+        return;
+    }
+    let port = if url.starts_with("https://") { 443 } else { 80 };
+    let target = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:{port}") };
+    match target.to_socket_addrs().map(|mut found| found.next()) {
+        Ok(Some(_)) => report.line(Verdict::Ok, "public address", url),
+        Ok(None) => report.line(Verdict::Fail, "public address", format!("{url}: the name has no address")),
+        Err(error) => report.line(Verdict::Fail, "public address", format!("{url}: {error}")),
+    }
+}
+
+fn media_lines(report: &mut Report, config: &Config) {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = if config.media.workers == 0 { cores } else { usize::from(config.media.workers) };
+    for worker in 0..workers {
+        let port = match config.media.udp_port {
+            0 => 0,
+            first => first.saturating_add(worker as u16),
+        };
+        let what = format!("UDP for worker {worker}");
+        match bind_udp(config.media.bind, port) {
+            Ok(()) => report.line(Verdict::Ok, &what, format!("{}:{port}", config.media.bind)),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                report.line(Verdict::Warn, &what, format!("port {port} is in use; fine if that is this hub"));
+            }
+            Err(error) => report.line(Verdict::Fail, &what, format!("port {port}: {error}")),
+        }
+    }
+    let is_local = config.media.advertise.iter().all(IpAddr::is_loopback) && !config.media.advertise.is_empty();
+    if is_local {
+        report.line(Verdict::Warn, "media address", "only this machine can reach it; set media.advertise");
+    }
+}
+
+fn bind_udp(address: IpAddr, port: u16) -> std::io::Result<()> {
+    let address = SocketAddr::new(address, port);
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())
+}
+
+fn space_line(report: &mut Report, folder: &Path) {
+    let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    let Some(free) = free_bytes(existing) else {
+        report.line(Verdict::Warn, "disk space", format!("{}: the system does not tell", existing.display()));
+        return;
+    };
+    let verdict = match free {
+        free if free < SPACE_FAIL => Verdict::Fail,
+        free if free < SPACE_WARN => Verdict::Warn,
+        _ => Verdict::Ok,
+    };
+    report.line(verdict, "disk space", format!("{} MB free for {}", free >> 20, folder.display()));
+}
+
+/// Bytes that an ordinary user can still write to the file system of `path`.
+#[allow(unsafe_code)]
+fn free_bytes(path: &Path) -> Option<u64> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let name = std::ffi::CString::new(path.as_os_str().as_bytes()).ok()?;
+    let mut stats = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the name ends in NUL and lives through the call; on success (0) the call has filled the struct.
+    unsafe {
+        if libc::statvfs(name.as_ptr(), stats.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let stats = stats.assume_init();
+        Some(stats.f_bavail.saturating_mul(stats.f_frsize))
+    }
+}
+
+fn files_line(report: &mut Report) {
+    match open_files_limit() {
+        Some(limit) if limit < FILES_WANTED => {
+            report.line(Verdict::Warn, "open files", format!("{limit} at once; {FILES_WANTED} are better (ulimit -n)"));
+        }
+        Some(limit) => report.line(Verdict::Ok, "open files", format!("{limit} at once")),
+        None => report.line(Verdict::Warn, "open files", "the system does not tell"),
+    }
+}
+
+async fn store_lines(report: &mut Report, config: &Config) {
+    if config.data.database.is_empty() && !config.data.dir.join("kafedra.db").exists() {
+        report.line(Verdict::Ok, "store", format!("not there yet, will be made in {}", config.data.dir.display()));
+        return;
+    }
+    let store = match open_store(config).await {
+        Ok(store) => store,
+        Err(error) => {
+            report.line(Verdict::Fail, "store", crate::api::problem::chain(&error));
+            return;
+        }
+    };
+    match store.write(|_| Box::pin(async { Ok::<(), crate::store::StoreError>(()) })).await {
+        Ok(()) => report.line(Verdict::Ok, "store", "opens, is whole and can be written"),
+        Err(error) => report.line(Verdict::Fail, "store", crate::api::problem::chain(&error)),
+    }
+    match audit::verify(&store).await {
+        Ok(found) if found.is_intact() => report.line(Verdict::Ok, "journal", format!("{} rows, intact", found.rows)),
+        Ok(found) => report.line(Verdict::Fail, "journal", format!("changed in {} places", found.broken.len())),
+        Err(error) => report.line(Verdict::Fail, "journal", crate::api::problem::chain(&error)),
+    }
+    store.close().await;
+}

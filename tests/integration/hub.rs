@@ -1,0 +1,177 @@
+//! A hub in this process with the demo school, on free ports, in a folder of its own.
+
+use kafedra::app::{App, RunningApp};
+use kafedra::clock::WallClock;
+use kafedra::config::Config;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+/// Password of everybody in the demo school.
+pub const PASSWORD: &str = "kafedra-demo";
+
+pub const TEACHER: &str = "T-014";
+pub const OTHER_TEACHER: &str = "T-021";
+pub const STUDENT: &str = "S-5A-01";
+pub const OTHER_STUDENT: &str = "S-9B-01";
+pub const GUARDIAN: &str = "G-01";
+pub const DEPUTY: &str = "D-001";
+pub const ADMIN: &str = "A-001";
+
+/// A running hub. Dropping it cuts it off; [`TestHub::stop`] takes it down in order.
+pub struct TestHub {
+    app: RunningApp,
+    config: Config,
+    /// Without a slash at the end.
+    pub url: String,
+    /// Move it to let the hub's time pass.
+    pub clock: WallClock,
+    folder: tempfile::TempDir,
+}
+
+impl TestHub {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// `change` sets what the test needs otherwise.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.server.listen = "127.0.0.1:0".parse().unwrap();
+        config.data.dir = folder.path().to_owned();
+        config.school.demo = true;
+        config.media.udp_port = 0;
+        config.media.workers = 1;
+        config.media.bind = "127.0.0.1".parse().unwrap();
+        config.media.advertise = vec!["127.0.0.1".parse().unwrap()];
+        change(&mut config);
+        Self::launch(config, WallClock::system(0), folder).await
+    }
+
+    async fn launch(config: Config, clock: WallClock, folder: tempfile::TempDir) -> Self {
+        let app = App::start(config.clone(), clock.clone()).await.unwrap();
+        let url = format!("http://{}", app.addr);
+        Self { app, config, url, clock, folder }
+    }
+
+    /// Stops in order and starts again on the same data, on another port.
+    pub async fn restart(self) -> Self {
+        let Self { app, config, clock, folder, .. } = self;
+        app.stop().await;
+        Self::launch(config, clock, folder).await
+    }
+
+    pub async fn stop(self) {
+        self.app.stop().await;
+    }
+
+    pub fn app(&self) -> &RunningApp {
+        &self.app
+    }
+
+    /// Where the hub keeps its data.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// `ws://…/ws`.
+    pub fn socket_url(&self) -> String {
+        format!("{}/ws", self.url.replacen("http", "ws", 1))
+    }
+
+    /// A client without a sign-in.
+    pub fn client(&self) -> Client {
+        let http = reqwest::Client::builder().cookie_store(true).no_proxy().build().unwrap();
+        Client { http, url: self.url.clone(), token: None, me: Value::Null }
+    }
+
+    /// A browser in which this person has signed in.
+    pub async fn sign_in(&self, code: &str) -> Client {
+        let mut client = self.client();
+        let answer = client.post("/api/v1/session", &serde_json::json!({ "login": code, "password": PASSWORD })).await;
+        assert_eq!(answer.status, StatusCode::OK, "sign-in of {code}: {}", answer.body);
+        client.me = answer.body;
+        client
+    }
+
+    /// A program with a token of this person.
+    pub async fn token(&self, code: &str, scopes: &[&str]) -> Client {
+        let owner = self.sign_in(code).await;
+        let asked = serde_json::json!({ "scopes": scopes, "expires_in_s": 3600 });
+        let answer = owner.post("/api/v1/tokens", &asked).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "token of {code}: {}", answer.body);
+        let token = answer.body["token"].as_str().unwrap().to_owned();
+        Client { token: Some(token), me: owner.me.clone(), ..self.client() }
+    }
+}
+
+/// One browser or program.
+#[derive(Clone)]
+pub struct Client {
+    pub http: reqwest::Client,
+    pub url: String,
+    /// Sent as a bearer token when there is one.
+    pub token: Option<String>,
+    /// The answer to the sign-in.
+    pub me: Value,
+}
+
+/// What came back. The body is `Null` when there was none, a string when it was not JSON.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The problem's code; empty when it was none.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+impl Client {
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let headers = response.headers().clone();
+        let text = response.text().await.unwrap();
+        let body =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        Answer { status, headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// The consultations of today and the next days.
+    pub async fn timetable(&self) -> Vec<Value> {
+        let answer = self.get("/api/v1/timetable").await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body["items"].as_array().unwrap().clone()
+    }
+
+    /// The id of the first consultation in this person's timetable that fits.
+    pub async fn find(&self, fits: impl Fn(&Value) -> bool) -> Option<String> {
+        self.timetable().await.iter().find(|item| fits(item)).map(|item| item["id"].as_str().unwrap().to_owned())
+    }
+}
