@@ -14,6 +14,7 @@ pub mod openapi;
 pub mod origin;
 pub mod password;
 pub mod people;
+pub mod presence;
 pub mod problem;
 pub mod public;
 pub mod server;
@@ -93,6 +94,7 @@ pub fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(timetable::timetable))
         .routes(routes!(timetable::consultation))
         .routes(routes!(timetable::cancel))
+        .routes(routes!(presence::presence))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(observe::metrics))

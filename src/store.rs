@@ -13,6 +13,7 @@ pub mod logins;
 mod migrate;
 mod open;
 pub mod people;
+mod reach;
 pub mod school;
 pub mod sessions;
 mod sql;
