@@ -1,0 +1,70 @@
+// What stands above the stage as long as it is true.
+import { Button } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { useTexts } from '../../shared/i18n/use-texts';
+import { Icon, type IconName } from '../../shared/ui/icon';
+import { Trouble } from './device-check';
+import type { LocalState } from './local-media';
+import { self } from './model';
+import styles from './room.module.css';
+import type { RoomSession, Snapshot } from './session';
+import { unblockSound } from './stage';
+import { roomTexts } from './texts';
+
+type Props = { session: RoomSession; snapshot: Snapshot; local: LocalState };
+
+export function Banners({ session, snapshot, local }: Props) {
+  const t = useTexts(roomTexts);
+  const { model, peerState, soundBlocked } = snapshot;
+  const { connection } = model;
+  const me = self(model);
+  const silentFloor =
+    me?.promoted && model.room?.form === 'webinar' && local.microphone === 'off' && local.camera === 'off';
+  return (
+    <div className={styles.banners}>
+      {connection.kind === 'reconnecting' && (
+        <Banner icon="wifi_off" tone="bad" live>
+          {connection.attempt < 2 ? t('lost') : t('lost_try', { attempt: connection.attempt })}
+        </Banner>
+      )}
+      {connection.kind === 'online' && (peerState === 'interrupted' || peerState === 'failed') && (
+        <Banner icon="wifi_off" tone="bad" live>
+          {t('media_lost')}
+        </Banner>
+      )}
+      {soundBlocked && (
+        <Banner icon="sound_off">
+          {t('enable_sound_help')}
+          <Button size="xs" onClick={() => void unblockSound().then((sounds) => session.noteSoundBlocked(!sounds))}>
+            {t('enable_sound')}
+          </Button>
+        </Banner>
+      )}
+      {silentFloor && <Banner icon="floor">{t('floor_banner')}</Banner>}
+      {local.screen === 'on' && (
+        <Banner icon="screen">
+          {t('sharing_now')}
+          <Button size="xs" variant="default" onClick={() => session.local.off('screen')}>
+            {t('share_stop')}
+          </Button>
+        </Banner>
+      )}
+      {local.trouble && (
+        <div className={styles.trouble}>
+          <Trouble local={session.local} />
+        </div>
+      )}
+    </div>
+  );
+}
+
+type BannerProps = { icon: IconName; tone?: 'calm' | 'bad'; live?: boolean; children: ReactNode };
+
+function Banner({ icon, tone = 'calm', live = false, children }: BannerProps) {
+  return (
+    <div className={styles.banner} data-tone={tone} role={live ? 'status' : undefined}>
+      <Icon name={icon} size={19} />
+      {children}
+    </div>
+  );
+}

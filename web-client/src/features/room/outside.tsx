@@ -1,0 +1,165 @@
+// Outside the room: waiting to be let in, refused, over.
+import { Button } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { type ReactNode, useEffect, useRef } from 'react';
+import type { Consultation } from '../../shared/api';
+import { serverNow } from '../../shared/clock';
+import type { Refusal } from '../../shared/errors';
+import { commonTexts } from '../../shared/i18n/common';
+import { formatCountdown, formatDuration, formatTime } from '../../shared/i18n/format';
+import { useLocale, useTexts } from '../../shared/i18n/use-texts';
+import { Icon, type IconName } from '../../shared/ui/icon';
+import { useRefusalWords, useRetryCountdown } from '../../shared/ui/refusal';
+import type { CloseReason } from '../../shared/wire.gen';
+import type { RoomModel } from './model';
+import styles from './outside.module.css';
+import { roomTexts } from './texts';
+
+type FrameProps = { icon: IconName; tone?: 'calm' | 'bad' | 'good'; title: string; children: ReactNode };
+
+function Frame({ icon, tone = 'calm', title, children }: FrameProps) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
+  return (
+    <main className={styles.page}>
+      <div className={styles.card}>
+        <span className={styles.icon} data-tone={tone}>
+          <Icon name={icon} size={34} />
+        </span>
+        <h1 ref={heading} className={styles.title} tabIndex={-1}>
+          {title}
+        </h1>
+        {children}
+      </div>
+    </main>
+  );
+}
+
+function ToTimetable({ primary = false }: { primary?: boolean }) {
+  const t = useTexts(commonTexts);
+  return (
+    <Button component={Link} to="/" size="md" variant={primary ? 'filled' : 'default'}>
+      {t('to_timetable')}
+    </Button>
+  );
+}
+
+type WaitingProps = { model: RoomModel; consultation: Consultation | undefined; onLeave: () => void };
+
+export function Waiting({ model, consultation }: WaitingProps) {
+  const t = useTexts(roomTexts);
+  const locale = useLocale();
+  const { stage } = model;
+  const title = model.room?.title ?? consultation?.title;
+  const start = model.room?.start_ms ?? (consultation ? Date.parse(consultation.start) : undefined);
+  if (stage.kind !== 'waiting')
+    return (
+      <Frame icon="door" title={model.connection.kind === 'reconnecting' ? t('lost') : t('connecting')}>
+        {title && <p className={styles.what}>{title}</p>}
+        <span className={styles.wheel} aria-hidden="true" />
+      </Frame>
+    );
+  const host = stage.reason === 'host_absent';
+  return (
+    <Frame icon={host ? 'clock' : 'door'} title={host ? t('waiting_host') : t('waiting_admission')}>
+      {title && <p className={styles.what}>{title}</p>}
+      <p className={styles.text}>{host ? t('waiting_host_help') : t('waiting_admission_help')}</p>
+      <p className={styles.small} role="status">
+        {start !== undefined && t('starts_at', { time: formatTime(start, locale) })}
+        {' · '}
+        {t('waiting_count', { count: stage.waiting })}
+      </p>
+      <span className={styles.wheel} aria-hidden="true" />
+      <div className={styles.actions}>
+        <ToTimetable />
+      </div>
+    </Frame>
+  );
+}
+
+type RefusedProps = { refusal: Refusal; consultation: Consultation | undefined; onAgain: () => void };
+
+export function Refused({ refusal, consultation, onAgain }: RefusedProps) {
+  const t = useTexts(roomTexts);
+  const words = useRefusalWords()(refusal.code);
+  const left = useRetryCountdown(refusal);
+  const timed = refusal.retryAfterMs !== undefined;
+  const wasWaiting = useRef(false);
+  useEffect(() => {
+    if (left > 0) wasWaiting.current = true;
+    else if (wasWaiting.current) {
+      wasWaiting.current = false;
+      onAgain();
+    }
+  }, [left, onAgain]);
+  const soon = refusal.code === 'too_early';
+  const passing = ['unavailable', 'internal', 'rate_limited', 'room_full', 'host_absent'].includes(refusal.code);
+  return (
+    <Frame icon={soon ? 'clock' : 'info'} tone={soon ? 'calm' : 'bad'} title={words.title}>
+      {consultation && <p className={styles.what}>{consultation.title}</p>}
+      {words.help && <p className={styles.text}>{words.help}</p>}
+      {soon && left > 0 && (
+        <p className={styles.countdown} role="timer">
+          {t('opens_in', { time: formatCountdown(left) })}
+        </p>
+      )}
+      <div className={styles.actions}>
+        <ToTimetable primary={!passing} />
+        {passing && !timed && (
+          <Button size="md" onClick={onAgain}>
+            {t('try_again')}
+          </Button>
+        )}
+      </div>
+    </Frame>
+  );
+}
+
+const ICONS: Record<CloseReason | 'left', [IconName, FrameProps['tone']]> = {
+  ended: ['check', 'good'],
+  ended_by_host: ['check', 'good'],
+  not_held: ['clock', 'bad'],
+  cancelled: ['close', 'bad'],
+  removed: ['remove', 'bad'],
+  access_ended: ['lock', 'bad'],
+  replaced: ['user', 'calm'],
+  technical: ['warning', 'bad'],
+  left: ['leave', 'calm'],
+};
+const CAN_COME_BACK: readonly (CloseReason | 'left')[] = ['left', 'replaced', 'technical'];
+
+type OverProps = { model: RoomModel; reason: CloseReason | 'left'; onAgain: () => void };
+
+export function Over({ model, reason, onAgain }: OverProps) {
+  const t = useTexts(roomTexts);
+  const locale = useLocale();
+  const client = useQueryClient();
+  const ended = useRef(serverNow());
+  useEffect(() => {
+    // The timetable has changed by what happened here.
+    void client.invalidateQueries({ queryKey: ['timetable'] });
+    void client.invalidateQueries({ queryKey: ['consultation'] });
+  }, [client]);
+  const [icon, tone] = ICONS[reason];
+  const back = CAN_COME_BACK.includes(reason);
+  return (
+    <Frame icon={icon} tone={tone} title={t(`over_${reason}`)}>
+      {model.room && <p className={styles.what}>{model.room.title}</p>}
+      <p className={styles.text}>{t(`over_${reason}_help`)}</p>
+      <p className={styles.small}>
+        {model.joinedMs !== undefined &&
+          t('over_duration', { time: formatDuration(ended.current - model.joinedMs, locale) })}
+        {model.chat.messages.length > 0 && reason !== 'removed' && <> · {t('over_chat')}</>}
+      </p>
+      <div className={styles.actions}>
+        <ToTimetable primary={!back} />
+        {back && (
+          <Button size="md" onClick={onAgain}>
+            {t('over_again')}
+          </Button>
+        )}
+      </div>
+    </Frame>
+  );
+}

@@ -1,0 +1,248 @@
+// The one peer connection to the hub: own sends and a pool of receive slots.
+// The client always offers and the server always answers, one offer at a time; so there is no glare.
+import type { Answer, ClientMessage, IceServer, Mid, Rights, SendSlot, SourceKind } from '../wire.gen';
+
+export type PeerState = 'new' | 'connecting' | 'connected' | 'interrupted' | 'failed';
+
+export type PeerOptions = {
+  iceServers: IceServer[];
+  audioSlots: number;
+  videoSlots: number;
+  send: (message: ClientMessage) => boolean;
+  onState: (state: PeerState) => void;
+  /** The receive slots are known: after the first offer, before its answer. */
+  onSlots: () => void;
+};
+
+type Kind = Exclude<SourceKind, never>;
+
+const TRACK_KIND: Record<Kind, 'audio' | 'video'> = {
+  microphone: 'audio',
+  camera: 'video',
+  screen_audio: 'audio',
+  screen: 'video',
+};
+
+/** Layers of the camera, small to large: Chromium wants them in this order. */
+const CAMERA_LAYERS: RTCRtpEncodingParameters[] = [
+  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 120_000 },
+  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 400_000 },
+  { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_300_000 },
+];
+/** When the server takes one layer only. */
+const CAMERA_SINGLE_BPS = 1_000_000;
+const SCREEN_BPS = 2_500_000;
+/** An ICE interruption shorter than this heals by itself. */
+const INTERRUPTION_MS = 3_000;
+/** RFC 8838 allows any number; the hub takes 40 per offer. */
+const MOST_CANDIDATES = 40;
+
+export class Peer {
+  readonly #options: PeerOptions;
+  readonly #pc: RTCPeerConnection;
+  readonly #sends = new Map<Kind, RTCRtpTransceiver>();
+  readonly #audio: RTCRtpTransceiver[] = [];
+  readonly #video: RTCRtpTransceiver[] = [];
+  #offerId = 0;
+  /** The offer that waits for its answer. */
+  #pending: ClientMessage | undefined;
+  #wanted = false;
+  #restart = false;
+  #negotiating = false;
+  #candidates = 0;
+  #closed = false;
+  #healTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+    this.#pc = new RTCPeerConnection({ iceServers: options.iceServers, bundlePolicy: 'max-bundle' });
+    this.#pc.onconnectionstatechange = () => this.#onState();
+    this.#pc.onicecandidate = ({ candidate }) => {
+      if (!candidate?.candidate || this.#candidates >= MOST_CANDIDATES) return;
+      this.#candidates += 1;
+      options.send({ type: 'candidate', candidate: candidate.candidate, mid: candidate.sdpMid ?? undefined });
+    };
+  }
+
+  /** Begins: sends as far as the rights go, and all slots. */
+  start(rights: Rights): void {
+    this.#applySends(rights);
+    for (let n = 0; n < this.#options.audioSlots; n += 1)
+      this.#audio.push(this.#pc.addTransceiver('audio', { direction: 'recvonly' }));
+    for (let n = 0; n < this.#options.videoSlots; n += 1)
+      this.#video.push(this.#pc.addTransceiver('video', { direction: 'recvonly' }));
+    this.#negotiate();
+  }
+
+  /** Rights changed: opens what is newly allowed, closes what no longer is. */
+  setRights(rights: Rights): void {
+    if (this.#applySends(rights)) this.#negotiate();
+  }
+
+  /** Puts a track on (or takes it off) an m-line that is already agreed on: no new offer. */
+  async setTrack(kind: Kind, track: MediaStreamTrack | null): Promise<boolean> {
+    const transceiver = this.#sends.get(kind);
+    if (!transceiver || transceiver.direction === 'inactive') return false;
+    await transceiver.sender.replaceTrack(track);
+    return true;
+  }
+
+  /** Receive slots by mid. */
+  videoSlots(): { mid: Mid; track: MediaStreamTrack }[] {
+    return slotsOf(this.#video);
+  }
+
+  audioSlots(): { mid: Mid; track: MediaStreamTrack }[] {
+    return slotsOf(this.#audio);
+  }
+
+  async onAnswer(answer: Answer): Promise<void> {
+    if (this.#closed || answer.id !== this.#offerId || !this.#pending) return;
+    this.#pending = undefined;
+    try {
+      await this.#pc.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
+      await this.#afterAnswer();
+    } finally {
+      this.#negotiating = false;
+      if (this.#wanted && !this.#closed) this.#negotiate();
+    }
+  }
+
+  /** The hub refused the offer: the connection stays as it was. */
+  async onOfferRefused(): Promise<void> {
+    if (this.#closed || !this.#pending) return;
+    this.#pending = undefined;
+    this.#negotiating = false;
+    if (this.#pc.signalingState === 'have-local-offer') await this.#pc.setLocalDescription({ type: 'rollback' });
+  }
+
+  /** The socket is back on the same seat: what was asked and not answered is asked again; a dead path is mended. */
+  onResumed(): void {
+    if (this.#pending) {
+      this.#options.send(this.#pending);
+      return;
+    }
+    if (this.#pc.connectionState !== 'connected') this.restartIce();
+  }
+
+  restartIce(): void {
+    if (this.#closed) return;
+    this.#restart = true;
+    this.#negotiate();
+  }
+
+  stats(): Promise<RTCStatsReport> {
+    return this.#pc.getStats();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#healTimer);
+    this.#pc.onconnectionstatechange = null;
+    this.#pc.onicecandidate = null;
+    this.#pc.close();
+  }
+
+  /** True when the m-lines changed. */
+  #applySends(rights: Rights): boolean {
+    const allowed: Record<Kind, boolean> = {
+      microphone: rights.publish_audio,
+      camera: rights.publish_video,
+      screen: rights.publish_screen,
+      screen_audio: rights.publish_screen,
+    };
+    let changed = false;
+    for (const kind of Object.keys(allowed) as Kind[]) {
+      const transceiver = this.#sends.get(kind);
+      if (allowed[kind] && !transceiver) {
+        this.#sends.set(
+          kind,
+          this.#pc.addTransceiver(TRACK_KIND[kind], {
+            direction: 'sendonly',
+            sendEncodings:
+              kind === 'camera'
+                ? CAMERA_LAYERS.map((layer) => ({ ...layer }))
+                : kind === 'screen'
+                  ? [{ maxBitrate: SCREEN_BPS }]
+                  : undefined,
+          }),
+        );
+        changed = true;
+      } else if (transceiver && allowed[kind] !== (transceiver.direction !== 'inactive')) {
+        transceiver.direction = allowed[kind] ? 'sendonly' : 'inactive';
+        if (!allowed[kind]) void transceiver.sender.replaceTrack(null);
+        changed = true;
+      }
+    }
+    return changed;
+  }
+
+  #negotiate(): void {
+    this.#wanted = true;
+    if (this.#negotiating || this.#closed) return;
+    this.#negotiating = true;
+    void this.#offer().catch(() => {
+      this.#negotiating = false;
+      if (!this.#closed) this.#options.onState('failed');
+    });
+  }
+
+  async #offer(): Promise<void> {
+    this.#wanted = false;
+    const iceRestart = this.#restart;
+    this.#restart = false;
+    this.#candidates = 0;
+    const description = await this.#pc.createOffer({ iceRestart });
+    if (this.#closed) return;
+    await this.#pc.setLocalDescription(description);
+    if (this.#closed) return;
+    this.#offerId += 1;
+    const sends: SendSlot[] = [];
+    for (const [kind, { mid, direction }] of this.#sends)
+      if (mid !== null && direction === 'sendonly') sends.push({ mid, kind });
+    this.#pending = { type: 'offer', id: this.#offerId, sdp: this.#pc.localDescription?.sdp ?? '', sends };
+    this.#options.onSlots();
+    // Not sent now: the resume after the reconnect sends it.
+    this.#options.send(this.#pending);
+  }
+
+  async #afterAnswer(): Promise<void> {
+    const camera = this.#sends.get('camera');
+    if (!camera) return;
+    const parameters = camera.sender.getParameters();
+    const only = parameters.encodings[0];
+    if (parameters.encodings.length === 1 && only && only.scaleResolutionDownBy !== 1) {
+      // The server took no simulcast, and the layer that is left is the smallest.
+      only.scaleResolutionDownBy = 1;
+      only.maxBitrate = CAMERA_SINGLE_BPS;
+      await camera.sender.setParameters(parameters);
+    }
+  }
+
+  #onState(): void {
+    clearTimeout(this.#healTimer);
+    switch (this.#pc.connectionState) {
+      case 'connected':
+        this.#options.onState('connected');
+        return;
+      case 'disconnected':
+        this.#options.onState('interrupted');
+        this.#healTimer = setTimeout(() => this.restartIce(), INTERRUPTION_MS);
+        return;
+      case 'failed':
+        this.#options.onState('failed');
+        this.restartIce();
+        return;
+      case 'new':
+      case 'closed':
+        return;
+      case 'connecting':
+        this.#options.onState('connecting');
+        return;
+    }
+  }
+}
+
+function slotsOf(transceivers: readonly RTCRtpTransceiver[]): { mid: Mid; track: MediaStreamTrack }[] {
+  return transceivers.flatMap(({ mid, receiver }) => (mid === null ? [] : [{ mid, track: receiver.track }]));
+}
