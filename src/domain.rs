@@ -36,6 +36,7 @@ pub(crate) use words;
 pub mod access;
 pub mod attendance;
 pub mod calendar;
+pub mod card_csv;
 pub mod consultation;
 pub mod fold;
 pub mod form;

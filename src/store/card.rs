@@ -1,1 +1,509 @@
 //! Lesson cards: versions, slots, and the consultations they expand into.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::AssertSqlSafe;
+
+use super::sql::{self, Value, date, int, json, optional_text, placeholders, text, to_json};
+use super::transition::Actor;
+use super::{AuditEvent, Store, StoreError, Tx, audit};
+use crate::domain::calendar::{Span, plus_days};
+use crate::domain::consultation::{Facts, State, Timing, Timings};
+use crate::domain::ids::{CardId, ConsultationId, PersonId, SchoolId, SubjectId};
+use crate::domain::lesson_card::{CardContent, CardSlot, CardStatus};
+use crate::domain::role::Role;
+use crate::domain::timetable::{Occurrence, expand};
+
+use super::school::School;
+
+/// A card ready to be published: everything about it is decided.
+#[derive(Clone, Debug)]
+pub struct PreparedCard {
+    /// The card's `Код`.
+    pub key: String,
+    /// The card and its version as they were when this was prepared; `None`: a new card.
+    pub existing: Option<(CardId, i64)>,
+    pub content: CardContent,
+    pub subject: Option<SubjectId>,
+    /// Codes of norms broken in warn mode.
+    pub warnings: Vec<String>,
+    /// Occurrences of each slot inside the horizon, past ones left out; in the order of the slots.
+    pub occurrences: Vec<Vec<Occurrence>>,
+}
+
+impl PreparedCard {
+    /// Hash of what the card says; the same content gives the same hash.
+    pub fn content_hash(&self) -> String {
+        audit::digest(&to_json(&self.content))
+    }
+}
+
+/// What publishing did to the timetable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanChange {
+    pub planned: usize,
+    pub moved: usize,
+    pub removed: usize,
+}
+
+/// A consultation as the cards want it.
+#[derive(Clone, Debug)]
+struct Wanted {
+    card: CardId,
+    slot_id: String,
+    group: String,
+    host: PersonId,
+    form: &'static str,
+    student: Option<PersonId>,
+    warnings: Option<String>,
+    occurrence: Occurrence,
+}
+
+impl Store {
+    /// Brings the future of a school's timetable in line with its cards and calendar: plans what is missing up to the horizon,
+    /// moves and removes what has changed. Doing it again changes nothing (INV-15).
+    pub async fn reexpand(
+        &self,
+        school: &School,
+        timings: &Timings,
+        now_ms: i64,
+        horizon_days: u32,
+    ) -> Result<PlanChange, StoreError> {
+        let calendar = self.calendar(school).await?;
+        let within = horizon(calendar.date_at(now_ms), horizon_days);
+        let rows = sqlx::query(
+            "SELECT k.id AS card_id, k.external_key, v.group_id, v.allow_in_break, s.id AS slot_id, s.body
+             FROM lesson_card k JOIN card_version v ON v.card_id = k.id AND v.version = k.version
+             JOIN card_slot s ON s.version_id = v.id WHERE k.school_id = $1 AND k.status = 'published'",
+        )
+        .bind(school.id.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        let mut wanted = Vec::new();
+        for row in &rows {
+            let slot: CardSlot = json(&text(row, "body")?, "slot")?;
+            let expansion = expand(&school.id, &slot, int(row, "allow_in_break")? != 0, &calendar, within);
+            for occurrence in expansion.occurrences.into_iter().filter(|one| one.end_ms > now_ms) {
+                wanted.push(Wanted {
+                    card: CardId::new(text(row, "card_id")?),
+                    slot_id: text(row, "slot_id")?,
+                    group: text(row, "group_id")?,
+                    host: slot.host.clone(),
+                    form: slot.form.as_str(),
+                    student: slot.student.clone(),
+                    warnings: None,
+                    occurrence,
+                });
+            }
+        }
+        let (school, timing) = (school.id.clone(), *timings.of(&school.id));
+        self.write(move |tx| {
+            Box::pin(async move {
+                let change = tx.settle(&school, None, wanted, &timing, now_ms).await?;
+                if change != PlanChange::default() {
+                    let detail = serde_json::json!({ "planned": change.planned, "moved": change.moved, "removed": change.removed });
+                    let event = AuditEvent::new(school.clone(), now_ms, "timetable.expand", "school", school.as_str());
+                    tx.audit(event.with(detail)).await?;
+                }
+                Ok(change)
+            })
+        })
+        .await
+    }
+}
+
+/// From today to the horizon.
+pub(crate) fn horizon(today: jiff::civil::Date, days: u32) -> Span {
+    // One day back: what began before midnight may still run.
+    let days = i32::try_from(days).unwrap_or(i32::MAX).min(4000);
+    Span { from: plus_days(today, -1), to: plus_days(today, days) }
+}
+
+impl Tx {
+    /// Publishes cards, new or changed, and settles their consultations. [`StoreError::Conflict`]: somebody else has published
+    /// one of them meanwhile.
+    pub async fn publish_cards(
+        &mut self,
+        school: &SchoolId,
+        actor: Option<&Actor>,
+        cards: Vec<PreparedCard>,
+        timing: &Timing,
+        now_ms: i64,
+    ) -> Result<PlanChange, StoreError> {
+        let (mut new_cards, mut versions, mut slots) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut wanted, mut changed) = (Vec::new(), Vec::new());
+        let mut events = Vec::with_capacity(cards.len());
+        for card in cards {
+            let hash = card.content_hash();
+            let (id, version) = match &card.existing {
+                Some((id, version)) => {
+                    self.supersede(id, *version, &hash).await?;
+                    changed.push(id.clone());
+                    (id.clone(), version + 1)
+                }
+                None => {
+                    let id = CardId::fresh();
+                    new_cards.push(vec![
+                        id.as_str().into(),
+                        school.as_str().into(),
+                        card.key.as_str().into(),
+                        1_i64.into(),
+                        hash.as_str().into(),
+                        CardStatus::Published.as_str().into(),
+                        now_ms.into(),
+                    ]);
+                    (id, 1)
+                }
+            };
+            let version_id = uuid::Uuid::now_v7().to_string();
+            versions.push(version_row(&card, &id, version, &version_id, actor, now_ms));
+            let mut event = AuditEvent::new(school.clone(), now_ms, "card.publish", "lesson_card", id.as_str())
+                .with(serde_json::json!({ "key": card.key, "version": version }));
+            event.after = Some(to_json(&card.content));
+            if let Some(actor) = actor {
+                event = event.by(&actor.person, actor.role.map(Role::as_str));
+            }
+            events.push(event);
+            let warnings = (!card.warnings.is_empty()).then(|| to_json(&card.warnings));
+            for (slot, occurrences) in card.content.slots.iter().zip(card.occurrences) {
+                let slot_id = uuid::Uuid::now_v7().to_string();
+                slots.push(slot_row(slot, &slot_id, &version_id));
+                wanted.extend(occurrences.into_iter().map(|occurrence| Wanted {
+                    card: id.clone(),
+                    slot_id: slot_id.clone(),
+                    group: card.content.group.as_str().to_owned(),
+                    host: slot.host.clone(),
+                    form: slot.form.as_str(),
+                    student: slot.student.clone(),
+                    warnings: warnings.clone(),
+                    occurrence,
+                }));
+            }
+        }
+        let connection = self.connection();
+        let into = "lesson_card (id, school_id, external_key, version, content_hash, status, created_at)";
+        sql::insert_many(connection, into, 7, new_cards).await?;
+        let into = "card_version (id, card_id, version, status, title, programme_id, subject_id, group_id, teacher_id, materials, homework, note, allow_in_break, published_by, published_at)";
+        sql::insert_many(connection, into, 15, versions).await?;
+        let into = "card_slot (id, version_id, slot_key, form, medium, kind, coverage, audience_students, audience_guardians, host_id, body)";
+        sql::insert_many(connection, into, 11, slots).await?;
+        for event in events {
+            self.audit(event).await?;
+        }
+        self.settle(school, Some(&changed), wanted, timing, now_ms).await
+    }
+
+    async fn supersede(&mut self, card: &CardId, version: i64, hash: &str) -> Result<(), StoreError> {
+        let done =
+            sqlx::query("UPDATE lesson_card SET version = $1, content_hash = $2, status = 'published' WHERE id = $3 AND version = $4")
+                .bind(version + 1)
+                .bind(hash)
+                .bind(card.as_str())
+                .bind(version)
+                .execute(self.connection())
+                .await?;
+        if done.rows_affected() != 1 {
+            return Err(StoreError::Conflict);
+        }
+        sqlx::query("UPDATE card_version SET status = 'superseded' WHERE card_id = $1 AND version = $2")
+            .bind(card.as_str())
+            .bind(version)
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    /// Makes the future planned consultations (of these cards; `None`: of the whole school) those that are wanted. What is open
+    /// or over keeps its card version.
+    async fn settle(
+        &mut self,
+        school: &SchoolId,
+        cards: Option<&[CardId]>,
+        wanted: Vec<Wanted>,
+        timing: &Timing,
+        now_ms: i64,
+    ) -> Result<PlanChange, StoreError> {
+        let existing = self.future(school, cards, now_ms).await?;
+        let mut change = PlanChange::default();
+        let mut kept = HashSet::new();
+        let (mut rows, mut bookings) = (Vec::new(), Vec::new());
+        for one in wanted {
+            kept.insert(one.occurrence.id.clone());
+            match existing.get(&one.occurrence.id) {
+                Some(row) if !row.is_planned || row.is_as(&one, timing) => {}
+                Some(_) => {
+                    self.move_to(&one, timing, now_ms).await?;
+                    change.moved += 1;
+                }
+                None => {
+                    change.planned += 1;
+                    if let Some(student) = &one.student {
+                        bookings.push(booking(&one, student));
+                    }
+                    rows.push(consultation_row(school, &one, timing, now_ms));
+                }
+            }
+        }
+        let into = "consultation (id, school_id, card_id, slot_id, slot_key, date, start_at, end_at, opens_at, closes_at, form, group_id, host_id, state, sequence, warnings, due_at, updated_at)";
+        sql::insert_many(self.connection(), into, 18, rows).await?;
+        let into = "appointment (id, consultation_id, starts, ends, student_id, state)";
+        sql::insert_many(self.connection(), into, 6, bookings).await?;
+        let gone: Vec<_> =
+            existing.iter().filter(|(id, row)| row.is_planned && !kept.contains(*id)).map(|(id, _)| id).collect();
+        change.removed = gone.len();
+        for chunk in gone.chunks(500) {
+            for (before, after) in [
+                ("DELETE FROM appointment WHERE consultation_id IN (", ")"),
+                ("DELETE FROM consultation WHERE id IN (", ") AND state = 'planned'"),
+            ] {
+                let sql = format!("{before}{}{after}", placeholders(1, chunk.len()));
+                let mut query = sqlx::query(AssertSqlSafe(sql));
+                for id in chunk {
+                    query = query.bind(id.as_str());
+                }
+                query.execute(self.connection()).await?;
+            }
+        }
+        Ok(change)
+    }
+
+    /// Consultations that have not ended; of the whole school only those planned and not due yet are looked at for removal.
+    async fn future(
+        &mut self,
+        school: &SchoolId,
+        cards: Option<&[CardId]>,
+        now_ms: i64,
+    ) -> Result<HashMap<ConsultationId, Existing>, StoreError> {
+        const COLUMNS: &str = "SELECT id, state, slot_id, start_at, end_at, opens_at, closes_at, group_id, host_id, form FROM consultation";
+        let mut found = HashMap::new();
+        // A card that has just been made has none.
+        let chunks: Vec<Option<&[CardId]>> =
+            cards.map_or_else(|| vec![None], |cards| cards.chunks(500).map(Some).collect());
+        for chunk in chunks {
+            let rows = match chunk {
+                None => {
+                    let sql = format!("{COLUMNS} WHERE school_id = $1 AND start_at > $2");
+                    sqlx::query(AssertSqlSafe(sql))
+                        .bind(school.as_str())
+                        .bind(now_ms - 24 * 3_600_000)
+                        .fetch_all(self.connection())
+                        .await?
+                }
+                Some(cards) => {
+                    let sql = format!("{COLUMNS} WHERE card_id IN ({})", placeholders(1, cards.len()));
+                    let mut query = sqlx::query(AssertSqlSafe(sql));
+                    for card in cards {
+                        query = query.bind(card.as_str());
+                    }
+                    query.fetch_all(self.connection()).await?
+                }
+            };
+            for row in &rows {
+                let is_planned = text(row, "state")? == State::Planned.as_str() && int(row, "opens_at")? > now_ms;
+                let one = Existing {
+                    is_planned,
+                    slot_id: text(row, "slot_id")?,
+                    start_ms: int(row, "start_at")?,
+                    end_ms: int(row, "end_at")?,
+                    opens_ms: int(row, "opens_at")?,
+                    closes_ms: int(row, "closes_at")?,
+                    group: text(row, "group_id")?,
+                    host: text(row, "host_id")?,
+                    form: text(row, "form")?,
+                };
+                found.insert(ConsultationId::new(text(row, "id")?), one);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn move_to(&mut self, one: &Wanted, timing: &Timing, now_ms: i64) -> Result<(), StoreError> {
+        let occurrence = &one.occurrence;
+        sqlx::query(
+            "UPDATE consultation SET slot_id = $1, start_at = $2, end_at = $3, opens_at = $4, closes_at = $5, form = $6,
+             group_id = $7, host_id = $8, warnings = COALESCE($9, warnings), due_at = $10, updated_at = $11, sequence = sequence + 1
+             WHERE id = $12 AND state = 'planned'",
+        )
+        .bind(one.slot_id.as_str())
+        .bind(occurrence.start_ms)
+        .bind(occurrence.end_ms)
+        .bind(occurrence.start_ms - timing.lead_ms)
+        .bind(occurrence.end_ms + timing.overrun_ms)
+        .bind(one.form)
+        .bind(one.group.as_str())
+        .bind(one.host.as_str())
+        .bind(one.warnings.as_deref())
+        .bind(occurrence.start_ms - timing.lead_ms)
+        .bind(now_ms)
+        .bind(occurrence.id.as_str())
+        .execute(self.connection())
+        .await?;
+        sqlx::query("DELETE FROM appointment WHERE consultation_id = $1 AND booked_by IS NULL")
+            .bind(occurrence.id.as_str())
+            .execute(self.connection())
+            .await?;
+        if let Some(student) = &one.student {
+            let into = "appointment (id, consultation_id, starts, ends, student_id, state)";
+            sql::insert_many(self.connection(), into, 6, vec![booking(one, student)]).await?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Existing {
+    /// Not opened yet and not due: may be moved and removed.
+    is_planned: bool,
+    slot_id: String,
+    start_ms: i64,
+    end_ms: i64,
+    opens_ms: i64,
+    closes_ms: i64,
+    group: String,
+    host: String,
+    form: String,
+}
+
+impl Existing {
+    fn is_as(&self, wanted: &Wanted, timing: &Timing) -> bool {
+        let occurrence = &wanted.occurrence;
+        self.slot_id == wanted.slot_id
+            && self.start_ms == occurrence.start_ms
+            && self.end_ms == occurrence.end_ms
+            && self.opens_ms == occurrence.start_ms - timing.lead_ms
+            && self.closes_ms == occurrence.end_ms + timing.overrun_ms
+            && self.group == wanted.group
+            && self.host == wanted.host.as_str()
+            && self.form == wanted.form
+    }
+}
+
+fn version_row(
+    card: &PreparedCard,
+    id: &CardId,
+    version: i64,
+    version_id: &str,
+    actor: Option<&Actor>,
+    now_ms: i64,
+) -> Vec<Value> {
+    let content = &card.content;
+    vec![
+        version_id.into(),
+        id.as_str().into(),
+        version.into(),
+        CardStatus::Published.as_str().into(),
+        content.title.as_str().into(),
+        content.programme.as_ref().map(|id| id.as_str().to_owned()).into(),
+        card.subject.as_ref().map(|id| id.as_str().to_owned()).into(),
+        content.group.as_str().into(),
+        content.teacher.as_str().into(),
+        to_json(&content.materials).into(),
+        content.homework.as_ref().map(to_json).into(),
+        content.note.clone().into(),
+        i64::from(content.allow_in_break).into(),
+        actor.map(|actor| actor.person.as_str().to_owned()).into(),
+        now_ms.into(),
+    ]
+}
+
+fn slot_row(slot: &CardSlot, slot_id: &str, version_id: &str) -> Vec<Value> {
+    vec![
+        slot_id.into(),
+        version_id.into(),
+        slot.key.as_str().into(),
+        slot.form.as_str().into(),
+        slot.medium.map(|medium| medium.as_str().to_owned()).into(),
+        slot.kind.as_str().into(),
+        slot.coverage.as_str().into(),
+        i64::from(slot.audience.students).into(),
+        i64::from(slot.audience.guardians).into(),
+        slot.host.as_str().into(),
+        to_json(slot).into(),
+    ]
+}
+
+fn consultation_row(school: &SchoolId, one: &Wanted, timing: &Timing, now_ms: i64) -> Vec<Value> {
+    let occurrence = &one.occurrence;
+    let facts = Facts {
+        state: State::Planned,
+        start_ms: occurrence.start_ms,
+        end_ms: occurrence.end_ms,
+        opens_ms: occurrence.start_ms - timing.lead_ms,
+        closes_ms: occurrence.end_ms + timing.overrun_ms,
+        grace_from_ms: None,
+        host_lost_ms: None,
+    };
+    vec![
+        occurrence.id.as_str().into(),
+        school.as_str().into(),
+        one.card.as_str().into(),
+        one.slot_id.as_str().into(),
+        occurrence.slot_key.as_str().into(),
+        occurrence.date.to_string().into(),
+        facts.start_ms.into(),
+        facts.end_ms.into(),
+        facts.opens_ms.into(),
+        facts.closes_ms.into(),
+        one.form.into(),
+        one.group.as_str().into(),
+        one.host.as_str().into(),
+        facts.state.as_str().into(),
+        0_i64.into(),
+        one.warnings.clone().into(),
+        facts.due_ms(timing).into(),
+        now_ms.into(),
+    ]
+}
+
+fn booking(one: &Wanted, student: &PersonId) -> Vec<Value> {
+    vec![
+        uuid::Uuid::now_v7().to_string().into(),
+        one.occurrence.id.as_str().into(),
+        one.occurrence.start_ms.into(),
+        one.occurrence.end_ms.into(),
+        student.as_str().into(),
+        "booked".into(),
+    ]
+}
+
+/// A card as it stands, to compare an import with.
+#[derive(Clone, Debug)]
+pub(super) struct CardHead {
+    pub id: CardId,
+    pub version: i64,
+    pub content_hash: String,
+}
+
+impl Store {
+    /// The cards of a school by their `Код`.
+    pub(super) async fn card_heads(&self, school: &SchoolId) -> Result<HashMap<String, CardHead>, StoreError> {
+        let rows = sqlx::query("SELECT id, external_key, version, content_hash FROM lesson_card WHERE school_id = $1")
+            .bind(school.as_str())
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let head = CardHead {
+                    id: CardId::new(text(row, "id")?),
+                    version: int(row, "version")?,
+                    content_hash: text(row, "content_hash")?,
+                };
+                Ok((text(row, "external_key")?, head))
+            })
+            .collect()
+    }
+
+    /// Terms of a school by their title, with their dates.
+    pub(super) async fn terms(&self, school: &SchoolId) -> Result<Vec<(String, Span)>, StoreError> {
+        let rows = sqlx::query("SELECT title, starts_on, ends_on FROM term WHERE school_id = $1")
+            .bind(school.as_str())
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let span = Span { from: date(&text(row, "starts_on")?)?, to: date(&text(row, "ends_on")?)? };
+                Ok((optional_text(row, "title")?.unwrap_or_default(), span))
+            })
+            .collect()
+    }
+}

@@ -402,7 +402,7 @@ impl Store {
 }
 
 /// What a school decides for itself, as JSON in `school.policy`.
-#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct Policy {
     /// How long a room waits for its host.
