@@ -36,7 +36,7 @@ pub enum AppError {
     #[error("the store does not open")]
     Store(#[source] StoreError),
     #[error("the demo school does not load")]
-    Demo(#[source] StoreError),
+    Demo(#[source] crate::store::demo::DemoError),
     #[error("cannot listen on {address}; is another hub running? Another address: --listen")]
     Listen {
         address: SocketAddr,
@@ -76,7 +76,7 @@ impl App {
         let config = Arc::new(config);
         let store = open_store(&config).await?;
         if config.school.demo {
-            demo::load(&store, &clock).await.map_err(AppError::Demo)?;
+            demo::load(&store, &clock, &config).await.map_err(AppError::Demo)?;
         }
         let presence = presence(&config)?;
         let sfu = crate::sfu::worker::start(&SfuConfig {

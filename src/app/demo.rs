@@ -1,14 +1,20 @@
 //! What the hub says at the start in demo mode: where, who, and what opens next.
 
 use crate::clock::WallClock;
+use crate::config::Config;
 use crate::store::consultation::Viewer;
-use crate::store::{Store, StoreError};
+use crate::store::demo::DemoError;
+use crate::store::{self, Store, StoreError};
 
 /// The demo school's one password. It is public: never in production.
 pub const PASSWORD: &str = "kafedra-demo";
 
-/// Loads the demo school into an empty store; a store with a school is left alone.
-pub async fn load(_store: &Store, _clock: &WallClock) -> Result<(), StoreError> {
+/// Loads the demo school into an empty store and opens lessons around now; a real school is left alone.
+pub async fn load(store: &Store, clock: &WallClock, config: &Config) -> Result<(), DemoError> {
+    let days = config.schedule.horizon_days;
+    if store::demo::start(store, super::timing(config), days, clock.now_ms()).await?.is_none() {
+        tracing::warn!("school.demo is set, but the store holds a real school: it is left alone");
+    }
     Ok(())
 }
 
