@@ -267,7 +267,7 @@ impl State {
     /// Does whatever is due at `now`.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         match self.link {
-            Link::Alone => return,
+            Link::Alone => {}
             Link::Down { since, retry_at } => {
                 if now >= retry_at {
                     self.link = Link::Down { since, retry_at: now + RECONNECT };
@@ -348,24 +348,28 @@ impl State {
 
     /// Everyone online, sorted by person and room; one row for each person and room.
     pub(super) fn online(&self) -> Vec<Online> {
-        let mut rows: BTreeMap<(&PersonId, Option<&RoomId>), (Option<&str>, bool)> = BTreeMap::new();
+        let mut rows: BTreeMap<(&PersonId, Option<&RoomId>), Online> = BTreeMap::new();
         for peer in self.peers.values() {
             for entry in peer.entries.values() {
-                let row = rows.entry((&entry.person, entry.room.as_ref())).or_insert((None, true));
-                row.1 &= peer.stale;
+                let row = rows.entry((&entry.person, entry.room.as_ref())).or_insert_with(|| Online {
+                    person: entry.person.clone(),
+                    display_name: None,
+                    room: entry.room.clone(),
+                    stale: true,
+                });
+                row.stale &= peer.stale;
             }
         }
         for here in self.here.values() {
-            rows.insert((&here.person, here.room.as_ref()), (Some(&here.display_name), false));
+            let online = Online {
+                person: here.person.clone(),
+                display_name: Some(here.display_name.clone()),
+                room: here.room.clone(),
+                stale: false,
+            };
+            rows.insert((&here.person, here.room.as_ref()), online);
         }
-        rows.into_iter()
-            .map(|((person, room), (display_name, stale))| Online {
-                person: person.clone(),
-                display_name: display_name.map(str::to_owned),
-                room: room.cloned(),
-                stale,
-            })
-            .collect()
+        rows.into_values().collect()
     }
 
     /// Whether what `online` says of other hubs can be believed.

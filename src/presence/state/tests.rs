@@ -1,6 +1,6 @@
 //! Two or three machines on a pretended channel, with a pretended clock.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use super::*;
 use proptest::prelude::*;
