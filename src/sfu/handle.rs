@@ -1,10 +1,14 @@
 //! Handles to the SFU workers: what the rooms hold. Cheap to clone; every call is a message to one worker's thread.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use media::model::{OfferRequest, PeerKey, Publish, RoomKey, SfuEvent, SlotWish, SourceKey};
+use media::stats::Load;
 use tokio::sync::{mpsc, oneshot};
+
+use super::socket::Waker;
 
 /// Events that may wait for a room before its worker keeps them back.
 const EVENT_CAPACITY: usize = 1024;
@@ -13,8 +17,8 @@ const EVENT_CAPACITY: usize = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum OfferError {
     /// The client's fault: tell it, keep the seat.
-    #[error("the offer is not acceptable: {0}")]
-    Refused(String),
+    #[error("the offer is not acceptable")]
+    Refused(#[from] media::error::OfferError),
     /// The room or the worker is gone.
     #[error("the media worker is not available")]
     Unavailable,
@@ -23,14 +27,48 @@ pub enum OfferError {
 /// What a room asks of its worker.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Open { room: RoomKey, events: mpsc::Sender<SfuEvent> },
-    Offer { room: RoomKey, peer: PeerKey, offer: OfferRequest, answer: oneshot::Sender<Result<String, OfferError>> },
-    Candidate { room: RoomKey, peer: PeerKey, candidate: String },
-    Allow { room: RoomKey, peer: PeerKey, allowed: Publish },
-    Pause { room: RoomKey, source: SourceKey, paused: bool },
-    Slots { room: RoomKey, peer: PeerKey, slots: Vec<SlotWish> },
-    Drop { room: RoomKey, peer: PeerKey },
-    Close { room: RoomKey },
+    Open {
+        room: RoomKey,
+        events: mpsc::Sender<SfuEvent>,
+    },
+    Offer {
+        room: RoomKey,
+        peer: PeerKey,
+        offer: OfferRequest,
+        answer: oneshot::Sender<Result<String, OfferError>>,
+    },
+    Candidate {
+        room: RoomKey,
+        peer: PeerKey,
+        candidate: String,
+    },
+    Allow {
+        room: RoomKey,
+        peer: PeerKey,
+        allowed: Publish,
+    },
+    Pause {
+        room: RoomKey,
+        source: SourceKey,
+        paused: bool,
+    },
+    Slots {
+        room: RoomKey,
+        peer: PeerKey,
+        slots: Vec<SlotWish>,
+    },
+    Drop {
+        room: RoomKey,
+        peer: PeerKey,
+    },
+    Close {
+        room: RoomKey,
+    },
+    Load {
+        answer: oneshot::Sender<Load>,
+    },
+    /// Every handle is gone.
+    Stop,
 }
 
 /// The way into one worker's thread.
@@ -39,17 +77,36 @@ pub(crate) struct WorkerPort {
     // Unbounded on purpose: a lost `Allow` or `Drop` would be a hole in the rights, and what can fill the queue is
     // bounded where it comes from (the rate limit of every signaling socket).
     commands: std::sync::mpsc::Sender<Command>,
+    waker: Arc<Waker>,
+    candidates: Vec<SocketAddr>,
     rooms: AtomicUsize,
 }
 
+impl Drop for WorkerPort {
+    fn drop(&mut self) {
+        self.send(Command::Stop);
+    }
+}
+
 impl WorkerPort {
-    pub(crate) fn new(commands: std::sync::mpsc::Sender<Command>) -> Self {
-        Self { commands, rooms: AtomicUsize::new(0) }
+    pub(crate) fn new(
+        commands: std::sync::mpsc::Sender<Command>,
+        waker: Arc<Waker>,
+        candidates: Vec<SocketAddr>,
+    ) -> Self {
+        Self {
+            commands,
+            waker,
+            candidates,
+            rooms: AtomicUsize::new(0),
+        }
     }
 
     /// Queues a command. `false`: the worker is gone.
     fn send(&self, command: Command) -> bool {
-        self.commands.send(command).is_ok()
+        let is_queued = self.commands.send(command).is_ok();
+        self.waker.wake();
+        is_queued
     }
 }
 
@@ -64,7 +121,26 @@ impl SfuHandle {
     /// The handle over ports that `worker::start` made; at least one.
     pub(crate) fn new(workers: Vec<Arc<WorkerPort>>) -> Self {
         assert!(!workers.is_empty(), "an SFU has at least one worker");
-        Self { workers: workers.into(), next_room: Arc::new(AtomicU64::new(1)) }
+        Self {
+            workers: workers.into(),
+            next_room: Arc::new(AtomicU64::new(1)),
+        }
+    }
+
+    /// Where the workers are reached: the candidates of their answers.
+    pub fn candidates(&self) -> Vec<SocketAddr> {
+        self.workers.iter().flat_map(|worker| worker.candidates.iter().copied()).collect()
+    }
+
+    /// What each worker carries now, for metrics. A worker that is gone is left out.
+    pub async fn load(&self) -> Vec<Load> {
+        let mut loads = Vec::with_capacity(self.workers.len());
+        for worker in self.workers.iter() {
+            let (answer, result) = oneshot::channel();
+            worker.send(Command::Load { answer });
+            loads.extend(result.await.ok());
+        }
+        loads
     }
 
     /// Opens a room on the least loaded worker. The receiver ends (`None`) when the room is closed or the worker is gone.
@@ -97,32 +173,56 @@ impl MediaRoom {
     /// [`OfferError::Refused`] when the offer breaks a limit or lacks what the hub needs; nothing changed then.
     pub async fn offer(&self, peer: PeerKey, offer: OfferRequest) -> Result<String, OfferError> {
         let (answer, result) = oneshot::channel();
-        self.worker.send(Command::Offer { room: self.room, peer, offer, answer });
+        self.worker.send(Command::Offer {
+            room: self.room,
+            peer,
+            offer,
+            answer,
+        });
         result.await.unwrap_or(Err(OfferError::Unavailable))
     }
 
     /// A trickled candidate. The hub is ICE-lite and never sends a check, so it is only counted.
     pub fn candidate(&self, peer: PeerKey, candidate: String) {
         let room = self.room;
-        self.worker.send(Command::Candidate { room, peer, candidate });
+        self.worker.send(Command::Candidate {
+            room,
+            peer,
+            candidate,
+        });
     }
 
     /// What the peer may send, from the next packet on.
     pub fn allow(&self, peer: PeerKey, allowed: Publish) {
         let room = self.room;
-        self.worker.send(Command::Allow { room, peer, allowed });
+        self.worker.send(Command::Allow {
+            room,
+            peer,
+            allowed,
+        });
     }
 
     /// Stops or resumes the forwarding of one source.
     pub fn pause(&self, source: SourceKey, paused: bool) {
         let room = self.room;
-        self.worker.send(Command::Pause { room, source, paused });
+        self.worker.send(Command::Pause {
+            room,
+            source,
+            paused,
+        });
     }
 
     /// What a receiver wants to see, as `(mid, source, max_height)`; replaces the earlier wish. Audio slots that are not
     /// listed are filled with the loudest sources but the receiver's own.
     pub fn slots(&self, peer: PeerKey, slots: Vec<(String, Option<SourceKey>, u16)>) {
-        let slots = slots.into_iter().map(|(mid, source, max_height)| SlotWish { mid, source, max_height }).collect();
+        let slots = slots
+            .into_iter()
+            .map(|(mid, source, max_height)| SlotWish {
+                mid,
+                source,
+                max_height,
+            })
+            .collect();
         let room = self.room;
         self.worker.send(Command::Slots { room, peer, slots });
     }

@@ -1,0 +1,57 @@
+//! Sources: what a peer publishes, in layers, and which slots of which peers carry it. `sfu` moves packets between them.
+
+pub mod keyframe;
+pub mod layer;
+pub mod reception;
+pub mod rewrite;
+pub mod rtx_cache;
+pub mod slot;
+
+use std::time::Instant;
+
+use crate::model::{PeerKey, RoomKey, SourceKey, SourceKind};
+use crate::transport::TransportIndex;
+use layer::Layer;
+
+/// Place of a source in its worker's table; reused after the source is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SourceIndex(pub usize);
+
+/// A slot that carries a source: the receiver's transport and the index of the m-line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscriber {
+    pub transport: TransportIndex,
+    pub line: usize,
+}
+
+/// One published source.
+#[derive(Debug)]
+pub struct Source {
+    pub room: RoomKey,
+    pub key: SourceKey,
+    pub kind: SourceKind,
+    pub peer: PeerKey,
+    pub owner: TransportIndex,
+    /// In the order of the offer.
+    pub layers: Vec<Layer>,
+    pub subscribers: Vec<Subscriber>,
+    /// `SourceAdded` was said.
+    pub announced: bool,
+    pub paused: bool,
+    /// Some layer has packets that are not forwarded yet.
+    pub dirty: bool,
+}
+
+impl Source {
+    /// Asks for a key frame on every layer that a subscriber waits for; `waiting` tells which, per subscriber.
+    pub fn want_key_frame(&mut self, layer: u8) {
+        if let Some(layer) = self.layers.get_mut(usize::from(layer)) {
+            layer.request.want();
+        }
+    }
+
+    /// The layer for a picture of this height.
+    pub fn choose_layer(&self, now: Instant, max_height: u16) -> u8 {
+        layer::choose(&self.layers, now, max_height)
+    }
+}

@@ -1,0 +1,91 @@
+//! One simulcast layer (or the only stream) of a source: its packets, its reception, its size.
+
+use std::time::{Duration, Instant};
+
+use super::keyframe::KeyFrameRequest;
+use super::reception::Reception;
+use super::rtx_cache::{AUDIO_PACKETS, PacketCache, VIDEO_PACKETS};
+use crate::negotiate::Codec;
+use crate::rtp;
+
+/// A layer that has sent nothing for this long is gone: the publisher lacks the bandwidth for it, or nobody may see it.
+const ACTIVE: Duration = Duration::from_millis(700);
+
+/// State of one layer.
+#[derive(Debug)]
+pub struct Layer {
+    /// `None`: the only stream of its m-line.
+    pub rid: Option<String>,
+    /// Known from its first packet on.
+    pub ssrc: Option<u32>,
+    pub reception: Reception,
+    pub cache: PacketCache,
+    /// Sequence numbers that came since the last flush.
+    pub pending: Vec<u16>,
+    pub request: KeyFrameRequest,
+    /// Height of its last key frame, when the codec tells it.
+    pub height: Option<u16>,
+    last_packet: Option<Instant>,
+    /// RTP time and publisher's NTP time (32.32 seconds) of the last sender report.
+    pub sender_report: Option<(u32, u64)>,
+    pub packets: u64,
+    pub octets: u64,
+}
+
+impl Layer {
+    pub fn new(rid: Option<String>, is_audio: bool) -> Self {
+        let (clock, packets) = if is_audio { (48_000, AUDIO_PACKETS) } else { (90_000, VIDEO_PACKETS) };
+        Self {
+            rid,
+            ssrc: None,
+            reception: Reception::new(clock),
+            cache: PacketCache::new(packets),
+            pending: Vec::new(),
+            request: KeyFrameRequest::default(),
+            height: None,
+            last_packet: None,
+            sender_report: None,
+            packets: 0,
+            octets: 0,
+        }
+    }
+
+    /// Takes a decrypted packet. `true`: its size became known or changed, or it came to life.
+    pub fn receive(&mut self, now: Instant, header: &rtp::Header, codec: Codec, payload: &[u8]) -> bool {
+        let was_active = self.is_active(now);
+        self.last_packet = Some(now);
+        self.packets += 1;
+        self.octets += payload.len() as u64;
+        let packet = self.cache.insert(header, codec, payload);
+        let mut changed = !was_active;
+        if packet.starts_key_frame {
+            self.request.satisfy();
+            if let Some((_, height)) = packet.vp8.and_then(|descriptor| descriptor.size)
+                && self.height != Some(height)
+            {
+                self.height = Some(height);
+                changed = true;
+            }
+        }
+        self.pending.push(header.sequence);
+        changed
+    }
+
+    pub fn is_active(&self, now: Instant) -> bool {
+        self.last_packet.is_some_and(|last| now.saturating_duration_since(last) < ACTIVE)
+    }
+
+    pub fn last_packet(&self) -> Option<Instant> {
+        self.last_packet
+    }
+}
+
+/// The layer for a picture drawn `max_height` high: the highest that is not higher, else the lowest there is. Layers are
+/// in the order of the offer, which is also their rank while their heights are unknown.
+pub fn choose(layers: &[Layer], now: Instant, max_height: u16) -> u8 {
+    let active = || layers.iter().enumerate().filter(|(_, layer)| layer.is_active(now));
+    let height = |layer: &Layer| layer.height.unwrap_or(u16::MAX);
+    let lowest = active().min_by_key(|(_, layer)| height(layer));
+    let fitting = active().filter(|(_, layer)| height(layer) <= max_height).max_by_key(|(_, layer)| height(layer));
+    fitting.or(lowest).map_or(0, |(index, _)| index as u8)
+}

@@ -1,0 +1,183 @@
+//! Keeps what a receiver sees of a slot continuous while sources and layers change: sequence numbers, timestamps, VP8
+//! picture ids.
+
+use std::time::Instant;
+
+use super::rtx_cache::CachedPacket;
+use crate::rtp::is_newer;
+
+/// A packet's numbers as the receiver sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// Extended sequence number: rollover counter and 16 bits, what SRTP counts by.
+    pub index: u64,
+    pub timestamp: u32,
+    pub picture_id: u16,
+    pub tl0_picture_index: u8,
+}
+
+impl Mapped {
+    pub fn sequence(&self) -> u16 {
+        self.index as u16
+    }
+}
+
+/// The offsets of one slot.
+#[derive(Clone, Debug, Default)]
+pub struct Rewrite {
+    /// Sequence number of the source's first packet since the last switch: what is older belongs to another time.
+    base: Option<u16>,
+    /// Newest sequence number taken from the source since then.
+    newest: u16,
+    /// Added to the source's number to give the receiver's, in each field's width.
+    sequence: u16,
+    timestamp: u32,
+    picture_id: u16,
+    tl0_picture_index: u8,
+    /// The newest packet sent.
+    last: Option<(Mapped, Instant)>,
+}
+
+impl Rewrite {
+    /// Starts a new source or layer at this packet, right behind what was sent last: one sequence number and one picture
+    /// on, and as much media time as time has passed.
+    pub fn switch(&mut self, now: Instant, first: &CachedPacket) {
+        let (picture_id, tl0_picture_index) = ids(first);
+        if let Some((last, sent)) = &self.last {
+            let clock = u64::from(first.codec.clock());
+            let elapsed = now.saturating_duration_since(*sent).as_micros() as u64 * clock / 1_000_000;
+            let timestamp = last.timestamp.wrapping_add(elapsed.max(1) as u32);
+            self.sequence = last.sequence().wrapping_add(1).wrapping_sub(first.sequence);
+            self.timestamp = timestamp.wrapping_sub(first.timestamp);
+            self.picture_id = last.picture_id.wrapping_add(1).wrapping_sub(picture_id);
+            self.tl0_picture_index = last.tl0_picture_index.wrapping_add(1).wrapping_sub(tl0_picture_index);
+        } else {
+            // Small numbers at first: a receiver that misses the first packets still guesses rollover 0.
+            self.sequence = 1u16.wrapping_sub(first.sequence);
+        }
+        self.base = Some(first.sequence);
+        self.newest = first.sequence;
+    }
+
+    /// The numbers for a packet of the current source. `None`: it is from before the switch.
+    pub fn map(&mut self, now: Instant, packet: &CachedPacket) -> Option<Mapped> {
+        let base = self.base?;
+        if packet.sequence != base && !is_newer(packet.sequence, base) {
+            return None;
+        }
+        if is_newer(packet.sequence, self.newest) {
+            self.newest = packet.sequence;
+            // The base trails at a distance, so that "older than the base" stays decidable in 16 bits.
+            if self.newest.wrapping_sub(base) > 0x4000 {
+                self.base = Some(self.newest.wrapping_sub(0x2000));
+            }
+        }
+        let (picture_id, tl0_picture_index) = ids(packet);
+        let sequence = packet.sequence.wrapping_add(self.sequence);
+        let mapped = Mapped {
+            index: self.index_of(sequence),
+            timestamp: packet.timestamp.wrapping_add(self.timestamp),
+            picture_id: picture_id.wrapping_add(self.picture_id) & 0x7fff,
+            tl0_picture_index: tl0_picture_index.wrapping_add(self.tl0_picture_index),
+        };
+        if self.last.as_ref().is_none_or(|(last, _)| mapped.index > last.index) {
+            self.last = Some((mapped, now));
+        }
+        Some(mapped)
+    }
+
+    /// The receiver's timestamp for a timestamp of the current source.
+    pub fn timestamp(&self, source: u32) -> u32 {
+        source.wrapping_add(self.timestamp)
+    }
+
+    /// The newest sequence number sent, if any was.
+    pub fn last_index(&self) -> Option<u64> {
+        self.last.as_ref().map(|(last, _)| last.index)
+    }
+
+    /// The extended number nearest to the newest sent.
+    fn index_of(&self, sequence: u16) -> u64 {
+        let Some((last, _)) = &self.last else { return u64::from(sequence) };
+        let ahead = sequence.wrapping_sub(last.sequence());
+        if ahead < 0x8000 {
+            last.index + u64::from(ahead)
+        } else {
+            last.index.saturating_sub(u64::from(last.sequence().wrapping_sub(sequence)))
+        }
+    }
+}
+
+fn ids(packet: &CachedPacket) -> (u16, u8) {
+    let Some(descriptor) = &packet.vp8 else { return (0, 0) };
+    (
+        descriptor.picture_id.map_or(0, |(picture_id, ..)| picture_id),
+        descriptor.tl0_picture_index.map_or(0, |(index, _)| index),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use super::*;
+    use crate::negotiate::Codec;
+    use crate::rtp::vp8::Descriptor;
+
+    fn packet(sequence: u16, timestamp: u32, picture_id: u16) -> CachedPacket {
+        CachedPacket {
+            sequence,
+            timestamp,
+            marker: false,
+            codec: Codec::Vp8,
+            starts_key_frame: true,
+            vp8: Some(Descriptor {
+                picture_id: Some((picture_id, 2, true)),
+                tl0_picture_index: Some((7, 4)),
+                ..Descriptor::default()
+            }),
+            payload: vec![],
+        }
+    }
+
+    // The origin of time; the core is told the time, and so are its tests.
+    #[allow(clippy::disallowed_methods)]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn a_switch_continues_every_number() {
+        let start = origin();
+        let mut rewrite = Rewrite::default();
+        rewrite.switch(start, &packet(1000, 90_000, 5));
+        assert_eq!(rewrite.map(start, &packet(1000, 90_000, 5)).unwrap().index, 1);
+        let before = rewrite.map(start, &packet(1001, 93_000, 6)).unwrap();
+
+        let later = start + Duration::from_millis(100);
+        rewrite.switch(later, &packet(65_535, 7, 0x7fff));
+        let after = rewrite.map(later, &packet(65_535, 7, 0x7fff)).unwrap();
+        assert_eq!(after.index, before.index + 1);
+        assert_eq!(after.timestamp, before.timestamp + 9000);
+        assert_eq!(after.picture_id, before.picture_id + 1);
+        assert_eq!(after.tl0_picture_index, before.tl0_picture_index + 1);
+        assert_eq!(rewrite.map(later, &packet(0, 3007, 0)).unwrap().index, before.index + 2);
+        assert_eq!(rewrite.map(later, &packet(65_534, 7, 0)), None, "from before the switch");
+    }
+
+    #[test]
+    fn a_late_packet_keeps_its_place_and_the_rollover_is_counted() {
+        let start = origin();
+        let mut rewrite = Rewrite::default();
+        rewrite.switch(start, &packet(0, 0, 0));
+        let mut last = 0;
+        for number in 0..200_000u32 {
+            last = rewrite.map(start, &packet(number as u16, number, 0)).unwrap().index;
+        }
+        assert_eq!(last, 200_000);
+        let late = rewrite.map(start, &packet(199_990u32 as u16, 0, 0)).unwrap();
+        assert_eq!(late.index, 199_991);
+        assert_eq!(rewrite.last_index(), Some(200_000));
+    }
+}

@@ -1,0 +1,149 @@
+//! RTP header extensions (RFC 8285): the few the hub reads and writes, and their negotiated ids.
+
+use super::Header;
+
+/// URIs the hub knows.
+pub const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+pub const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+pub const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+pub const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+pub const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+pub const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+/// Negotiated ids of one transport, 0: not negotiated. Bundled m-lines share them (RFC 8843 section 9.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExtensionIds {
+    pub mid: u8,
+    pub rid: u8,
+    pub repaired_rid: u8,
+    pub audio_level: u8,
+    pub abs_send_time: u8,
+    pub transport_cc: u8,
+}
+
+impl ExtensionIds {
+    /// The field for a URI that the hub accepts.
+    pub fn field(&mut self, uri: &str) -> Option<&mut u8> {
+        match uri {
+            MID => Some(&mut self.mid),
+            RID => Some(&mut self.rid),
+            REPAIRED_RID => Some(&mut self.repaired_rid),
+            AUDIO_LEVEL => Some(&mut self.audio_level),
+            ABS_SEND_TIME => Some(&mut self.abs_send_time),
+            TRANSPORT_CC => Some(&mut self.transport_cc),
+            _ => None,
+        }
+    }
+}
+
+/// The elements of a packet that the hub looks at, borrowed from the packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extensions<'a> {
+    pub mid: Option<&'a str>,
+    pub rid: Option<&'a str>,
+    pub repaired_rid: Option<&'a str>,
+    /// RFC 6464: whether the sender calls it voice, and the level in -dBov (0 loudest, 127 silence).
+    pub audio_level: Option<(bool, u8)>,
+    pub transport_cc: Option<u16>,
+}
+
+/// Reads the known elements; unknown and malformed ones are skipped.
+pub fn read<'a>(packet: &'a [u8], header: &Header, ids: &ExtensionIds) -> Extensions<'a> {
+    let mut found = Extensions::default();
+    let Some((profile, start, end)) = header.extension else { return found };
+    let Some(mut rest) = packet.get(start..end) else { return found };
+    let two_bytes = match profile {
+        0xbede => false,
+        profile if profile & 0xfff0 == 0x1000 => true,
+        _ => return found,
+    };
+    while let Some((&first, after)) = rest.split_first() {
+        let (id, length, after) = match (first, two_bytes) {
+            (0, _) => {
+                rest = after;
+                continue;
+            }
+            (first, false) if first >> 4 == 15 => break,
+            (first, false) => (first >> 4, usize::from(first & 15) + 1, after),
+            (first, true) => match after.split_first() {
+                Some((&length, after)) => (first, usize::from(length), after),
+                None => break,
+            },
+        };
+        let Some((value, after)) = after.split_at_checked(length) else { break };
+        rest = after;
+        if id == 0 {
+            continue;
+        } else if id == ids.mid {
+            found.mid = std::str::from_utf8(value).ok();
+        } else if id == ids.rid {
+            found.rid = std::str::from_utf8(value).ok();
+        } else if id == ids.repaired_rid {
+            found.repaired_rid = std::str::from_utf8(value).ok();
+        } else if id == ids.audio_level {
+            found.audio_level = value.first().map(|byte| (byte & 0x80 != 0, byte & 0x7f));
+        } else if id == ids.transport_cc {
+            found.transport_cc = value.first_chunk().map(|bytes| u16::from_be_bytes(*bytes));
+        }
+    }
+    found
+}
+
+/// Appends a one-byte-form extension block with these elements (id, at most 16 bytes each) to a header being built;
+/// ids of 0 are left out. Returns whether a block was written: the caller sets the X bit.
+pub fn write(out: &mut Vec<u8>, elements: &[(u8, &[u8])]) -> bool {
+    let start = out.len();
+    for (id, value) in elements {
+        if (1..=14).contains(id) && (1..=16).contains(&value.len()) {
+            if out.len() == start {
+                out.extend_from_slice(&[0xbe, 0xde, 0, 0]);
+            }
+            out.push(id << 4 | (value.len() - 1) as u8);
+            out.extend_from_slice(value);
+        }
+    }
+    if out.len() == start {
+        return false;
+    }
+    while !(out.len() - start).is_multiple_of(4) {
+        out.push(0);
+    }
+    let words = ((out.len() - start) / 4 - 1) as u8;
+    out[start + 3] = words;
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::rtp::parse;
+
+    const IDS: ExtensionIds =
+        ExtensionIds { mid: 4, rid: 10, repaired_rid: 11, audio_level: 1, abs_send_time: 2, transport_cc: 3 };
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut packet = vec![0x90, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
+        assert!(write(&mut packet, &[(4, b"12"), (0, b"unnegotiated"), (1, &[0x85]), (3, &[1, 2]), (10, b"h")]));
+        let header = parse(&packet).unwrap();
+        let found = read(&packet, &header, &IDS);
+        assert_eq!((found.mid, found.rid, found.repaired_rid), (Some("12"), Some("h"), None));
+        assert_eq!((found.audio_level, found.transport_cc), (Some((true, 5)), Some(0x0102)));
+    }
+
+    #[test]
+    fn the_two_byte_form_is_read() {
+        let packet = [0x90, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0x10, 0, 0, 2, 4, 1, b'7', 0, 1, 1, 0x20, 0];
+        let header = parse(&packet).unwrap();
+        let found = read(&packet, &header, &IDS);
+        assert_eq!((found.mid, found.audio_level), (Some("7"), Some((false, 0x20))));
+    }
+
+    #[test]
+    fn an_element_longer_than_its_block_ends_the_reading() {
+        let packet = [0x90, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xbe, 0xde, 0, 1, 0x4f, b'7', 0, 1];
+        let header = parse(&packet).unwrap();
+        assert_eq!(read(&packet, &header, &IDS), Extensions::default());
+    }
+}

@@ -1,0 +1,461 @@
+//! The core of one worker: every room, transport and source it carries, and the timers over them.
+//!
+//! Drain contract: any number of `handle_*` calls, then [`Sfu::poll_output`] until `None`, then wait until
+//! [`Sfu::poll_timeout`] or the next datagram. Media of a batch of datagrams leaves in the `poll_output` after it, so that
+//! the packets of a frame form one train per receiver.
+
+mod egress;
+mod ingress;
+mod offer;
+mod slots;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rtc::crypto::RTCCryptoProvider;
+
+use crate::demux::{self, Demux};
+use crate::forward::{Source, SourceIndex};
+use crate::model::{PeerKey, Publish, RoomKey, SfuEvent, SlotWish, SourceKey};
+use crate::output::Batch;
+use crate::random::Random;
+use crate::speaker::Speakers;
+use crate::stats::{Counters, Load};
+use crate::transport::dtls::{DtlsEvent, Identity};
+use crate::transport::{Role, Timer, Transport, TransportIndex, srtp};
+
+/// What a core is made with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Host candidates for the answers, best first.
+    pub candidates: Vec<SocketAddr>,
+    /// Credentials and SSRCs come out of this: from the system's randomness, or fixed in tests.
+    pub seed: [u8; 32],
+    /// Origin of the core's clock in sender reports.
+    pub started: Instant,
+    /// Most transports on this worker; the next offer is refused.
+    pub max_transports: usize,
+}
+
+/// Why a core could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("no cryptography provider")]
+    Crypto(#[source] rtc::crypto::CryptoError),
+    #[error("no certificate could be generated")]
+    Certificate(#[source] rtc::shared::error::Error),
+}
+
+/// What the core wants done.
+#[derive(Debug)]
+pub enum Output<'a> {
+    /// Send these; the batch is empty again at the next call.
+    Transmit(&'a Batch),
+    /// Tell this room.
+    Event(RoomKey, SfuEvent),
+}
+
+#[derive(Debug, Default)]
+struct Room {
+    peers: HashMap<PeerKey, TransportIndex>,
+    sources: HashMap<SourceKey, SourceIndex>,
+    speakers: Speakers,
+    /// What `Speakers` said last.
+    told: Vec<PeerKey>,
+    /// Next look at the speakers; `None` while nobody is heard.
+    tick: Option<Instant>,
+    /// Last packet with a level.
+    heard: Option<Instant>,
+}
+
+/// Entries of the timer heap. A stale entry (re-armed earlier, or its owner gone) is skipped when it comes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wake {
+    Transport(TransportIndex, Timer),
+    Speakers(RoomKey),
+}
+
+/// The core of one worker.
+pub struct Sfu {
+    config: Config,
+    identity: Arc<Identity>,
+    random: Random,
+    demux: Demux,
+    rooms: HashMap<RoomKey, Room>,
+    transports: Vec<Option<Box<Transport>>>,
+    sources: Vec<Option<Box<Source>>>,
+    timers: BinaryHeap<Reverse<(Instant, Wake)>>,
+    /// Sources with packets that are not forwarded yet, in the order of their first.
+    dirty: Vec<SourceIndex>,
+    batch: Batch,
+    /// The batch was given out by the last `poll_output`.
+    lent: bool,
+    events: VecDeque<(RoomKey, SfuEvent)>,
+    /// The newest time told.
+    now: Instant,
+    counters: Counters,
+    scratch: Vec<u16>,
+}
+
+impl Sfu {
+    /// A core without rooms.
+    ///
+    /// # Errors
+    /// When there is no cryptography.
+    pub fn new(config: Config) -> Result<Self, StartError> {
+        let crypto: Arc<dyn RTCCryptoProvider> = rtc::crypto::default_provider().map_err(StartError::Crypto)?;
+        let identity = Identity::generate(crypto.clone()).map_err(StartError::Certificate)?;
+        Ok(Self {
+            random: Random::new(crypto, config.seed),
+            now: config.started,
+            config,
+            identity: Arc::new(identity),
+            demux: Demux::default(),
+            rooms: HashMap::new(),
+            transports: Vec::new(),
+            sources: Vec::new(),
+            timers: BinaryHeap::new(),
+            dirty: Vec::new(),
+            batch: Batch::default(),
+            lent: false,
+            events: VecDeque::new(),
+            counters: Counters::default(),
+            scratch: Vec::new(),
+        })
+    }
+
+    /// A room that may have peers from now on.
+    pub fn open_room(&mut self, room: RoomKey) {
+        self.rooms.entry(room).or_default();
+    }
+
+    /// Ends every peer of the room. No events: the room asked for it.
+    pub fn close_room(&mut self, room: RoomKey) {
+        let Some(state) = self.rooms.get(&room) else { return };
+        let peers: Vec<PeerKey> = state.peers.keys().copied().collect();
+        for peer in peers {
+            self.drop_peer(room, peer);
+        }
+        self.rooms.remove(&room);
+        self.events.retain(|(owner, _)| *owner != room);
+    }
+
+    /// Ends a peer: its sources leave, its slots are free.
+    pub fn drop_peer(&mut self, room: RoomKey, peer: PeerKey) {
+        let Some(index) = self.rooms.get_mut(&room).and_then(|room| room.peers.remove(&peer)) else { return };
+        let Some(transport) = self.transport(index) else { return };
+        let lines = transport.lines.len();
+        for line in 0..lines {
+            self.clear_line(index, line);
+        }
+        let Some(transport) = self.transports[index.0].take() else { return };
+        for credentials in transport.ice.generations() {
+            self.demux.remove_ufrag(&credentials.ufrag);
+        }
+        for address in transport.ice.addresses() {
+            self.demux.remove_address(address, index);
+        }
+        self.assign_audio(room);
+    }
+
+    /// What a peer may send, from the next packet on.
+    pub fn allow(&mut self, room: RoomKey, peer: PeerKey, allowed: Publish) {
+        let Some(index) = self.peer(room, peer) else { return };
+        let Some(transport) = self.transport(index) else { return };
+        transport.allowed = allowed;
+        let sources: Vec<SourceIndex> = transport.sources().collect();
+        for source in sources {
+            if self.source(source).is_some_and(|source| !allowed.allows(source.kind)) {
+                self.interrupt(source);
+            }
+        }
+    }
+
+    /// Stops or resumes forwarding of a source.
+    pub fn pause(&mut self, room: RoomKey, source: SourceKey, paused: bool) {
+        let Some(index) = self.rooms.get(&room).and_then(|room| room.sources.get(&source).copied()) else { return };
+        if let Some(source) = self.source(index) {
+            source.paused = paused;
+        }
+        self.interrupt(index);
+    }
+
+    /// What a receiver wants on its slots; replaces the earlier wish.
+    pub fn set_slots(&mut self, now: Instant, room: RoomKey, peer: PeerKey, mut wishes: Vec<SlotWish>) {
+        self.now = now;
+        wishes.truncate(crate::sdp::MAX_LINES);
+        let Some(index) = self.peer(room, peer) else { return };
+        let Some(transport) = self.transport(index) else { return };
+        transport.wishes = wishes;
+        self.apply_wishes(index);
+        self.assign_audio_of(room, index);
+    }
+
+    /// Takes a datagram; it is decrypted in place.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.now = now;
+        self.recycle();
+        self.counters.datagrams_received += 1;
+        let kind = demux::classify(datagram);
+        if kind == demux::Kind::Stun {
+            self.handle_check(now, from, datagram);
+            return;
+        }
+        // MD-01: nothing but an authenticated check opens this door.
+        let Some(index) = self.demux.by_address(&from) else {
+            self.counters.strangers += 1;
+            return;
+        };
+        match kind {
+            demux::Kind::Dtls => self.handle_dtls(now, index, datagram),
+            demux::Kind::Rtp => self.handle_rtp(now, index, datagram),
+            demux::Kind::Rtcp => self.handle_rtcp(now, index, datagram),
+            demux::Kind::Stun | demux::Kind::Unknown => {}
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.recycle();
+        while let Some(Reverse((at, wake))) = self.timers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            match wake {
+                Wake::Transport(index, timer) => {
+                    if let Some(transport) = self.transport(index)
+                        && transport.armed[timer as usize] == Some(at)
+                    {
+                        transport.armed[timer as usize] = None;
+                        self.fire(now, index, timer);
+                    }
+                }
+                Wake::Speakers(room) => self.look_at_speakers(now, room, at),
+            }
+        }
+    }
+
+    /// When [`Sfu::handle_timeout`] wants to be called next; `None`: nothing pending.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// The next thing to do; `None`: all done.
+    pub fn poll_output(&mut self) -> Option<Output<'_>> {
+        self.recycle();
+        self.flush();
+        if !self.batch.is_empty() {
+            self.lent = true;
+            return Some(Output::Transmit(&self.batch));
+        }
+        self.events.pop_front().map(|(room, event)| Output::Event(room, event))
+    }
+
+    /// What this worker carries now.
+    pub fn load(&self) -> Load {
+        Load {
+            rooms: self.rooms.len(),
+            transports: self.transports.iter().flatten().count(),
+            sources: self.sources.iter().flatten().count(),
+            counters: self.counters,
+        }
+    }
+
+    /// Nothing is left of any peer (leak check of the tests).
+    pub fn is_empty(&self) -> bool {
+        self.load().transports == 0 && self.load().sources == 0 && self.demux.is_empty()
+    }
+
+    fn recycle(&mut self) {
+        if self.lent {
+            self.batch.clear();
+            self.lent = false;
+        }
+    }
+
+    fn peer(&self, room: RoomKey, peer: PeerKey) -> Option<TransportIndex> {
+        self.rooms.get(&room)?.peers.get(&peer).copied()
+    }
+
+    fn transport(&mut self, index: TransportIndex) -> Option<&mut Transport> {
+        self.transports.get_mut(index.0)?.as_deref_mut()
+    }
+
+    fn source(&mut self, index: SourceIndex) -> Option<&mut Source> {
+        self.sources.get_mut(index.0)?.as_deref_mut()
+    }
+
+    fn tell(&mut self, room: RoomKey, event: SfuEvent) {
+        self.events.push_back((room, event));
+    }
+
+    /// Makes sure a timer fires no later than `at`.
+    fn arm(&mut self, index: TransportIndex, timer: Timer, at: Instant) {
+        let Some(transport) = self.transport(index) else { return };
+        let armed = &mut transport.armed[timer as usize];
+        if armed.is_none_or(|armed| at < armed) {
+            *armed = Some(at);
+            self.timers.push(Reverse((at, Wake::Transport(index, timer))));
+        }
+    }
+
+    fn fire(&mut self, now: Instant, index: TransportIndex, timer: Timer) {
+        match timer {
+            Timer::Dtls => {
+                let alive = self.transport(index).is_some_and(|transport| transport.dtls.handle_timeout(now));
+                self.send_dtls(index);
+                if !alive {
+                    self.disconnect(index);
+                }
+            }
+            Timer::Consent => {
+                let Some(transport) = self.transport(index) else { return };
+                if transport.ice.handle_timeout(now) {
+                    self.disconnect(index);
+                } else if let Some(end) = transport.ice.consent_ends() {
+                    self.arm(index, Timer::Consent, end);
+                }
+            }
+            Timer::Report => {
+                self.send_reports(now, index);
+                self.arm(index, Timer::Report, now + Timer::REPORT_INTERVAL);
+            }
+            Timer::Feedback => self.send_feedback(now, index),
+        }
+    }
+
+    fn handle_check(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let found = crate::transport::ice::ufrag_of(datagram).and_then(|ufrag| self.demux.by_ufrag(ufrag));
+        let identity = self.identity.clone();
+        let accepted = found.and_then(|index| {
+            let transport = self.transport(index)?;
+            let accepted = transport.ice.handle_check(now, from, datagram, identity.crypto.crypto())?;
+            Some((index, accepted))
+        });
+        let Some((index, accepted)) = accepted else {
+            self.counters.checks_refused += 1;
+            return;
+        };
+        self.counters.checks_answered += 1;
+        self.demux.add_address(from, index);
+        if let Some(address) = accepted.evicted {
+            self.demux.remove_address(&address, index);
+        }
+        if let Some(credentials) = accepted.retired {
+            self.demux.remove_ufrag(&credentials.ufrag);
+        }
+        self.batch.push(from, &accepted.response);
+        self.arm(index, Timer::Consent, now + crate::transport::ice::CONSENT);
+        self.check_connected(index);
+    }
+
+    fn handle_dtls(&mut self, now: Instant, index: TransportIndex, datagram: &[u8]) {
+        let identity = self.identity.clone();
+        let Some(transport) = self.transport(index) else { return };
+        match transport.dtls.handle_datagram(now, datagram) {
+            Some(DtlsEvent::Established(keys)) => {
+                transport.srtp = srtp::session(&keys, identity.crypto.crypto()).ok();
+                self.send_dtls(index);
+                self.arm(index, Timer::Report, now + Timer::REPORT_INTERVAL);
+                self.check_connected(index);
+            }
+            Some(DtlsEvent::Closed) => {
+                self.send_dtls(index);
+                self.disconnect(index);
+                if let Some(transport) = self.transport(index) {
+                    transport.srtp = None;
+                }
+            }
+            None => self.send_dtls(index),
+        }
+    }
+
+    fn send_dtls(&mut self, index: TransportIndex) {
+        let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
+        let to = transport.ice.selected();
+        while let Some(datagram) = transport.dtls.poll_transmit() {
+            if let Some(to) = to {
+                self.batch.push(to, &datagram);
+            }
+        }
+        if let Some(at) = transport.dtls.poll_timeout() {
+            self.arm(index, Timer::Dtls, at);
+        }
+    }
+
+    /// Says `Connected` when consent and keys have both come (back).
+    fn check_connected(&mut self, index: TransportIndex) {
+        let Some(transport) = self.transport(index) else { return };
+        if transport.is_connected || !transport.is_ready() {
+            return;
+        }
+        transport.is_connected = true;
+        let (room, peer) = (transport.room, transport.peer);
+        // What was missed in the meantime is not worth repeating: start every picture with a key frame.
+        let mut waiting = Vec::new();
+        for (_, slot) in transport.slots_mut() {
+            if slot.source.is_some() {
+                slot.interrupt();
+                waiting.extend(slot.source);
+            }
+        }
+        self.tell(room, SfuEvent::Connected { peer });
+        for source in waiting {
+            self.want_awaited(source);
+        }
+    }
+
+    fn disconnect(&mut self, index: TransportIndex) {
+        let Some(transport) = self.transport(index) else { return };
+        if std::mem::take(&mut transport.is_connected) {
+            let (room, peer) = (transport.room, transport.peer);
+            self.tell(room, SfuEvent::Disconnected { peer });
+        }
+    }
+
+    fn look_at_speakers(&mut self, now: Instant, key: RoomKey, at: Instant) {
+        let Some(room) = self.rooms.get_mut(&key) else { return };
+        if room.tick != Some(at) {
+            return;
+        }
+        let changed = room.speakers.handle_timeout(now);
+        let peers: Vec<PeerKey> = room
+            .speakers
+            .speaking(now)
+            .into_iter()
+            .filter_map(|source| self.sources.get(source.0)?.as_ref().map(|source| source.peer))
+            .collect();
+        if peers != room.told {
+            room.told.clone_from(&peers);
+            self.events.push_back((key, SfuEvent::Speakers { peers }));
+        }
+        // A silent room costs nothing: the next level starts the clock again.
+        let idle = room.heard.is_none_or(|heard| now.saturating_duration_since(heard).as_secs() >= 3);
+        room.tick = (!idle || !room.told.is_empty()).then(|| now + crate::speaker::TICK);
+        if let Some(at) = room.tick {
+            self.timers.push(Reverse((at, Wake::Speakers(key))));
+        }
+        if changed {
+            self.assign_audio(key);
+        }
+    }
+
+    /// Places a value in the first free slot of a table.
+    fn place<T>(table: &mut Vec<Option<Box<T>>>, value: T) -> usize {
+        let free = table.iter().position(Option::is_none).unwrap_or_else(|| {
+            table.push(None);
+            table.len() - 1
+        });
+        table[free] = Some(Box::new(value));
+        free
+    }
+
+    fn role(&mut self, index: TransportIndex, line: usize) -> Option<&mut Role> {
+        Some(&mut self.transport(index)?.lines.get_mut(line)?.role)
+    }
+}

@@ -1,0 +1,242 @@
+//! What leaves: forwarded media, key frame requests, NACKs, congestion feedback, reports.
+
+use std::time::{Duration, Instant};
+
+use rtc::rtcp::Packet;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers};
+
+use super::Sfu;
+use crate::forward::SourceIndex;
+use crate::forward::slot::Egress;
+use crate::output::Batch;
+use crate::transport::{Role, Timer, Transport, TransportIndex};
+
+/// Our SSRC in feedback about what we receive: browsers only compare it with nothing.
+const FEEDBACK_SSRC: u32 = 1;
+/// What a publisher without transport-wide feedback is told it may send.
+const GENEROUS_BPS: f32 = 4_000_000.0;
+/// Report blocks in one packet: 31 is the field's limit, 24 bytes each stay under any MTU.
+const BLOCKS: usize = 31;
+/// A slab that has grown to this size leaves before the next source is forwarded.
+const SLAB_BYTES: usize = 4 << 20;
+/// The feedback timer of a peer that has sent nothing for this long stops.
+const QUIET: Duration = Duration::from_secs(2);
+
+impl Sfu {
+    /// Forwards what came since the last flush, source by source and receiver by receiver.
+    pub(super) fn flush(&mut self) {
+        let mut done = 0;
+        while done < self.dirty.len() && self.batch.slab.len() < SLAB_BYTES {
+            let place = self.dirty[done];
+            done += 1;
+            self.flush_source(place);
+        }
+        self.dirty.drain(..done);
+    }
+
+    fn flush_source(&mut self, place: SourceIndex) {
+        let now = self.now;
+        let Some(Some(source)) = self.sources.get_mut(place.0) else { return };
+        source.dirty = false;
+        let mut awaited = [false; crate::sdp::MAX_LAYERS];
+        let mut forwarded = 0;
+        for subscriber in &source.subscribers {
+            let Some(Some(transport)) = self.transports.get_mut(subscriber.transport.0) else { continue };
+            let Some(to) = transport.ice.selected() else { continue };
+            let extensions = transport.extensions;
+            let Some((_, srtp)) = &mut transport.srtp else { continue };
+            let Some(Role::Slot(slot)) = transport.lines.get_mut(subscriber.line).map(|line| &mut line.role) else {
+                continue;
+            };
+            let mut egress = Egress { srtp, extensions, to, batch: &mut self.batch };
+            let before = slot.packets;
+            for (number, layer) in source.layers.iter().enumerate() {
+                let number = number as u8;
+                if number != slot.layer() && number != slot.target {
+                    continue;
+                }
+                for sequence in &layer.pending {
+                    if let Some(packet) = layer.cache.find(*sequence) {
+                        slot.forward(now, number, packet, &mut egress);
+                    }
+                }
+            }
+            forwarded += u64::from(slot.packets.wrapping_sub(before));
+            if let Some(layer) = slot.awaits() {
+                awaited[usize::from(layer).min(awaited.len() - 1)] = true;
+            }
+        }
+        for (layer, awaited) in source.layers.iter_mut().zip(awaited) {
+            layer.pending.clear();
+            if awaited {
+                layer.request.want();
+            }
+        }
+        self.counters.packets_forwarded += forwarded;
+        if awaited.contains(&true) {
+            self.send_key_frame_requests(place);
+        }
+    }
+
+    /// Sends the key frame requests of a source that are due.
+    pub(super) fn send_key_frame_requests(&mut self, place: SourceIndex) {
+        let now = self.now;
+        let Some(Some(source)) = self.sources.get_mut(place.0) else { return };
+        let mut packets: Vec<Box<dyn Packet>> = Vec::new();
+        for layer in &mut source.layers {
+            if let Some(media_ssrc) = layer.ssrc
+                && layer.request.take(now)
+            {
+                packets.push(Box::new(PictureLossIndication { sender_ssrc: FEEDBACK_SSRC, media_ssrc }));
+            }
+        }
+        if packets.is_empty() {
+            return;
+        }
+        self.counters.key_frame_requests += packets.len() as u64;
+        let Some(Some(owner)) = self.transports.get_mut(source.owner.0) else { return };
+        send_rtcp(owner, &mut self.batch, &packets);
+    }
+
+    /// Congestion feedback, NACKs, repeated key frame requests and layer choice for a peer that sends.
+    pub(super) fn send_feedback(&mut self, now: Instant, index: TransportIndex) {
+        let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
+        let media_ssrc = transport.streams.keys().next().copied().unwrap_or(0);
+        if let Some(feedback) = transport.arrivals.take(FEEDBACK_SSRC, media_ssrc) {
+            send_sealed(transport, &mut self.batch, &feedback);
+        }
+        let mut is_quiet = true;
+        let places: Vec<SourceIndex> = transport.sources().collect();
+        for place in &places {
+            let Some(Some(source)) = self.sources.get_mut(place.0) else { continue };
+            let mut packets: Vec<Box<dyn Packet>> = Vec::new();
+            for layer in &mut source.layers {
+                is_quiet &=
+                    layer.last_packet().is_none_or(|last| now.saturating_duration_since(last) >= QUIET);
+                self.scratch.clear();
+                layer.reception.ask(now, &mut self.scratch);
+                if let (Some(media_ssrc), false) = (layer.ssrc, self.scratch.is_empty()) {
+                    let nacks = nack_pairs_from_sequence_numbers(&self.scratch);
+                    packets.push(Box::new(TransportLayerNack { sender_ssrc: FEEDBACK_SSRC, media_ssrc, nacks }));
+                }
+            }
+            let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
+            send_rtcp(transport, &mut self.batch, &packets);
+            self.retarget(*place);
+        }
+        if !is_quiet {
+            self.arm(index, Timer::Feedback, now + Timer::FEEDBACK_INTERVAL);
+        }
+    }
+
+    /// Sender reports for what the peer receives, receiver reports and a rate for what it sends.
+    pub(super) fn send_reports(&mut self, now: Instant, index: TransportIndex) {
+        let ntp = self.ntp(now);
+        let Some(Some(transport)) = self.transports.get(index.0) else { return };
+        if !transport.is_ready() {
+            return;
+        }
+        let mut packets: Vec<Box<dyn Packet>> = Vec::new();
+        let mut sent = Vec::new();
+        for line in &transport.lines {
+            match &line.role {
+                Role::Idle => {}
+                Role::Send { source, .. } => sent.push(*source),
+                Role::Slot(slot) => {
+                    let Some(Some(source)) = slot.source.and_then(|source| self.sources.get(source.0)) else { continue };
+                    let Some(layer) = source.layers.get(usize::from(slot.layer())) else { continue };
+                    let owner = self.transports.get(source.owner.0).and_then(Option::as_ref);
+                    let offset = owner.and_then(|owner| owner.clock_offset);
+                    let (Some((rtp, published)), Some(offset)) = (layer.sender_report, offset) else { continue };
+                    let clock = if source.kind.is_audio() { 48_000 } else { 90_000 };
+                    // The publisher's clock now, and how far its media has run since its own report.
+                    let theirs = ntp.wrapping_sub(offset as u64);
+                    let elapsed = theirs.wrapping_sub(published) as i64;
+                    let ticks = (i128::from(elapsed) * clock) >> 32;
+                    let Some(rtp_time) = slot.timestamp(rtp.wrapping_add(ticks as u32)) else { continue };
+                    packets.push(Box::new(SenderReport {
+                        ssrc: slot.ssrcs.media,
+                        ntp_time: ntp,
+                        rtp_time,
+                        packet_count: slot.packets,
+                        octet_count: slot.octets,
+                        ..SenderReport::default()
+                    }));
+                }
+            }
+        }
+        let mut blocks = Vec::new();
+        let mut ssrcs = Vec::new();
+        for place in sent {
+            let Some(Some(source)) = self.sources.get_mut(place.0) else { continue };
+            for layer in &mut source.layers {
+                if let Some(ssrc) = layer.ssrc {
+                    blocks.extend(layer.reception.report(now, ssrc));
+                    if !source.kind.is_audio() {
+                        ssrcs.push(ssrc);
+                    }
+                }
+            }
+        }
+        for reports in blocks.chunks(BLOCKS) {
+            packets.push(Box::new(ReceiverReport {
+                ssrc: FEEDBACK_SSRC,
+                reports: reports.to_vec(),
+                ..ReceiverReport::default()
+            }));
+        }
+        let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
+        if transport.extensions.transport_cc == 0 && !ssrcs.is_empty() {
+            packets.push(Box::new(ReceiverEstimatedMaximumBitrate {
+                sender_ssrc: FEEDBACK_SSRC,
+                bitrate: GENEROUS_BPS,
+                ssrcs,
+            }));
+        }
+        send_rtcp(transport, &mut self.batch, &packets);
+    }
+
+    /// The core's clock as NTP (32.32 seconds). Only differences count, so its origin is arbitrary.
+    pub(super) fn ntp(&self, now: Instant) -> u64 {
+        // 2^31 seconds: far from zero on both sides.
+        let since = now.saturating_duration_since(self.config.started);
+        (1u64 << 63)
+            .wrapping_add(since.as_secs() << 32)
+            .wrapping_add((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000)
+    }
+}
+
+/// Sends these packets, a few per datagram.
+fn send_rtcp(transport: &mut Transport, batch: &mut Batch, packets: &[Box<dyn Packet>]) {
+    /// Compound packets stay under any MTU.
+    const BYTES: usize = 1100;
+    let mut rest = packets;
+    while !rest.is_empty() {
+        let mut size = 0;
+        let fitting = rest
+            .iter()
+            .take_while(|packet| {
+                size += packet.raw_size();
+                size <= BYTES
+            })
+            .count()
+            .max(1);
+        let (now, later) = rest.split_at(fitting);
+        rest = later;
+        if let Ok(clear) = rtc::rtcp::packet::marshal(now) {
+            send_sealed(transport, batch, &clear);
+        }
+    }
+}
+
+fn send_sealed(transport: &mut Transport, batch: &mut Batch, clear: &[u8]) {
+    if let (Some(to), Some((_, outbound))) = (transport.ice.selected(), &mut transport.srtp)
+        && let Some(sealed) = outbound.seal_rtcp(clear)
+    {
+        batch.push(to, &sealed);
+    }
+}

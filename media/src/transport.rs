@@ -1,0 +1,150 @@
+//! One peer connection: ICE-lite, DTLS, SRTP and the m-lines on top. What is behind this seam can be swapped.
+
+pub mod dtls;
+pub mod feedback;
+pub mod ice;
+pub mod replay;
+pub mod srtp;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::forward::SourceIndex;
+use crate::forward::slot::Slot;
+use crate::model::{PeerKey, Publish, RoomKey, SlotWish, SourceKey};
+use crate::negotiate::{Accepted, Codec};
+use crate::rtp::extension::ExtensionIds;
+use dtls::Dtls;
+use feedback::ArrivalLog;
+use ice::Ice;
+
+/// Place of a transport in its worker's table; reused after the transport is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TransportIndex(pub usize);
+
+/// SSRCs bound to m-lines, per transport: every layer and its retransmissions of 64 m-lines.
+pub const MAX_STREAMS: usize = 64 * 6;
+
+/// Which stream an SSRC is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream {
+    pub line: usize,
+    pub layer: u8,
+    /// Carries retransmissions of the layer (RFC 4588).
+    pub is_retransmission: bool,
+}
+
+/// What an m-line is for.
+#[derive(Debug)]
+pub enum Role {
+    /// Refused, or kept for later.
+    Idle,
+    /// The client sends a source.
+    Send { source: SourceIndex, key: SourceKey, codecs: Vec<Accepted> },
+    /// The client receives.
+    Slot(Box<Slot>),
+}
+
+/// An m-line, at its index.
+#[derive(Debug)]
+pub struct Line {
+    pub mid: String,
+    pub role: Role,
+}
+
+/// Timers of a transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Timer {
+    /// A DTLS flight may have to be repeated.
+    Dtls,
+    /// Consent may have ended.
+    Consent,
+    /// Sender and receiver reports.
+    Report,
+    /// NACKs, key frame requests, congestion feedback, layer choice: while the peer sends.
+    Feedback,
+}
+
+impl Timer {
+    pub const COUNT: usize = 4;
+    pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+    pub const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
+}
+
+/// State of one peer connection.
+pub struct Transport {
+    pub room: RoomKey,
+    pub peer: PeerKey,
+    pub ice: Ice,
+    pub dtls: Dtls,
+    pub srtp: Option<(srtp::Inbound, srtp::Outbound)>,
+    pub extensions: ExtensionIds,
+    pub lines: Vec<Line>,
+    /// SSRCs of what the client sends, once bound.
+    pub streams: HashMap<u32, Stream>,
+    /// m-line of each slot's SSRC (media and retransmission).
+    pub slots: HashMap<u32, usize>,
+    pub allowed: Publish,
+    pub wishes: Vec<SlotWish>,
+    /// What `SlotsChanged` said last.
+    pub told: Vec<(String, Option<SourceKey>)>,
+    /// `Connected` was said, `Disconnected` not since.
+    pub is_connected: bool,
+    pub arrivals: ArrivalLog,
+    /// Our clock minus the publisher's NTP clock, 32.32 seconds; the smallest seen is the one with the least delay in it.
+    pub clock_offset: Option<i64>,
+    /// Earliest pending entry of each timer in the worker's heap.
+    pub armed: [Option<Instant>; Timer::COUNT],
+    /// `o=` version of the answers.
+    pub answers: u64,
+    pub session_id: u64,
+    /// Packets that did not pass SRTP, are no RTP, or come from an unknown stream.
+    pub rejected: u64,
+    pub nacks: u64,
+    pub key_frame_requests: u64,
+    /// Fraction lost in the newest report of the receiver, in 1/256.
+    pub fraction_lost: u8,
+}
+
+impl Transport {
+    /// Whether media can be sent: consent and keys are there.
+    pub fn is_ready(&self) -> bool {
+        self.srtp.is_some() && self.ice.selected().is_some()
+    }
+
+    /// The slot of an m-line.
+    pub fn slot(&mut self, line: usize) -> Option<&mut Slot> {
+        match &mut self.lines.get_mut(line)?.role {
+            Role::Slot(slot) => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// All slots with their m-line's index.
+    pub fn slots_mut(&mut self) -> impl Iterator<Item = (usize, &mut Slot)> {
+        self.lines.iter_mut().enumerate().filter_map(|(index, line)| match &mut line.role {
+            Role::Slot(slot) => Some((index, slot.as_mut())),
+            _ => None,
+        })
+    }
+
+    /// The sources this peer sends.
+    pub fn sources(&self) -> impl Iterator<Item = SourceIndex> {
+        self.lines.iter().filter_map(|line| match &line.role {
+            Role::Send { source, .. } => Some(*source),
+            _ => None,
+        })
+    }
+
+    /// What a payload type means on a sending m-line: the codec, and whether it is a retransmission.
+    pub fn codec(&self, line: usize, payload_type: u8) -> Option<(Codec, bool)> {
+        let Role::Send { codecs, .. } = &self.lines.get(line)?.role else { return None };
+        codecs.iter().find_map(|accepted| {
+            if accepted.payload_type == payload_type {
+                Some((accepted.codec, false))
+            } else {
+                (accepted.retransmission == Some(payload_type)).then_some((accepted.codec, true))
+            }
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests of the core from outside: peers made by hand on the same DTLS and SRTP layers, a virtual clock, no sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod pair;
+
+mod forwarding;
+mod hostile;
+mod negotiation;
+mod strangers;

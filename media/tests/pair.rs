@@ -1,0 +1,448 @@
+//! The harness: a core and any number of hand-made peers, joined by function calls, under one virtual clock.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use media::model::{OfferRequest, PeerKey, Publish, RoomKey, SfuEvent, SourceKey, SourceKind};
+use media::rtp;
+use media::rtp::extension::{self, ExtensionIds};
+use media::sfu::{Config, Output, Sfu};
+use media::transport::srtp::{Inbound, Keys, Outbound, session};
+use rtc::crypto::{HashAlgorithm, RTCCryptoProvider};
+use rtc::dtls::config::ConfigBuilder;
+use rtc::dtls::crypto::Certificate;
+use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc::shared::TransportProtocol;
+use rtc::srtp::protection_profile::ProtectionProfile;
+use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME, RawAttribute};
+use rtc::stun::integrity::MessageIntegrity;
+use rtc::stun::message::{BINDING_REQUEST, Message, Setter};
+
+pub const ROOM: RoomKey = RoomKey(1);
+pub const EXTENSIONS: ExtensionIds =
+    ExtensionIds { mid: 4, rid: 10, repaired_rid: 11, audio_level: 1, abs_send_time: 2, transport_cc: 3 };
+
+/// The core, its clock and what it said.
+pub struct World {
+    pub sfu: Sfu,
+    pub now: Instant,
+    pub events: Vec<SfuEvent>,
+    /// Datagrams on their way to peers.
+    pub sent: Vec<(SocketAddr, Vec<u8>)>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        // The origin of the virtual clock.
+        #[allow(clippy::disallowed_methods)]
+        let now = Instant::now();
+        let mut sfu = Sfu::new(Config {
+            candidates: vec![SocketAddr::from(([127, 0, 0, 1], 8090))],
+            seed: [7; 32],
+            started: now,
+            max_transports: 100,
+        })
+        .unwrap();
+        sfu.open_room(ROOM);
+        Self { sfu, now, events: Vec::new(), sent: Vec::new() }
+    }
+
+    pub fn deliver(&mut self, from: SocketAddr, datagram: &[u8]) {
+        let mut datagram = datagram.to_vec();
+        self.sfu.handle_datagram(self.now, from, &mut datagram);
+    }
+
+    pub fn drain(&mut self) {
+        while let Some(output) = self.sfu.poll_output() {
+            match output {
+                Output::Transmit(batch) => {
+                    self.sent.extend(batch.datagrams().map(|(to, bytes)| (to, bytes.to_vec())));
+                }
+                Output::Event(_, event) => self.events.push(event),
+            }
+        }
+    }
+
+    /// Lets time pass, with every timer on the way.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.sfu.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.sfu.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    /// What has arrived for this address.
+    pub fn take(&mut self, to: SocketAddr) -> Vec<Vec<u8>> {
+        self.drain();
+        let (mine, others) = std::mem::take(&mut self.sent).into_iter().partition(|(address, _)| *address == to);
+        self.sent = others;
+        mine.into_iter().map(|(_, datagram)| datagram).collect::<Vec<_>>()
+    }
+
+    pub fn slots_of(&self, peer: PeerKey) -> Vec<(String, Option<SourceKey>)> {
+        let changed = |event: &SfuEvent| match event {
+            SfuEvent::SlotsChanged { peer: who, slots } if *who == peer => Some(slots.clone()),
+            _ => None,
+        };
+        self.events.iter().rev().find_map(changed).unwrap_or_default()
+    }
+}
+
+/// A received media packet.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub header: rtp::Header,
+    pub mid: Option<String>,
+    pub payload: Vec<u8>,
+}
+
+/// What an m-line of a peer's offer is.
+#[derive(Clone, Debug)]
+pub enum LineSpec {
+    Send(SourceKey, SourceKind, &'static [&'static str]),
+    Receive(&'static str),
+}
+
+/// A peer made by hand.
+pub struct Peer {
+    pub key: PeerKey,
+    pub address: SocketAddr,
+    pub lines: Vec<LineSpec>,
+    pub profiles: Vec<SrtpProtectionProfile>,
+    pub with_rtx: bool,
+    crypto: Arc<dyn RTCCryptoProvider>,
+    certificate: Certificate,
+    /// Replaces the true fingerprint in the offer.
+    pub false_fingerprint: Option<String>,
+    pub ufrag: String,
+    remote: (String, String),
+    dtls: Endpoint,
+    pub srtp: Option<(Inbound, Outbound)>,
+    pub established: bool,
+    pub answer: String,
+    pub rtcp: Vec<BytesMut>,
+}
+
+const SERVER: ([u8; 4], u16) = ([127, 0, 0, 1], 8090);
+
+impl Peer {
+    pub fn new(key: u64, lines: Vec<LineSpec>) -> Self {
+        let crypto = rtc::crypto::default_provider().unwrap();
+        let certificate = Certificate::generate_self_signed(vec!["peer".to_owned()], crypto.crypto()).unwrap();
+        Self {
+            key: PeerKey(key),
+            address: SocketAddr::from(([10, 0, 0, key as u8], 5000)),
+            lines,
+            profiles: vec![SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80, SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm],
+            with_rtx: true,
+            crypto,
+            certificate,
+            false_fingerprint: None,
+            ufrag: format!("peer{key}"),
+            remote: Default::default(),
+            dtls: Endpoint::new(SocketAddr::from(([0, 0, 0, 0], 1)), TransportProtocol::UDP, None),
+            srtp: None,
+            established: false,
+            answer: String::new(),
+            rtcp: Vec::new(),
+        }
+    }
+
+    fn fingerprint(&self) -> String {
+        let der = self.certificate.certificate[0].as_ref();
+        let hash = self.crypto.crypto().hash(HashAlgorithm::Sha256, der).unwrap();
+        hash.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+    }
+
+    pub fn sdp(&self) -> String {
+        let mids: Vec<String> = (0..self.lines.len()).map(|index| index.to_string()).collect();
+        let fingerprint = self.false_fingerprint.clone().unwrap_or_else(|| self.fingerprint());
+        let mut sdp = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n", mids.join(" "));
+        for (mid, line) in self.lines.iter().enumerate() {
+            let (media, direction) = match line {
+                LineSpec::Send(_, kind, _) => (if kind.is_audio() { "audio" } else { "video" }, "sendonly"),
+                LineSpec::Receive(media) => (*media, "recvonly"),
+            };
+            let payloads = match (media, self.with_rtx) {
+                ("audio", _) => "111",
+                (_, true) => "96 97",
+                (_, false) => "96",
+            };
+            sdp += &format!(
+                "m={media} 9 UDP/TLS/RTP/SAVPF {payloads}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na={direction}\r\n\
+                 a=ice-ufrag:{}\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 {fingerprint}\r\n\
+                 a=setup:actpass\r\na=rtcp-mux\r\n",
+                self.ufrag
+            );
+            let uris = [
+                (4, extension::MID),
+                (10, extension::RID),
+                (11, extension::REPAIRED_RID),
+                (1, extension::AUDIO_LEVEL),
+                (3, extension::TRANSPORT_CC),
+            ];
+            for (id, uri) in uris {
+                sdp += &format!("a=extmap:{id} {uri}\r\n");
+            }
+            if media == "audio" {
+                sdp += "a=rtpmap:111 opus/48000/2\r\n";
+            } else {
+                sdp += "a=rtpmap:96 VP8/90000\r\n";
+                if self.with_rtx {
+                    sdp += "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n";
+                }
+            }
+            if let LineSpec::Send(_, _, rids) = line
+                && !rids.is_empty()
+            {
+                for rid in *rids {
+                    sdp += &format!("a=rid:{rid} send\r\n");
+                }
+                sdp += &format!("a=simulcast:send {}\r\n", rids.join(";"));
+            }
+        }
+        sdp
+    }
+
+    pub fn request(&self, allowed: Publish) -> OfferRequest {
+        let sends = self
+            .lines
+            .iter()
+            .enumerate()
+            .filter_map(|(mid, line)| match line {
+                LineSpec::Send(key, kind, _) => Some((mid.to_string(), *key, *kind)),
+                LineSpec::Receive(_) => None,
+            })
+            .collect();
+        OfferRequest { sdp: self.sdp(), sends, allowed }
+    }
+
+    /// Offers and takes the answer.
+    pub fn offer(&mut self, world: &mut World) {
+        let request = self.request(Publish::ALL);
+        self.answer = world.sfu.handle_offer(world.now, ROOM, self.key, &request).unwrap();
+        let value = |name: &str| {
+            self.answer.lines().find_map(|line| line.strip_prefix(name)).expect("the answer has it").to_owned()
+        };
+        self.remote = (value("a=ice-ufrag:"), value("a=ice-pwd:"));
+    }
+
+    pub fn check(&self, password: &str, nominate: bool) -> Vec<u8> {
+        let mut request = Message::new();
+        let name = RawAttribute {
+            typ: ATTR_USERNAME,
+            length: 0,
+            value: format!("{}:{}", self.remote.0, self.ufrag).into_bytes(),
+        };
+        request.new_transaction_id().unwrap();
+        request.set_type(BINDING_REQUEST);
+        request.write_header();
+        request.add(name.typ, &name.value);
+        if nominate {
+            request.add(ATTR_USE_CANDIDATE, &[]);
+        }
+        MessageIntegrity::new_short_term_integrity_with_provider(password.to_owned(), self.crypto.crypto())
+            .add_to(&mut request)
+            .unwrap();
+        request.raw
+    }
+
+    pub fn good_check(&self) -> Vec<u8> {
+        self.check(&self.remote.1, true)
+    }
+
+    /// Starts DTLS as the client.
+    pub fn start_dtls(&mut self, now: Instant) {
+        let config = ConfigBuilder::default()
+            .with_crypto_provider(self.crypto.clone())
+            .with_certificates(vec![self.certificate.clone()])
+            .with_srtp_protection_profiles(self.profiles.clone())
+            .with_insecure_skip_verify(true)
+            .build(true, None)
+            .unwrap();
+        self.dtls.connect(now, SocketAddr::from(SERVER), Arc::new(config), None).unwrap();
+    }
+
+    pub fn dtls_datagrams(&mut self) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| self.dtls.poll_transmit()).map(|transmit| transmit.message.to_vec()).collect()
+    }
+
+    pub fn handle_dtls(&mut self, now: Instant, datagram: &[u8]) {
+        let server = SocketAddr::from(SERVER);
+        for event in self.dtls.read(now, server, None, BytesMut::from(datagram)).unwrap_or_default() {
+            if let EndpointEvent::HandshakeComplete = event {
+                self.established = true;
+                let state = self.dtls.get_connection_state(server).unwrap();
+                let profile = match state.srtp_protection_profile() {
+                    SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => ProtectionProfile::AeadAes128Gcm,
+                    _ => ProtectionProfile::Aes128CmHmacSha1_80,
+                };
+                let mut config = rtc::srtp::config::Config { profile, ..Default::default() };
+                let length = config.keying_material_len();
+                let material = state.export_keying_material("EXTRACTOR-dtls_srtp", &[], length).unwrap();
+                config.set_session_keys_from_keying_material(material.as_ref(), true).unwrap();
+                let keys = Keys {
+                    profile,
+                    local_key: config.keys.local_master_key,
+                    local_salt: config.keys.local_master_salt,
+                    remote_key: config.keys.remote_master_key,
+                    remote_salt: config.keys.remote_master_salt,
+                };
+                self.srtp = Some(session(&keys, self.crypto.crypto()).unwrap());
+            }
+        }
+    }
+
+    /// Whether this peer's end uses AES-GCM.
+    pub fn profile(&self) -> SrtpProtectionProfile {
+        self.dtls.get_connection_state(SocketAddr::from(SERVER)).unwrap().srtp_protection_profile()
+    }
+
+    /// One exchange of DTLS flights. Whether anything moved.
+    pub fn step(&mut self, world: &mut World) -> bool {
+        let mut moved = false;
+        for datagram in self.dtls_datagrams() {
+            world.deliver(self.address, &datagram);
+            moved = true;
+        }
+        for datagram in world.take(self.address) {
+            if media::demux::classify(&datagram) == media::demux::Kind::Dtls {
+                self.handle_dtls(world.now, &datagram);
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    /// Offer, check, handshake.
+    pub fn connect(&mut self, world: &mut World) {
+        self.offer(world);
+        world.deliver(self.address, &self.good_check());
+        self.start_dtls(world.now);
+        while self.step(world) {}
+        assert!(self.established, "the handshake is through");
+        world.drain();
+    }
+
+    /// Sends one RTP packet on an m-line.
+    #[allow(clippy::too_many_arguments)]
+    pub fn send(
+        &mut self,
+        world: &mut World,
+        ssrc: u32,
+        line: usize,
+        rid: &str,
+        sequence: u16,
+        timestamp: u32,
+        payload: &[u8],
+    ) {
+        let datagram = self.packet(ssrc, line, rid, sequence, timestamp, payload, None);
+        world.deliver(self.address, &datagram);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub fn packet(
+        &mut self,
+        ssrc: u32,
+        line: usize,
+        rid: &str,
+        sequence: u16,
+        timestamp: u32,
+        payload: &[u8],
+        level: Option<u8>,
+    ) -> Vec<u8> {
+        let LineSpec::Send(_, kind, _) = &self.lines[line] else { panic!("line {line} does not send") };
+        let payload_type = if kind.is_audio() { 111 } else { 96 };
+        let mut packet = vec![0x80, payload_type];
+        packet.extend_from_slice(&sequence.to_be_bytes());
+        packet.extend_from_slice(&timestamp.to_be_bytes());
+        packet.extend_from_slice(&ssrc.to_be_bytes());
+        let mid = line.to_string();
+        let level = level.map(|level| [0x80 | level]);
+        let mut elements: Vec<(u8, &[u8])> = vec![(EXTENSIONS.mid, mid.as_bytes())];
+        if !rid.is_empty() {
+            elements.push((EXTENSIONS.rid, rid.as_bytes()));
+        }
+        if let Some(level) = &level {
+            elements.push((EXTENSIONS.audio_level, level));
+        }
+        assert!(extension::write(&mut packet, &elements));
+        packet[0] |= 0x10;
+        let header = packet.len();
+        packet.extend_from_slice(payload);
+        assert!(self.srtp.as_mut().unwrap().1.seal_rtp(&mut packet, 0, header, ssrc, u64::from(sequence)));
+        packet
+    }
+
+    pub fn send_rtcp(&mut self, world: &mut World, packets: &[Box<dyn rtc::rtcp::Packet>]) {
+        let clear = rtc::rtcp::packet::marshal(packets).unwrap();
+        let sealed = self.srtp.as_mut().unwrap().1.seal_rtcp(&clear).unwrap();
+        world.deliver(self.address, &sealed);
+    }
+
+    /// Takes what has come: media decrypted, RTCP kept in `rtcp`.
+    pub fn receive(&mut self, world: &mut World) -> Vec<Received> {
+        let mut received = Vec::new();
+        for mut datagram in world.take(self.address) {
+            let (inbound, _) = self.srtp.as_mut().unwrap();
+            match media::demux::classify(&datagram) {
+                media::demux::Kind::Rtp => {
+                    let header = rtp::parse(&datagram).unwrap();
+                    let end = inbound.open_rtp(&mut datagram, &header).expect("authentic and not a replay");
+                    let found = extension::read(&datagram, &header, &EXTENSIONS);
+                    let mid = found.mid.map(str::to_owned);
+                    received.push(Received { header, mid, payload: datagram[header.payload_offset..end].to_vec() });
+                }
+                media::demux::Kind::Rtcp => self.rtcp.extend(inbound.open_rtcp(&datagram).ok()),
+                _ => {}
+            }
+        }
+        received
+    }
+
+    /// RTCP packets of one kind that have come.
+    pub fn reports<T: Clone + 'static>(&mut self) -> Vec<T> {
+        let mut found = Vec::new();
+        for clear in &self.rtcp {
+            if let Ok(packets) = rtc::rtcp::packet::unmarshal(&mut &clear[..]) {
+                found.extend(packets.iter().filter_map(|packet| packet.as_any().downcast_ref::<T>().cloned()));
+            }
+        }
+        found
+    }
+
+    /// SSRCs of the slots by mid, from the answer.
+    pub fn slot_ssrcs(&self) -> HashMap<String, u32> {
+        let mut mid = String::new();
+        let mut found = HashMap::new();
+        for line in self.answer.lines() {
+            if let Some(value) = line.strip_prefix("a=mid:") {
+                mid = value.to_owned();
+            } else if let Some(value) = line.strip_prefix("a=ssrc:") {
+                found.entry(mid.clone()).or_insert_with(|| value.split(' ').next().unwrap().parse().unwrap());
+            }
+        }
+        found
+    }
+}
+
+/// A VP8 packet with 15-bit picture id and TL0PICIDX; a key frame tells its height.
+pub fn vp8(key_frame: Option<u16>, picture_id: u16, content: &[u8]) -> Vec<u8> {
+    let mut payload = vec![0x90, 0xe0, 0x80 | (picture_id >> 8) as u8, picture_id as u8, picture_id as u8, 0x20];
+    match key_frame {
+        Some(height) => {
+            payload.extend_from_slice(&[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02]);
+            payload.extend_from_slice(&height.to_le_bytes());
+        }
+        None => payload.extend_from_slice(&[0x11, 0, 0]),
+    }
+    payload.extend_from_slice(content);
+    payload
+}
