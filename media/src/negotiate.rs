@@ -193,7 +193,8 @@ fn codecs(line: &Line) -> Vec<Accepted> {
                 .payloads
                 .iter()
                 .find(|other| {
-                    other.encoding == "rtx/90000" && parameter(&other.format, "apt") == Some(&payload.number.to_string())
+                    other.encoding == "rtx/90000"
+                        && parameter(&other.format, "apt") == Some(&payload.number.to_string())
                 })
                 .map(|other| other.number);
             let format = match codec {
@@ -221,7 +222,10 @@ fn h264_rank(format: &str) -> u8 {
 }
 
 fn parameter<'a>(format: &'a str, name: &str) -> Option<&'a str> {
-    format.split(';').find_map(|pair| pair.trim().split_once('=').filter(|(key, _)| *key == name)).map(|(_, value)| value)
+    format
+        .split(';')
+        .find_map(|pair| pair.trim().split_once('=').filter(|(key, _)| *key == name))
+        .map(|(_, value)| value)
 }
 
 /// A slot's SSRCs, for the answer.

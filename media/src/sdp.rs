@@ -197,11 +197,7 @@ pub fn parse(text: &str) -> Result<Description, SdpError> {
 }
 
 /// Checks that need the whole m-line; `rids` are those of its `a=rid` lines that send.
-fn finish_line(
-    line: Option<&mut Line>,
-    rids: &mut Vec<String>,
-    mids: &mut HashSet<String>,
-) -> Result<(), SdpError> {
+fn finish_line(line: Option<&mut Line>, rids: &mut Vec<String>, mids: &mut HashSet<String>) -> Result<(), SdpError> {
     let Some(line) = line else { return Ok(()) };
     if line.mid.is_empty() {
         return Err(SdpError::NoMid);

@@ -140,7 +140,10 @@ impl Peer {
             key: PeerKey(key),
             address: SocketAddr::from(([10, 0, 0, key as u8], 5000)),
             lines,
-            profiles: vec![SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80, SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm],
+            profiles: vec![
+                SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+                SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+            ],
             with_rtx: true,
             crypto,
             certificate,
@@ -164,7 +167,8 @@ impl Peer {
     pub fn sdp(&self) -> String {
         let mids: Vec<String> = (0..self.lines.len()).map(|index| index.to_string()).collect();
         let fingerprint = self.false_fingerprint.clone().unwrap_or_else(|| self.fingerprint());
-        let mut sdp = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n", mids.join(" "));
+        let mut sdp =
+            format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n", mids.join(" "));
         for (mid, line) in self.lines.iter().enumerate() {
             let (media, direction) = match line {
                 LineSpec::Send(_, kind, _) => (if kind.is_audio() { "audio" } else { "video" }, "sendonly"),

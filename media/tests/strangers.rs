@@ -1,1 +1,159 @@
-//! strangers
+//! MD-01, MD-02, MD-11, MD-12: who has not passed an authenticated check reaches nothing, and silence ends consent.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use media::model::{PeerKey, SfuEvent, SourceKey, SourceKind};
+
+use crate::pair::{LineSpec, Peer, World, vp8};
+
+fn peer(key: u64) -> Peer {
+    Peer::new(key, vec![LineSpec::Send(SourceKey(key), SourceKind::Camera, &[]), LineSpec::Receive("video")])
+}
+
+/// The five kinds of the attack that stops other stacks: fatal alert, ClientHello, garbage record, close_notify, and the
+/// null-cipher ClientHello.
+fn attacks(victim: &mut Peer) -> Vec<Vec<u8>> {
+    let record = |kind: u8, body: &[u8]| {
+        let mut record = vec![kind, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0];
+        record.extend_from_slice(&(body.len() as u16).to_be_bytes());
+        record.extend_from_slice(body);
+        record
+    };
+    let hello = |suites: &[u8]| {
+        let mut body = vec![254, 253];
+        body.extend_from_slice(&[9; 32]);
+        body.extend_from_slice(&[0, 0]);
+        body.extend_from_slice(&(suites.len() as u16).to_be_bytes());
+        body.extend_from_slice(suites);
+        body.extend_from_slice(&[1, 0, 0, 0]);
+        let length = (body.len() as u32).to_be_bytes();
+        let mut handshake = vec![1, length[1], length[2], length[3], 0, 0, 0, 0, 0, length[1], length[2], length[3]];
+        handshake.extend_from_slice(&body);
+        record(22, &handshake)
+    };
+    let _ = victim;
+    vec![record(21, &[2, 40]), hello(&[0xc0, 0x2b]), record(22, &[0xff; 40]), record(21, &[1, 0]), hello(&[0, 0])]
+}
+
+#[test]
+fn an_off_path_attacker_stops_no_handshake() {
+    // 5 kinds x {before, during, after} x 20 calls, and all at once; every call must connect.
+    let attacker = SocketAddr::from(([127, 0, 0, 66], 666));
+    for call in 0..20 {
+        let mut world = World::new();
+        let mut victim = peer(1);
+        let kinds = attacks(&mut victim);
+        let mut sent = 0;
+        let mut attack = |world: &mut World, kind: usize| {
+            for datagram in kinds.iter().cycle().skip(kind).take(5) {
+                world.deliver(attacker, datagram);
+                sent += 1;
+            }
+        };
+        attack(&mut world, call);
+        victim.offer(&mut world);
+        attack(&mut world, call);
+        world.deliver(victim.address, &victim.good_check());
+        attack(&mut world, call);
+        victim.start_dtls(world.now);
+        loop {
+            attack(&mut world, call);
+            if !victim.step(&mut world) {
+                break;
+            }
+        }
+        assert!(victim.established, "call {call}");
+        attack(&mut world, call);
+        world.drain();
+        assert!(world.events.contains(&SfuEvent::Connected { peer: PeerKey(1) }));
+        assert!(!world.events.contains(&SfuEvent::Disconnected { peer: PeerKey(1) }));
+        assert_eq!(world.sfu.load().counters.strangers, sent);
+        assert!(world.take(attacker).is_empty(), "and gets no answer");
+    }
+}
+
+#[test]
+fn media_from_another_address_is_counted_and_dropped() {
+    let mut world = World::new();
+    let mut publisher = peer(1);
+    publisher.connect(&mut world);
+    let datagram = publisher.packet(1, 0, "", 1, 0, &vp8(Some(360), 1, b""), None);
+    world.deliver(SocketAddr::from(([10, 9, 9, 9], 9)), &datagram);
+    let counters = world.sfu.load().counters;
+    assert_eq!((counters.strangers, counters.packets_received), (1, 0));
+    world.deliver(publisher.address, &datagram);
+    assert_eq!(world.sfu.load().counters.packets_received, 1, "the packet itself was good");
+}
+
+#[test]
+fn a_check_without_the_password_is_not_answered_and_validates_nothing() {
+    let mut world = World::new();
+    let mut victim = peer(1);
+    victim.offer(&mut world);
+    let stranger = SocketAddr::from(([10, 9, 9, 9], 9));
+    for datagram in [victim.check("wrong password, sorry", true), vec![0; 20], victim.good_check()[..40].to_vec()] {
+        world.deliver(stranger, &datagram);
+    }
+    assert!(world.take(stranger).is_empty());
+    world.deliver(stranger, &[22; 100]);
+    assert_eq!(world.sfu.load().counters.strangers, 2, "the cut check and the DTLS record");
+}
+
+#[test]
+fn the_answer_to_a_check_is_no_amplifier() {
+    let mut world = World::new();
+    let mut victim = peer(1);
+    victim.offer(&mut world);
+    let check = victim.good_check();
+    world.deliver(victim.address, &check);
+    let answers = world.take(victim.address);
+    assert_eq!(answers.len(), 1);
+    assert!(answers[0].len() * 10 <= check.len() * 12, "{} for {}", answers[0].len(), check.len());
+}
+
+#[test]
+fn a_client_that_roams_is_followed_at_its_first_nomination() {
+    let mut world = World::new();
+    let mut client = peer(1);
+    client.connect(&mut world);
+    let old = client.address;
+    client.address = SocketAddr::from(([10, 0, 7, 7], 7));
+    world.deliver(client.address, &client.good_check());
+    world.take(client.address);
+    world.pass(Duration::from_secs(2));
+    client.send(&mut world, 1, 0, "", 1, 0, &vp8(Some(360), 1, b""));
+    world.pass(Duration::from_secs(2));
+    assert!(world.take(old).is_empty());
+    assert!(!world.take(client.address).is_empty(), "reports go to the new address");
+}
+
+#[test]
+fn silence_ends_consent_and_checks_bring_it_back() {
+    let mut world = World::new();
+    let mut client = peer(1);
+    client.connect(&mut world);
+    world.pass(Duration::from_secs(14));
+    assert!(!world.events.contains(&SfuEvent::Disconnected { peer: PeerKey(1) }));
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.events.last(), Some(&SfuEvent::Disconnected { peer: PeerKey(1) }));
+    world.sent.clear();
+    world.pass(Duration::from_secs(30));
+    assert!(world.sent.is_empty(), "nothing is sent without consent");
+    world.deliver(client.address, &client.good_check());
+    world.drain();
+    assert_eq!(world.events.last(), Some(&SfuEvent::Connected { peer: PeerKey(1) }));
+}
+
+#[test]
+fn a_certificate_that_was_not_promised_gets_no_keys() {
+    let mut world = World::new();
+    let mut client = peer(1);
+    client.false_fingerprint = Some(["00"; 32].join(":"));
+    client.offer(&mut world);
+    world.deliver(client.address, &client.good_check());
+    client.start_dtls(world.now);
+    while client.step(&mut world) {}
+    world.drain();
+    assert!(!world.events.contains(&SfuEvent::Connected { peer: PeerKey(1) }));
+}

@@ -94,12 +94,7 @@ impl WorkerPort {
         waker: Arc<Waker>,
         candidates: Vec<SocketAddr>,
     ) -> Self {
-        Self {
-            commands,
-            waker,
-            candidates,
-            rooms: AtomicUsize::new(0),
-        }
+        Self { commands, waker, candidates, rooms: AtomicUsize::new(0) }
     }
 
     /// Queues a command. `false`: the worker is gone.
@@ -121,10 +116,7 @@ impl SfuHandle {
     /// The handle over ports that `worker::start` made; at least one.
     pub(crate) fn new(workers: Vec<Arc<WorkerPort>>) -> Self {
         assert!(!workers.is_empty(), "an SFU has at least one worker");
-        Self {
-            workers: workers.into(),
-            next_room: Arc::new(AtomicU64::new(1)),
-        }
+        Self { workers: workers.into(), next_room: Arc::new(AtomicU64::new(1)) }
     }
 
     /// Where the workers are reached: the candidates of their answers.
@@ -173,56 +165,32 @@ impl MediaRoom {
     /// [`OfferError::Refused`] when the offer breaks a limit or lacks what the hub needs; nothing changed then.
     pub async fn offer(&self, peer: PeerKey, offer: OfferRequest) -> Result<String, OfferError> {
         let (answer, result) = oneshot::channel();
-        self.worker.send(Command::Offer {
-            room: self.room,
-            peer,
-            offer,
-            answer,
-        });
+        self.worker.send(Command::Offer { room: self.room, peer, offer, answer });
         result.await.unwrap_or(Err(OfferError::Unavailable))
     }
 
     /// A trickled candidate. The hub is ICE-lite and never sends a check, so it is only counted.
     pub fn candidate(&self, peer: PeerKey, candidate: String) {
         let room = self.room;
-        self.worker.send(Command::Candidate {
-            room,
-            peer,
-            candidate,
-        });
+        self.worker.send(Command::Candidate { room, peer, candidate });
     }
 
     /// What the peer may send, from the next packet on.
     pub fn allow(&self, peer: PeerKey, allowed: Publish) {
         let room = self.room;
-        self.worker.send(Command::Allow {
-            room,
-            peer,
-            allowed,
-        });
+        self.worker.send(Command::Allow { room, peer, allowed });
     }
 
     /// Stops or resumes the forwarding of one source.
     pub fn pause(&self, source: SourceKey, paused: bool) {
         let room = self.room;
-        self.worker.send(Command::Pause {
-            room,
-            source,
-            paused,
-        });
+        self.worker.send(Command::Pause { room, source, paused });
     }
 
     /// What a receiver wants to see, as `(mid, source, max_height)`; replaces the earlier wish. Audio slots that are not
     /// listed are filled with the loudest sources but the receiver's own.
     pub fn slots(&self, peer: PeerKey, slots: Vec<(String, Option<SourceKey>, u16)>) {
-        let slots = slots
-            .into_iter()
-            .map(|(mid, source, max_height)| SlotWish {
-                mid,
-                source,
-                max_height,
-            })
-            .collect();
+        let slots = slots.into_iter().map(|(mid, source, max_height)| SlotWish { mid, source, max_height }).collect();
         let room = self.room;
         self.worker.send(Command::Slots { room, peer, slots });
     }

@@ -116,8 +116,8 @@ impl Socket {
     /// Sends the trains whose receivers have this socket's address family; gives how many datagrams the kernel refused.
     pub fn send(&mut self, batch: &Batch) -> u64 {
         let mut refused = 0;
-        let mut trains =
-            batch.trains().iter().filter(|train| train.to.is_ipv4() == self.local.is_ipv4()).peekable();
+        let is_ipv4 = self.local.is_ipv4();
+        let mut trains = batch.trains().iter().filter(|train| train.to.is_ipv4() == is_ipv4).peekable();
         while trains.peek().is_some() {
             let mut messages = Vec::with_capacity(SEND_BATCH);
             while messages.len() < SEND_BATCH
@@ -261,8 +261,7 @@ pub fn wait_readable(fds: &[RawFd], time: Option<Duration>) {
 }
 
 fn wait(fds: &[RawFd], events: libc::c_short, time: Option<Duration>) {
-    let mut polled: Vec<libc::pollfd> =
-        fds.iter().map(|fd| libc::pollfd { fd: *fd, events, revents: 0 }).collect();
+    let mut polled: Vec<libc::pollfd> = fds.iter().map(|fd| libc::pollfd { fd: *fd, events, revents: 0 }).collect();
     let time = time.map(|time| libc::timespec {
         tv_sec: time.as_secs().min(3600) as libc::time_t,
         tv_nsec: libc::c_long::from(time.subsec_nanos() as i32),

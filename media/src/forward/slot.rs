@@ -120,8 +120,7 @@ impl Slot {
                 self.history.resize(HISTORY, None);
             }
             let place = usize::from(mapped.sequence()) % HISTORY;
-            self.history[place] =
-                Some(Sent { mapped, layer, source_sequence: packet.sequence, resends: 0 });
+            self.history[place] = Some(Sent { mapped, layer, source_sequence: packet.sequence, resends: 0 });
         }
         // Without RTX a packet is sent again under its own number, and then must be the same to the last bit: GCM breaks
         // when one nonce meets two messages. So the MID stays on.

@@ -115,8 +115,7 @@ impl Sfu {
             let Some(Some(source)) = self.sources.get_mut(place.0) else { continue };
             let mut packets: Vec<Box<dyn Packet>> = Vec::new();
             for layer in &mut source.layers {
-                is_quiet &=
-                    layer.last_packet().is_none_or(|last| now.saturating_duration_since(last) >= QUIET);
+                is_quiet &= layer.last_packet().is_none_or(|last| now.saturating_duration_since(last) >= QUIET);
                 self.scratch.clear();
                 layer.reception.ask(now, &mut self.scratch);
                 if let (Some(media_ssrc), false) = (layer.ssrc, self.scratch.is_empty()) {
@@ -147,7 +146,9 @@ impl Sfu {
                 Role::Idle => {}
                 Role::Send { source, .. } => sent.push(*source),
                 Role::Slot(slot) => {
-                    let Some(Some(source)) = slot.source.and_then(|source| self.sources.get(source.0)) else { continue };
+                    let Some(Some(source)) = slot.source.and_then(|source| self.sources.get(source.0)) else {
+                        continue;
+                    };
                     let Some(layer) = source.layers.get(usize::from(slot.layer())) else { continue };
                     let owner = self.transports.get(source.owner.0).and_then(Option::as_ref);
                     let offset = owner.and_then(|owner| owner.clock_offset);

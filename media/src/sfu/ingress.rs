@@ -11,9 +11,9 @@ use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 
 use super::{Sfu, Wake};
-use crate::forward::slot::Egress;
 use crate::forward::SourceIndex;
 use crate::forward::reception::Reception;
+use crate::forward::slot::Egress;
 use crate::model::SfuEvent;
 use crate::rtp::{self, extension};
 use crate::transport::{MAX_STREAMS, Role, Stream, Timer, Transport, TransportIndex};

@@ -57,7 +57,8 @@ impl Sfu {
                 index
             }
             None => {
-                let wishes = existing.and_then(|index| self.transport(index)).map(|old| std::mem::take(&mut old.wishes));
+                let wishes =
+                    existing.and_then(|index| self.transport(index)).map(|old| std::mem::take(&mut old.wishes));
                 if existing.is_none() && self.load().transports >= self.config.max_transports {
                     return Err(OfferError::Full);
                 }
@@ -218,9 +219,11 @@ impl Sfu {
         };
         // The source may still stand on another m-line of the same peer that this offer moves it from.
         if let Some(earlier) = self.rooms.get(&room)?.sources.get(&key).copied() {
-            let line = self.transport(owner)?.lines.iter().position(
-                |line| matches!(&line.role, Role::Send { source, .. } if *source == earlier),
-            );
+            let line = self
+                .transport(owner)?
+                .lines
+                .iter()
+                .position(|line| matches!(&line.role, Role::Send { source, .. } if *source == earlier));
             if let Some(line) = line {
                 self.clear_line(owner, line);
             }
@@ -295,7 +298,9 @@ impl Sfu {
             room.speakers.remove(index);
         }
         for subscriber in &source.subscribers {
-            if let Some(slot) = self.transport(subscriber.transport).and_then(|transport| transport.slot(subscriber.line)) {
+            if let Some(slot) =
+                self.transport(subscriber.transport).and_then(|transport| transport.slot(subscriber.line))
+            {
                 slot.assign(None);
             }
             self.tell_slots(subscriber.transport);

@@ -18,12 +18,11 @@ impl Sfu {
             if wish.is_none() && slot.media == Media::Audio {
                 continue;
             }
-            let source = wish.and_then(|wish| wish.source).and_then(|key| room.sources.get(&key)).copied().filter(
-                |source| {
+            let source =
+                wish.and_then(|wish| wish.source).and_then(|key| room.sources.get(&key)).copied().filter(|source| {
                     let kind = self.sources[source.0].as_ref().map(|source| source.kind.is_audio());
                     kind == Some(slot.media == Media::Audio)
-                },
-            );
+                });
             wanted.push((line, source, wish.map_or(0, |wish| wish.max_height)));
         }
         for (line, source, max_height) in wanted {

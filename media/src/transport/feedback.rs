@@ -81,9 +81,10 @@ impl ArrivalLog {
         packet.extend_from_slice(&(symbols.len() as u16).to_be_bytes());
         packet.extend_from_slice(&((reference as u32) << 8 | u32::from(self.count)).to_be_bytes());
         for seven in symbols.chunks(7) {
-            let bits = seven.iter().enumerate().fold(0u16, |bits, (place, symbol)| {
-                bits | u16::from(*symbol) << (12 - 2 * place)
-            });
+            let bits = seven
+                .iter()
+                .enumerate()
+                .fold(0u16, |bits, (place, symbol)| bits | u16::from(*symbol) << (12 - 2 * place));
             packet.extend_from_slice(&(0xc000 | bits).to_be_bytes());
         }
         packet.extend_from_slice(&deltas);

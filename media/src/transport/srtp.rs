@@ -144,12 +144,7 @@ const GCM_TAG: usize = 16;
 const HMAC_TAG: usize = 10;
 
 impl Cipher {
-    fn new(
-        profile: ProtectionProfile,
-        key: &[u8],
-        salt: &[u8],
-        crypto: &dyn RTCCrypto,
-    ) -> Result<Self, CryptoError> {
+    fn new(profile: ProtectionProfile, key: &[u8], salt: &[u8], crypto: &dyn RTCCrypto) -> Result<Self, CryptoError> {
         // Labels of RFC 3711 section 4.3.2.
         let (encryption, authentication, salting) = (0, 1, 2);
         let wanted = |length: usize, label: u8| derive(crypto, key, salt, label, length);
@@ -220,13 +215,7 @@ impl Cipher {
 }
 
 /// AES-CM key derivation (RFC 3711 section 4.3.3) with a key derivation rate of zero.
-fn derive(
-    crypto: &dyn RTCCrypto,
-    key: &[u8],
-    salt: &[u8],
-    label: u8,
-    length: usize,
-) -> Result<Vec<u8>, CryptoError> {
+fn derive(crypto: &dyn RTCCrypto, key: &[u8], salt: &[u8], label: u8, length: usize) -> Result<Vec<u8>, CryptoError> {
     let mut derived = Vec::with_capacity(length + 16);
     for counter in 0u8.. {
         let mut block = [0u8; 16];
@@ -273,13 +262,8 @@ mod tests {
     fn pair(profile: ProtectionProfile) -> (Inbound, Outbound) {
         let provider = rtc::crypto::default_provider().unwrap();
         let (key, salt) = (vec![7; profile.key_len()], vec![9; profile.salt_len()]);
-        let keys = Keys {
-            profile,
-            local_key: key.clone(),
-            local_salt: salt.clone(),
-            remote_key: key,
-            remote_salt: salt,
-        };
+        let keys =
+            Keys { profile, local_key: key.clone(), local_salt: salt.clone(), remote_key: key, remote_salt: salt };
         session(&keys, provider.crypto()).unwrap()
     }
 
