@@ -18,28 +18,38 @@ export async function openFromTimetable(page, item) {
     .click();
 }
 
-/** Past the device check into the room. */
+/**
+ * Past the device check into the room, camera and microphone on where the form lets this person send. Recipients of a
+ * conference start with both off, hosts with both on.
+ */
 export async function enterRoom(page) {
+  await checkReady(page);
+  for (const device of ['микрофон', 'камеру']) {
+    const toggle = page.getByRole('button', { name: new RegExp(`^(Включить|Выключить) ${device}$`) });
+    if ((await toggle.count()) === 0) continue;
+    if ((await toggle.getAttribute('aria-label'))?.startsWith('Включить')) await toggle.click();
+    await page.getByRole('button', { name: `Выключить ${device}` }).waitFor();
+  }
   await page.getByRole('button', { name: 'Войти в комнату' }).click();
   await inRoom(page);
 }
 
 export async function joinFromTimetable(page, item) {
   await openFromTimetable(page, item);
-  if (item.form !== 'chat') await enterRoom(page);
-  else await inRoom(page);
+  if (item.form === 'chat') await inRoom(page);
+  else await enterRoom(page);
+}
+
+/** By the link of the room, as from a bookmark. */
+export async function joinByLink(page, item) {
+  await page.goto(`/room/${item.room}`);
+  if (item.form === 'chat') await inRoom(page);
+  else await enterRoom(page);
 }
 
 /** The hub has given a seat: the page drew the room. */
 export async function inRoom(page) {
   await until('a seat in the room', () => page.evaluate(() => Boolean(window.__spy.last.joined)));
-}
-
-/** After a reload: the page may ask for a click before it may make sound. */
-export async function reenter(page) {
-  const enter = page.getByRole('button', { name: 'Войти в комнату' });
-  const seated = page.evaluate(() => Boolean(window.__spy.last.joined));
-  if (!(await seated)) await enter.click();
 }
 
 /** The device check has found camera and microphone. */
@@ -58,12 +68,12 @@ export async function pictures(page, count) {
 }
 
 export async function raiseHand(page) {
-  await page.getByRole('button', { name: 'Поднять руку' }).click();
+  await page.getByRole('button', { name: 'Поднять руку', exact: true }).click();
   await lowerHandButton(page).waitFor();
 }
 
 export function lowerHandButton(page) {
-  return page.getByRole('button', { name: 'Опустить руку' });
+  return page.getByRole('button', { name: 'Опустить руку', exact: true });
 }
 
 /** The teacher gives the floor to the first hand of the queue. */
@@ -78,7 +88,7 @@ export async function giveFloor(page) {
 /** Who was given the floor switches on what they may. */
 export async function takeFloor(page) {
   for (const name of ['Включить микрофон', 'Включить камеру']) {
-    await page.getByRole('button', { name }).click();
+    await page.getByRole('button', { name, exact: true }).click();
   }
 }
 
@@ -87,17 +97,16 @@ export function ended(page) {
 }
 
 export async function openParticipants(page) {
-  await openPanel(page, /^Участники/);
+  await openPanel(page, /^Участники: /);
 }
 
 export async function openChat(page) {
-  await openPanel(page, /^Чат/);
+  await openPanel(page, /^Чат(:|$)/);
 }
 
 async function openPanel(page, name) {
   const button = page.getByRole('button', { name });
-  const isOpen = async (attribute) => (await button.getAttribute(attribute)) === 'true';
-  if (!(await isOpen('aria-expanded')) && !(await isOpen('aria-pressed'))) await button.click();
+  if ((await button.getAttribute('aria-expanded')) !== 'true') await button.click();
 }
 
 /**
@@ -139,7 +148,7 @@ export function publishByHand(page, room) {
 }
 
 export async function writeChat(page, text) {
-  const box = page.getByRole('textbox', { name: 'Сообщение' });
+  const box = page.getByRole('textbox', { name: 'Сообщение', exact: true });
   await box.fill(text);
   await box.press('Enter');
 }

@@ -14,7 +14,6 @@ import {
   openChat,
   ownPeer,
   raiseHand,
-  reenter,
   seesChat,
   signIn,
   writeChat,
@@ -68,7 +67,6 @@ test('a reload keeps the seat and the raised hand', async () => {
     people[0].evaluate((wanted) => window.__spy.last.hand_queue?.peers.includes(wanted), peer),
   );
   await student.reload();
-  await reenter(student);
   await inRoom(student);
   assert.equal(await ownPeer(student), peer, 'the same seat');
   await lowerHandButton(student).waitFor();
