@@ -18,10 +18,11 @@ const EDITABLE_MS = 30 * 60_000;
 /** How near to the end counts as reading the newest. */
 const AT_END_PX = 60;
 
-type Props = { session: RoomSession; model: RoomModel; seen: boolean };
+/** `page`: the chat is the whole page, not a panel beside the stage. */
+type Props = { session: RoomSession; model: RoomModel; seen: boolean; page?: boolean };
 type Answering = { kind: 'reply' | 'edit'; message: ChatMessage };
 
-export function ChatPanel({ session, model, seen }: Props) {
+export function ChatPanel({ session, model, seen, page = false }: Props) {
   const t = useTexts(roomTexts);
   const { chat } = model;
   const [answering, setAnswering] = useState<Answering>();
@@ -52,7 +53,7 @@ export function ChatPanel({ session, model, seen }: Props) {
   };
 
   return (
-    <div className={styles.chat}>
+    <div className={page ? `${styles.chat} ${styles.onPage}` : styles.chat}>
       <div
         ref={log}
         role="log"

@@ -1,8 +1,8 @@
 // The top line: what this is, how much time is left, how good the line is, view and devices.
 import { useState } from 'react';
 import { commonTexts } from '../../shared/i18n/common';
-import { formatCountdown } from '../../shared/i18n/format';
-import { useTexts } from '../../shared/i18n/use-texts';
+import { formatCountdown, formatDuration } from '../../shared/i18n/format';
+import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { type DeviceKind, type Devices, listDevices } from '../../shared/media/devices';
 import { Dialog } from '../../shared/ui/dialog';
 import { Icon } from '../../shared/ui/icon';
@@ -83,13 +83,15 @@ export function Heading({ session, snapshot, view, onView }: Props) {
 
 function TimeLeft({ endMs, closesMs }: { endMs: number; closesMs: number }) {
   const t = useTexts(roomTexts);
+  const locale = useLocale();
   const now = useNow();
   const left = endMs - now;
   // Whole minutes are calmer than a running clock, as long as there are many.
-  const shown = left > SOON_MS ? Math.ceil(left / 60_000) * 60_000 : left;
   const text =
     left > 0
-      ? t('time_left', { time: formatCountdown(shown) })
+      ? t('time_left', {
+          time: left > SOON_MS ? formatDuration(Math.ceil(left / 60_000) * 60_000, locale) : formatCountdown(left),
+        })
       : t('closes_in', { time: formatCountdown(closesMs - now) });
   return (
     <p className={styles.time} role="timer" aria-live="off" data-soon={left <= SOON_MS || undefined}>

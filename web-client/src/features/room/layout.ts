@@ -100,6 +100,12 @@ function grid(tiles: readonly Tile[], model: RoomModel, view: View, size: Size):
     return tile.source ? 1 : 2;
   };
   const ordered = [...tiles].sort((a, b) => rank(a) - rank(b));
+  const own = ordered.at(-1);
+  if (own?.own && ordered.length > PER_PAGE) {
+    // With many pages one still sees oneself on the first.
+    ordered.pop();
+    ordered.splice(PER_PAGE - 1, 0, own);
+  }
   const pages = Math.ceil(ordered.length / PER_PAGE);
   const page = Math.min(Math.max(0, view.page), pages - 1);
   const shown = ordered.slice(page * PER_PAGE, (page + 1) * PER_PAGE);
@@ -113,16 +119,17 @@ function grid(tiles: readonly Tile[], model: RoomModel, view: View, size: Size):
 
 const EMPTY: Rect = { x: 0, y: 0, width: 0, height: 0 };
 
-/** Equal tiles of 16:9 (up to square on a phone) as large as they can be, rows centred. */
+/** Equal tiles of 16:9 (down to 4:3, on a phone held upright to a square) as large as they can be, rows centred. */
 function packed(count: number, size: Size): Rect[] {
+  // Faces survive a squarer frame; wasted space on a phone does not help them.
+  const narrowest = size.width < size.height ? 1 : 4 / 3;
   let best = { columns: 1, width: 0, height: 0 };
   for (let columns = 1; columns <= count; columns += 1) {
     const rows = Math.ceil(count / columns);
     const cellWidth = (size.width - GAP * (columns - 1)) / columns;
     const cellHeight = (size.height - GAP * (rows - 1)) / rows;
-    // A tile may be taller than 16:9 up to a square: faces survive that, wasted space on a phone does not.
     const width = Math.min(cellWidth, cellHeight * RATIO);
-    const height = Math.min(cellHeight, width);
+    const height = Math.min(cellHeight, width / narrowest);
     if (width * height > best.width * best.height) best = { columns, width, height };
   }
   const rows = Math.ceil(count / best.columns);

@@ -246,7 +246,7 @@ function RemoveDialog({ member, onClose, onRemove }: RemoveProps) {
           {tc('cancel')}
         </Button>
         <Button
-          color="red.8"
+          color="red.9"
           onClick={() => {
             if (member) onRemove(member);
             onClose();

@@ -43,7 +43,7 @@ export function RoomView({ session, snapshot }: Props) {
       <main className={styles.middle}>
         {isChat ? (
           <section className={styles.page} aria-label={t('chat')}>
-            <ChatPanel session={session} model={model} seen={panel === undefined} />
+            <ChatPanel session={session} model={model} seen={panel === undefined} page />
           </section>
         ) : (
           <Stage session={session} model={model} view={view} onView={changeView} />
@@ -127,17 +127,17 @@ function LeaveDialog({ session, snapshot, opened, onClose }: LeaveProps) {
           {t('stay')}
         </Button>
         {ending ? (
-          <Button color="red.8" onClick={() => session.endForAll()}>
+          <Button color="red.9" onClick={() => session.endForAll()}>
             {t('end_all')}
           </Button>
         ) : (
           <>
             {canEnd && (
-              <Button variant="outline" color="red" onClick={() => setEnding(true)}>
+              <Button variant="outline" color="red.9" onClick={() => setEnding(true)}>
                 {t('end_all')}
               </Button>
             )}
-            <Button color="red.8" onClick={() => session.leave()} data-autofocus>
+            <Button color="red.9" onClick={() => session.leave()} data-autofocus>
               {t('leave_only')}
             </Button>
           </>

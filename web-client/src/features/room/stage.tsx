@@ -3,7 +3,7 @@ import { ActionIcon } from '@mantine/core';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { Icon } from '../../shared/ui/icon';
-import { hueOf, initials } from '../../shared/ui/names';
+import { hueOf, initials, shortName } from '../../shared/ui/names';
 import { layout, type PlacedTile, type Size, type View } from './layout';
 import { handPlace, type RoomModel } from './model';
 import type { RoomSession } from './session';
@@ -82,6 +82,9 @@ function useSize(): [React.RefObject<HTMLDivElement | null>, Size] {
   return [frame, size];
 }
 
+/** Narrower tiles have no room for a patronymic. */
+const NARROW_PX = 240;
+
 type TileProps = { tile: PlacedTile; session: RoomSession; model: RoomModel; pinned: boolean; onPin: () => void };
 
 function TileView({ tile, session, model, pinned, onPin }: TileProps) {
@@ -127,7 +130,7 @@ function TileView({ tile, session, model, pinned, onPin }: TileProps) {
             </span>
           )
         )}
-        <span className={styles.nameText}>{tile.place === 'corner' ? member.display_name.split(' ')[0] : label}</span>
+        <span className={styles.nameText}>{width < NARROW_PX ? shortName(member.display_name) : label}</span>
       </figcaption>
       {hand !== undefined && tile.kind === 'camera' && (
         <span className={styles.hand} role="img" aria-label={t('icon_hand', { place: hand })}>

@@ -43,7 +43,8 @@ function Body({ item, now, ward, wards }: Omit<Props, 'item' | 'onClose'> & { it
       </p>
       <dl className={styles.facts}>
         <Fact name={t('host')}>{item.host.display_name}</Fact>
-        {whom(item) && <Fact name={[item.subject].filter(Boolean).join('') || t('audience')}>{whom(item)}</Fact>}
+        {item.subject && <Fact name={t('subject')}>{item.subject}</Fact>}
+        {whom(item) && <Fact name={t('group')}>{whom(item)}</Fact>}
         {audience.length > 0 && <Fact name={t('audience')}>{audience.join(', ')}</Fact>}
         {names.length > 0 && <Fact name={t('children')}>{names.join(', ')}</Fact>}
         {item.parts.length > 0 && <Fact name={t('parts')}>{item.parts.join(', ')}</Fact>}

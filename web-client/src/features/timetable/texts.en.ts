@@ -25,6 +25,8 @@ const english: Translation<typeof russian> = {
   host: 'Host',
   details: 'Details',
   details_of: 'Details: {title}',
+  subject: 'Subject',
+  group: 'Class',
   topics: 'Topics',
   parts: 'Programme part',
   materials: 'Materials',

@@ -22,6 +22,8 @@ export default {
   host: 'Ведёт',
   details: 'Подробнее',
   details_of: 'Подробнее: {title}',
+  subject: 'Предмет',
+  group: 'Класс',
   topics: 'Темы',
   parts: 'Часть программы',
   materials: 'Материалы',

@@ -15,3 +15,9 @@ export function hueOf(id: string): number {
   for (const char of id) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) >>> 0;
   return [165, 205, 250, 300, 25, 45][hash % 6] ?? 165;
 }
+
+/** «Иванова Мария Петровна» is «Мария Иванова» where there is little room. */
+export function shortName(name: string): string {
+  const [family, given] = name.split(' ');
+  return family && given ? `${given} ${family}` : name;
+}
