@@ -24,7 +24,9 @@ use crate::ids::{ClientMessageId, MessageId, Mid, PeerId, PersonId, ResumeToken,
 use crate::message::chat::ChatMessage;
 use crate::message::floor::{RoomPolicy, WaitingView};
 use crate::message::media::{SourceKind, SourceView};
-use crate::message::session::{CloseReason, Form, IceServer, LeftReason, Refused, RoomRole, RoomState};
+use crate::message::session::{
+    CloseReason, Form, IceServer, LeftReason, MemberView, Refused, RoomRole, RoomState, RoomView,
+};
 use crate::message::{ClientMessage, ServerMessage};
 use crate::refusal::RefusalCode;
 
@@ -410,11 +412,21 @@ impl Room {
         self.config.state
     }
 
+    /// The room and everybody seated, as members see them.
+    pub fn snapshot(&self) -> (RoomView, Vec<MemberView>) {
+        (self.room_view(), self.members_in_order())
+    }
+
     /// A person knocks. `Err`: refused, nothing changed. `Ok`: `joined` or `waiting` follows in the outputs.
     pub fn handle_join(&mut self, now: Instant, peer: PeerId, admission: Admission) -> Result<(), RefusalCode> {
         let knocked = self.knock(now, peer, admission);
         self.sync(now);
         knocked
+    }
+
+    /// The role of the seat that this token takes again; `None`: no such seat.
+    pub fn role_of(&self, token: &ResumeToken) -> Option<RoomRole> {
+        self.holder(token).map(|(_, member)| member.role)
     }
 
     /// A dropped socket comes back. `Ok(peer)`: bind the connection to that seat. If another connection is still bound

@@ -25,6 +25,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!(2, "0002_school"),
     migration!(3, "0003_timetable"),
     migration!(10, "0010_sessions"),
+    migration!(20, "0020_chat"),
+    migration!(21, "0021_attendance"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

@@ -203,6 +203,12 @@ impl Room {
         }
     }
 
+    pub(super) fn holder(&self, token: &ResumeToken) -> Option<(&PeerId, &Member)> {
+        self.members
+            .iter()
+            .find(|(_, member)| member.is_person() && member.is_seated() && same_secret(&member.resume, token))
+    }
+
     pub(super) fn take_again(
         &mut self,
         person: &PersonId,
@@ -210,9 +216,7 @@ impl Room {
         chat_seq: u64,
     ) -> Result<PeerId, RefusalCode> {
         let peer = self
-            .members
-            .iter()
-            .find(|(_, member)| member.is_person() && member.is_seated() && same_secret(&member.resume, token))
+            .holder(token)
             .filter(|(_, member)| member.person == *person)
             .map(|(peer, _)| peer.clone())
             .ok_or(RefusalCode::NotFound)?;

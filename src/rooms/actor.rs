@@ -1,0 +1,496 @@
+//! One task per room: owns the machine, its SFU room and its bindings; a loop over a closed set of events.
+//!
+//! After every event the machine is drained. Nothing here waits: outboxes are pushed, writes and offers run beside the
+//! loop and come back as events. A panic is contained, counted, and the room is built anew from the store; its clients
+//! are told to reconnect.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesOrdered, FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _};
+use media::model::{OfferRequest, SfuEvent};
+use signaling::ids::{PeerId, PersonId, ResumeToken};
+use signaling::message::session::{CloseReason, Closed, MemberView, Reconnect, RoomRole, RoomView};
+use signaling::message::{ClientMessage, ServerMessage};
+use signaling::refusal::RefusalCode;
+use signaling::room::{Admission, Control, MediaCommand, MediaEvent, Output, Record, Room, Stored};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::media_keys::{MediaKeys, sfu_kind, sfu_publish};
+use super::outbox::{Outbox, encode};
+use super::records::Clerk;
+use super::registry::{RoomEvent, RoomSpec, Rooms};
+use crate::domain::ids::{ConsultationId, SchoolId};
+use crate::sfu::handle::{MediaRoom, OfferError};
+use crate::store::StoreError;
+
+/// Messages of all its connections that may wait for a room; then the connections wait, each reading no further.
+pub(super) const INBOX: usize = 1_024;
+/// Those present are written down as still present this often.
+const BEAT: Duration = Duration::from_secs(20);
+/// After this many panics a room is closed instead of built anew.
+const MOST_PANICS: u32 = 3;
+
+/// What reaches a room.
+pub(super) enum Event {
+    Join {
+        peer: PeerId,
+        admission: Admission,
+        binding: Binding,
+        answer: oneshot::Sender<Result<(), RefusalCode>>,
+    },
+    Resume {
+        person: PersonId,
+        /// What the door says that they are today.
+        role: RoomRole,
+        token: ResumeToken,
+        chat_seq: u64,
+        binding: Binding,
+        answer: oneshot::Sender<Result<PeerId, RefusalCode>>,
+    },
+    /// `binding`: of whoever says it. A connection that lost its seat to another is not heard.
+    Message {
+        peer: PeerId,
+        binding: u64,
+        message: ClientMessage,
+    },
+    Disconnect {
+        peer: PeerId,
+        binding: u64,
+    },
+    Control(Control),
+    Snapshot(oneshot::Sender<(RoomView, Vec<MemberView>)>),
+    /// Everybody reconnects: the hub stops. Answered when what was under way is kept.
+    Stop(oneshot::Sender<()>),
+}
+
+/// Where a seat's messages go.
+#[derive(Debug)]
+pub(super) enum Sink {
+    Socket(Outbox),
+    /// A headless seat. A full channel loses the message: its reader has given up.
+    Program(mpsc::Sender<ServerMessage>),
+}
+
+/// A seat's tie to its connection.
+#[derive(Debug)]
+pub(super) struct Binding {
+    pub(super) id: u64,
+    pub(super) sink: Sink,
+    /// Tells the connection that its seat is gone.
+    pub(super) gone: CancellationToken,
+    /// Whoever is unbound has been told why; else the room died, and the client should come back.
+    pub(super) told: bool,
+}
+
+impl Binding {
+    fn send(&self, message: ServerMessage) {
+        match &self.sink {
+            Sink::Socket(outbox) => outbox.message(&message),
+            Sink::Program(channel) => {
+                let _ = channel.try_send(message);
+            }
+        }
+    }
+}
+
+impl Drop for Binding {
+    fn drop(&mut self) {
+        if !self.told {
+            self.send(ServerMessage::Reconnect(Reconnect { after_ms: 500 }));
+        }
+        self.gone.cancel();
+    }
+}
+
+/// Starts the task. It ends when the room is closed, or with `Event::Stop`.
+pub(super) fn start(rooms: Rooms, spec: RoomSpec, inbox: mpsc::Receiver<Event>, room: Room) {
+    tokio::spawn(supervise(rooms, spec, inbox, room));
+}
+
+async fn supervise(rooms: Rooms, spec: RoomSpec, mut inbox: mpsc::Receiver<Event>, room: Room) {
+    let mut room = Some(room);
+    let mut panics = 0;
+    loop {
+        let fresh = match room.take() {
+            Some(room) => Ok(room),
+            None => rooms.build(&spec).await,
+        };
+        match fresh {
+            Ok(room) => {
+                let actor = Actor::new(rooms.clone(), &spec, room);
+                if AssertUnwindSafe(actor.run(&mut inbox)).catch_unwind().await.is_ok() {
+                    break;
+                }
+                panics += 1;
+                metrics::counter!("kafedra_panics_total", "where" => "room").increment(1);
+                tracing::error!(room = %spec.room, panics, "a room panicked and is built anew");
+                if panics >= MOST_PANICS {
+                    rooms.tell(RoomEvent::Failed { room: spec.room.clone() });
+                    break;
+                }
+            }
+            Err(error) => {
+                tracing::error!(room = %spec.room, error = %error, "a room cannot be read from the store");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+    rooms.forget(&spec.room);
+}
+
+struct Actor {
+    rooms: Rooms,
+    clerk: Clerk,
+    room: Room,
+    bindings: HashMap<PeerId, Binding>,
+    media: Option<MediaRoom>,
+    media_events: Option<mpsc::Receiver<SfuEvent>>,
+    keys: MediaKeys,
+    /// Chat under way; answered in the order in which it was asked.
+    chat: FuturesOrdered<BoxFuture<'static, Option<Stored>>>,
+    /// Evidence under way. Apart from the chat: it is tried again while the store is away, chat is refused at once.
+    evidence: FuturesUnordered<BoxFuture<'static, Option<Stored>>>,
+    offers: FuturesUnordered<BoxFuture<'static, MediaEvent>>,
+    beat: Instant,
+    finished: bool,
+}
+
+/// What woke the loop.
+enum Wake {
+    Event(Option<Event>),
+    Media(Option<SfuEvent>),
+    Stored(Option<Stored>),
+    Answered(MediaEvent),
+    Timer,
+    Beat,
+}
+
+impl Actor {
+    fn new(rooms: Rooms, spec: &RoomSpec, room: Room) -> Self {
+        let opened = rooms.sfu().filter(|_| spec.has_media()).map(|sfu| sfu.open_room());
+        let (media, media_events) = opened.unzip();
+        let clerk = Clerk {
+            store: rooms.store().clone(),
+            clock: rooms.clock().clone(),
+            school: SchoolId::new(spec.school.as_str()),
+            room: ConsultationId::new(spec.room.as_str()),
+        };
+        Self {
+            rooms,
+            clerk,
+            room,
+            bindings: HashMap::new(),
+            media,
+            media_events,
+            keys: MediaKeys::default(),
+            chat: FuturesOrdered::new(),
+            evidence: FuturesUnordered::new(),
+            offers: FuturesUnordered::new(),
+            beat: Instant::now() + BEAT,
+            finished: false,
+        }
+    }
+
+    async fn run(mut self, inbox: &mut mpsc::Receiver<Event>) {
+        let mut stopping = None;
+        while !self.finished {
+            let wake = self.wait(inbox).await;
+            let now = Instant::now().into_std();
+            match wake {
+                Wake::Event(None) => break,
+                Wake::Event(Some(Event::Stop(done))) => {
+                    stopping = Some(done);
+                    break;
+                }
+                Wake::Event(Some(event)) => self.handle(now, event),
+                Wake::Media(Some(event)) => {
+                    if let Some(event) = self.keys.event(event) {
+                        self.room.handle_media(now, event);
+                    }
+                }
+                Wake::Media(None) => self.lose_media(now),
+                Wake::Stored(Some(stored)) => self.room.handle_stored(now, stored),
+                Wake::Stored(None) => {}
+                Wake::Answered(event) => self.room.handle_media(now, event),
+                Wake::Timer => self.room.handle_timeout(now),
+                Wake::Beat => self.beat(),
+            }
+            self.drain();
+        }
+        // What was asked for before the end is kept; the store answers or refuses in bounded time.
+        self.bindings.clear();
+        while self.chat.next().await.is_some() {}
+        while self.evidence.next().await.is_some() {}
+        if let Some(media) = &self.media {
+            media.close();
+        }
+        if let Some(done) = stopping {
+            let _ = done.send(());
+        }
+    }
+
+    async fn wait(&mut self, inbox: &mut mpsc::Receiver<Event>) -> Wake {
+        let timeout = self.room.poll_timeout().map(Instant::from_std);
+        tokio::select! {
+            biased;
+            Some(stored) = self.chat.next(), if !self.chat.is_empty() => Wake::Stored(stored),
+            Some(_) = self.evidence.next(), if !self.evidence.is_empty() => Wake::Stored(None),
+            Some(event) = self.offers.next(), if !self.offers.is_empty() => Wake::Answered(event),
+            () = sleep_until(timeout) => Wake::Timer,
+            event = next_event(&mut self.media_events) => Wake::Media(event),
+            event = inbox.recv() => Wake::Event(event),
+            () = tokio::time::sleep_until(self.beat) => Wake::Beat,
+        }
+    }
+
+    fn handle(&mut self, now: std::time::Instant, event: Event) {
+        match event {
+            Event::Join { peer, admission, mut binding, answer } => {
+                let joined = self.room.handle_join(now, peer.clone(), admission);
+                if joined.is_err() {
+                    binding.told = true;
+                    let _ = answer.send(joined);
+                    return;
+                }
+                self.bindings.insert(peer.clone(), binding);
+                if answer.send(joined).is_err() {
+                    self.lose(now, &peer);
+                }
+            }
+            Event::Resume { person, role, token, chat_seq, mut binding, answer } => {
+                let resumed = match self.room.role_of(&token) {
+                    Some(before) if before == role => self.room.handle_resume(now, &person, &token, chat_seq),
+                    // Another role now is another seat.
+                    _ => Err(RefusalCode::NotFound),
+                };
+                let Ok(peer) = resumed.clone() else {
+                    binding.told = true;
+                    let _ = answer.send(resumed);
+                    return;
+                };
+                if let Some(mut old) = self.bindings.insert(peer.clone(), binding) {
+                    let room = self.room.id().clone();
+                    old.send(ServerMessage::Closed(Closed { reason: CloseReason::Replaced, room }));
+                    old.told = true;
+                }
+                if answer.send(resumed).is_err() {
+                    self.lose(now, &peer);
+                }
+            }
+            Event::Message { peer, binding, message } => {
+                if self.bindings.get(&peer).is_some_and(|bound| bound.id == binding) {
+                    self.room.handle_message(now, &peer, message);
+                }
+            }
+            Event::Disconnect { peer, binding } => {
+                if self.bindings.get(&peer).is_some_and(|bound| bound.id == binding) {
+                    self.lose(now, &peer);
+                }
+            }
+            Event::Control(control) => self.room.handle_control(now, control),
+            Event::Snapshot(answer) => {
+                let _ = answer.send(self.room.snapshot());
+            }
+            Event::Stop(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    /// A connection is gone.
+    fn lose(&mut self, now: std::time::Instant, peer: &PeerId) {
+        if let Some(mut bound) = self.bindings.remove(peer) {
+            bound.told = true;
+        }
+        self.room.handle_disconnect(now, peer);
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.room.poll_output() {
+            match output {
+                Output::Send { peer, message } => {
+                    if let Some(binding) = self.bindings.get(&peer) {
+                        binding.send(*message);
+                    }
+                }
+                Output::Broadcast { to, except, message } => self.broadcast(&to, except.as_ref(), *message),
+                Output::Media(command) => self.command(command),
+                Output::Record(record) => self.keep(record),
+                Output::Unbind { peer } => {
+                    if let Some(mut binding) = self.bindings.remove(&peer) {
+                        binding.told = true;
+                    }
+                }
+                Output::Finished => self.finished = true,
+            }
+        }
+    }
+
+    /// Serialises once, however many read it.
+    fn broadcast(&self, to: &[PeerId], except: Option<&PeerId>, message: ServerMessage) {
+        let mut text = None;
+        for binding in to.iter().filter(|peer| Some(*peer) != except).filter_map(|peer| self.bindings.get(peer)) {
+            match &binding.sink {
+                Sink::Socket(outbox) => outbox.text(text.get_or_insert_with(|| encode(&message)).clone()),
+                Sink::Program(_) => binding.send(message.clone()),
+            }
+        }
+        metrics::counter!("kafedra_room_broadcasts_total").increment(1);
+    }
+
+    fn keep(&mut self, record: Record) {
+        let room = self.clerk.room.as_str();
+        let at_ms = self.clerk.clock.now_ms();
+        let event = |make: fn(signaling::ids::RoomId, String, i64) -> RoomEvent, person: &PersonId| {
+            make(signaling::ids::RoomId::new(room), person.as_str().to_owned(), at_ms)
+        };
+        match &record {
+            Record::HostArrived { person } => {
+                self.rooms.tell(event(|room, person, at_ms| RoomEvent::HostArrived { room, person, at_ms }, person));
+            }
+            Record::EndedByHost { person } => {
+                self.rooms.tell(event(|room, person, at_ms| RoomEvent::EndedByHost { room, person, at_ms }, person));
+            }
+            Record::HostPresence { present } => {
+                let room = signaling::ids::RoomId::new(room);
+                self.rooms.tell(RoomEvent::HostPresence { room, present: *present, at_ms });
+            }
+            _ => {}
+        }
+        let is_chat = matches!(
+            record,
+            Record::Chat { .. } | Record::ChatEdit { .. } | Record::ChatDelete { .. } | Record::ChatHistory { .. }
+        );
+        let mut write: BoxFuture<'static, Option<Stored>> = Box::pin(self.clerk.clone().keep(record));
+        // The first poll puts the job into the writer's queue: writes are done in the order of the records.
+        if let Poll::Ready(stored) = poll_once(write.as_mut()) {
+            write = Box::pin(std::future::ready(stored));
+        }
+        if is_chat {
+            self.chat.push_back(write);
+        } else {
+            self.evidence.push(write);
+        }
+    }
+
+    fn command(&mut self, command: MediaCommand) {
+        let Some(media) = self.media.clone() else {
+            if let MediaCommand::Offer { peer, id, .. } = command {
+                let (code, detail) = (RefusalCode::Unavailable, "no media on this hub".to_owned());
+                let refused = MediaEvent::OfferRefused { peer, id, code, detail };
+                self.offers.push(Box::pin(std::future::ready(refused)));
+            }
+            return;
+        };
+        match command {
+            MediaCommand::Offer { peer, id, sdp, sends, allowed } => {
+                let key = self.keys.peer(&peer);
+                let sends = sends
+                    .into_iter()
+                    .map(|(mid, source, kind)| (mid.0, self.keys.source(&source, key), sfu_kind(kind)))
+                    .collect();
+                let offer = OfferRequest { sdp, sends, allowed: sfu_publish(allowed) };
+                let mut answer: BoxFuture<'static, MediaEvent> = Box::pin(async move {
+                    match media.offer(key, offer).await {
+                        Ok(sdp) => MediaEvent::Answered { peer, id, sdp },
+                        Err(error) => {
+                            let code = match &error {
+                                OfferError::Refused(_) => RefusalCode::BadOffer,
+                                OfferError::Unavailable => RefusalCode::Unavailable,
+                            };
+                            MediaEvent::OfferRefused { peer, id, code, detail: error.to_string() }
+                        }
+                    }
+                });
+                // The first poll sends the offer, so that no later command overtakes it.
+                if let Poll::Ready(event) = poll_once(answer.as_mut()) {
+                    answer = Box::pin(std::future::ready(event));
+                }
+                self.offers.push(answer);
+            }
+            MediaCommand::Candidate { peer, candidate } => {
+                if let Some(key) = self.keys.known_peer(&peer) {
+                    media.candidate(key, candidate);
+                }
+            }
+            MediaCommand::Allow { peer, allowed } => {
+                if let Some(key) = self.keys.known_peer(&peer) {
+                    media.allow(key, sfu_publish(allowed));
+                }
+            }
+            MediaCommand::Pause { source, paused } => {
+                if let Some(key) = self.keys.known_source(&source) {
+                    media.pause(key, paused);
+                }
+            }
+            MediaCommand::Slots { peer, slots } => {
+                if let Some(key) = self.keys.known_peer(&peer) {
+                    let source = |source: signaling::ids::SourceId| self.keys.known_source(&source);
+                    let slots = slots
+                        .into_iter()
+                        .map(|(mid, wanted, max_height)| (mid.0, wanted.and_then(source), max_height))
+                        .collect();
+                    media.slots(key, slots);
+                }
+            }
+            MediaCommand::Drop { peer } => {
+                if let Some(key) = self.keys.forget(&peer) {
+                    media.drop_peer(key);
+                }
+            }
+            // Closed at the end of the task.
+            MediaCommand::CloseRoom => {}
+        }
+    }
+
+    /// The worker is gone: a fault of the media plane. Chat goes on; offers are refused until the room is built anew.
+    fn lose_media(&mut self, now: std::time::Instant) {
+        tracing::error!(room = %self.room.id(), "the media worker of a room is gone");
+        self.media_events = None;
+        self.media = None;
+        for peer in std::mem::take(&mut self.keys).peers() {
+            self.room.handle_media(now, MediaEvent::Disconnected { peer });
+        }
+    }
+
+    fn beat(&mut self) {
+        self.beat = Instant::now() + BEAT;
+        if self.bindings.is_empty() {
+            return;
+        }
+        let clerk = self.clerk.clone();
+        self.evidence.push(Box::pin(async move {
+            let now_ms = clerk.clock.now_ms();
+            // A missed beat is made good by the next one.
+            let _: Result<(), StoreError> = clerk.store.beat_attendance(clerk.room, now_ms).await;
+            None
+        }));
+    }
+}
+
+/// Polls a new future once without waiting; whoever polls it next is woken anew.
+fn poll_once<T>(future: Pin<&mut (dyn Future<Output = T> + Send)>) -> Poll<T> {
+    future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_event(events: &mut Option<mpsc::Receiver<SfuEvent>>) -> Option<SfuEvent> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}

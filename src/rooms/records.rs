@@ -1,0 +1,170 @@
+//! What a room wants kept, turned into writes. The room never waits for them; chat comes back as [`Stored`].
+
+use std::time::Duration;
+
+use signaling::ids as wire;
+use signaling::message::session::{LeftReason, RoomRole};
+use signaling::refusal::RefusalCode;
+use signaling::room::{Record, Stored};
+
+use crate::clock::WallClock;
+use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
+use crate::store::audit::AuditEvent;
+use crate::store::chat::{ChangeError, NewMessage};
+use crate::store::{Store, StoreError};
+
+/// Evidence is tried again this often, a second apart, before it is given up and counted.
+const TRIES: u32 = 30;
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// Writes one room's records.
+#[derive(Clone)]
+pub(super) struct Clerk {
+    pub(super) store: Store,
+    pub(super) clock: WallClock,
+    pub(super) school: SchoolId,
+    pub(super) room: ConsultationId,
+}
+
+impl Clerk {
+    /// Writes a record. `Some`: the room waits for this answer.
+    pub(super) async fn keep(self, record: Record) -> Option<Stored> {
+        let now_ms = self.clock.now_ms();
+        match record {
+            Record::Chat { author, author_name, peer, client_msg_id, body, reply_to } => {
+                let new = NewMessage {
+                    school: self.school,
+                    room: self.room,
+                    author: person(&author),
+                    author_name,
+                    peer: peer.clone(),
+                    client_msg_id: client_msg_id.clone(),
+                    body,
+                    reply_to,
+                    sent_ms: now_ms,
+                };
+                let result = self.store.append_message(new).await;
+                let repeated = matches!(result, Ok((_, true)));
+                let result = result.map(|(message, _)| message).map_err(|error| (client_msg_id, code(&error)));
+                Some(Stored::Chat { peer, result, repeated })
+            }
+            Record::ChatEdit { peer, by, message, body } => {
+                let result = self.store.edit_message(self.room, message, person(&by), body, now_ms).await;
+                Some(Stored::ChatChanged { peer, edited: true, result: result.map_err(|error| change_code(&error)) })
+            }
+            Record::ChatDelete { peer, message, by, moderator } => {
+                let result = self.store.hide_message(self.room, message, person(&by), moderator, now_ms).await;
+                Some(Stored::ChatChanged { peer, edited: false, result: result.map_err(|error| change_code(&error)) })
+            }
+            Record::ChatHistory { peer, before_seq, limit } => {
+                let result = self.store.message_page(&self.room, before_seq, limit).await;
+                Some(Stored::ChatHistory { peer, result: result.map_err(|error| code(&error)) })
+            }
+            other => {
+                self.keep_evidence(other, now_ms).await;
+                None
+            }
+        }
+    }
+
+    /// Attendance and moderation: tried again while the store is away, because the room has gone on.
+    async fn keep_evidence(&self, record: Record, now_ms: i64) {
+        for tried in 1..=TRIES {
+            let Err(error) = self.evidence(&record, now_ms).await else { return };
+            let gives_up = tried == TRIES || !matches!(error, StoreError::Full | StoreError::Unavailable(_));
+            if gives_up {
+                metrics::counter!("kafedra_evidence_lost_total").increment(1);
+                tracing::error!(room = %self.room, error = %error, "evidence of a room could not be kept");
+                return;
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+
+    async fn evidence(&self, record: &Record, now_ms: i64) -> Result<(), StoreError> {
+        let (store, school, room) = (&self.store, self.school.clone(), self.room.clone());
+        match record {
+            Record::Joined { person: who, role, .. } => {
+                store.begin_attendance(school, room, person(who), role_word(*role), now_ms).await
+            }
+            Record::Left { person: who, reason, ago, .. } => {
+                let at = now_ms - i64::try_from(ago.as_millis()).unwrap_or(0);
+                store.end_attendance(room, person(who), left_word(*reason), at).await
+            }
+            Record::Removed { person: who, by } => {
+                store.remove_from_room(school, room, person(who), person(by), now_ms).await
+            }
+            // `remove` is written by `Removed`, together with the ban.
+            Record::Moderated { action: "remove", .. } => Ok(()),
+            Record::Moderated { by, action, target } => {
+                let detail =
+                    serde_json::json!({ "act": action, "person": target.as_ref().map(wire::PersonId::as_str) });
+                self.audit("room.moderate", by, detail, now_ms).await
+            }
+            Record::EndedByHost { person: who } => self.audit("room.end", who, serde_json::json!({}), now_ms).await,
+            // The scheduler hears of these and writes the consultation's own change of state.
+            Record::HostArrived { .. } | Record::HostPresence { .. } => Ok(()),
+            Record::Chat { .. } | Record::ChatEdit { .. } | Record::ChatDelete { .. } | Record::ChatHistory { .. } => {
+                Ok(())
+            }
+        }
+    }
+
+    async fn audit(
+        &self,
+        action: &'static str,
+        by: &wire::PersonId,
+        detail: serde_json::Value,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let event = AuditEvent::new(self.school.clone(), now_ms, action, "consultation", self.room.as_str())
+            .by(&person(by), None)
+            .with(detail);
+        self.store.write(move |tx| Box::pin(async move { tx.audit(event).await })).await
+    }
+}
+
+fn person(name: &wire::PersonId) -> PersonId {
+    PersonId::new(name.as_str())
+}
+
+fn role_word(role: RoomRole) -> &'static str {
+    match role {
+        RoomRole::Host => "host",
+        RoomRole::Cohost => "cohost",
+        RoomRole::Recipient => "recipient",
+        RoomRole::Guardian => "guardian",
+        RoomRole::Observer => "observer",
+    }
+}
+
+fn left_word(reason: LeftReason) -> &'static str {
+    match reason {
+        LeftReason::Left => "left",
+        LeftReason::Lost => "lost",
+        LeftReason::Removed => "removed",
+        LeftReason::Closed => "closed",
+    }
+}
+
+fn code(error: &StoreError) -> RefusalCode {
+    match error {
+        StoreError::Full => RefusalCode::StorageFull,
+        StoreError::Unavailable(_) => RefusalCode::Unavailable,
+        StoreError::Conflict => RefusalCode::BadMessage,
+        StoreError::NotFound => RefusalCode::NotFound,
+        _ => {
+            tracing::error!(error = %error, "a chat write failed");
+            RefusalCode::Internal
+        }
+    }
+}
+
+fn change_code(error: &ChangeError) -> RefusalCode {
+    match error {
+        ChangeError::NotFound => RefusalCode::NotFound,
+        ChangeError::NotAuthor => RefusalCode::RoleNotPermitted,
+        ChangeError::TooLate => RefusalCode::TooLate,
+        ChangeError::Store(error) => code(error),
+    }
+}
