@@ -22,6 +22,7 @@ pub mod session;
 pub mod tickets;
 pub mod timetable;
 pub mod web;
+pub mod ws;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crate::clock::WallClock;
 use crate::config::Config;
 use crate::domain::consultation::Timing;
 use crate::presence::Presence;
+use crate::rooms::registry::Rooms;
 use crate::sfu::handle::SfuHandle;
 use crate::store::Store;
 use problem::Problem;
@@ -53,6 +55,7 @@ pub struct Parts {
     pub clock: WallClock,
     pub presence: Presence,
     pub sfu: SfuHandle,
+    pub rooms: Rooms,
     pub origins: origin::Origins,
     pub headers: headers::Headers,
     pub passwords: password::Passwords,
@@ -106,6 +109,7 @@ pub fn router(state: ApiState) -> Router {
     let max_body = state.config.server.max_body_bytes as usize;
     router
         .merge(openapi::routes(&document))
+        .route("/ws", axum::routing::get(ws::upgrade))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::extract::DefaultBodyLimit::max(max_body))

@@ -2,6 +2,7 @@
 //! order. The program runs one; a test may run several in one process.
 
 pub mod demo;
+pub mod opener;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -113,6 +114,7 @@ impl RunningApp {
     /// Takes the hub down: no new connections, clients are told to come back, running requests finish, then the store
     /// closes, so that everything acknowledged is on disk.
     pub async fn stop(self) {
+        self.state.rooms.shutdown().await;
         let _ = self.stop.send(true);
         self.housekeeping.abort();
         if let Err(error) = self.serving.await
@@ -166,9 +168,26 @@ fn parts(
     let public_url = config.public_url();
     let mut origins = config.server.allowed_origins.clone();
     origins.push(public_url.clone());
+    let rooms = crate::rooms::registry::Rooms::new(crate::rooms::registry::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        sfu: Some(sfu.clone()),
+        presence: presence.clone(),
+        gate: Arc::new(crate::rooms::school_gate::SchoolGate::new(store.clone(), clock.clone())),
+        settings: crate::rooms::registry::Settings {
+            publishers_per_person: config.limits.sources_per_person as usize,
+            watchers_per_person: config.limits.watchers_per_person as usize,
+            sockets_per_person: config.limits.sockets_per_person as usize,
+            ..Default::default()
+        },
+    });
     let open = connections.clone();
     let online = presence.clone();
     let gauges: Vec<api::observe::Gauge> = vec![
+        Box::new({
+            let rooms = rooms.clone();
+            move || rooms.figures()
+        }),
         Box::new(move || vec![("kafedra_connections", open.open() as f64)]),
         Box::new(move || vec![("kafedra_people_online", online.online().len() as f64)]),
     ];
@@ -182,6 +201,7 @@ fn parts(
         clock,
         presence,
         sfu,
+        rooms,
         origins: api::origin::Origins::new(origins),
         headers: api::headers::Headers::new(&public_url),
         passwords: api::password::Passwords::new(),

@@ -11,3 +11,4 @@ mod media_keys;
 pub mod outbox;
 mod records;
 pub mod registry;
+pub mod school_gate;

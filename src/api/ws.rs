@@ -1,0 +1,63 @@
+//! The door of signaling: checks Origin and sign-in before the upgrade, then hands the socket to `rooms`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::ApiState;
+use super::auth;
+use super::origin::Caller as Page;
+use crate::rooms::connection::{Caller, Connection};
+
+/// Largest message and frame.
+const MOST_BYTES: usize = signaling::message::parse::MAX_MESSAGE_BYTES;
+/// axum's default of 128 KiB a socket is 135 KB of memory for each idle one; with this it is 7.
+const READ_BUFFER: usize = 4_096;
+
+/// `GET /ws`.
+///
+/// A browser sends the cookie along wherever the page is from, so the page's origin decides before anything else: another
+/// origin, `null`, or a cookie without an origin is 403 with nothing in it. A program brings a bearer token or, in
+/// `hello`, a ticket.
+pub async fn upgrade(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let page = state.origins.caller(&headers);
+    let has_cookie = auth::cookie(&headers, auth::cookie_name(&state)).is_some();
+    let has_bearer = headers.contains_key(header::AUTHORIZATION);
+    let is_forged = page == Page::Foreign || (page == Page::Unknown && has_cookie && !has_bearer);
+    if is_forged {
+        metrics::counter!("kafedra_sockets_refused_total").increment(1);
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let socket = match socket {
+        Ok(socket) => socket,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let caller = match auth::signed_in(&state, &headers).await {
+        Ok(Some(session)) => Caller::Known(session.principal),
+        Ok(None) => Caller::Unknown,
+        // A browser cannot see the status of a refused upgrade: it hears `session_expired` after `hello`.
+        Err(_) => Caller::Expired,
+    };
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
+    let tickets = state.clone();
+    let connection = Connection {
+        rooms: state.rooms.clone(),
+        caller,
+        redeem: Arc::new(move |ticket| tickets.tickets.redeem(ticket, origin.as_deref(), tickets.clock.now_ms())),
+        revoked: state.revoked.subscribe(),
+    };
+    socket
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(MOST_BYTES)
+        .max_frame_size(MOST_BYTES)
+        .on_upgrade(|socket| connection.run(socket))
+}
