@@ -68,9 +68,9 @@ export class Peer {
   start(rights: Rights): void {
     this.#applySends(rights);
     for (let n = 0; n < this.#options.audioSlots; n += 1)
-      this.#audio.push(this.#pc.addTransceiver('audio', { direction: 'recvonly' }));
+      this.#audio.push(this.#add('audio', { direction: 'recvonly' }));
     for (let n = 0; n < this.#options.videoSlots; n += 1)
-      this.#video.push(this.#pc.addTransceiver('video', { direction: 'recvonly' }));
+      this.#video.push(this.#add('video', { direction: 'recvonly' }));
     this.#negotiate();
   }
 
@@ -143,6 +143,22 @@ export class Peer {
     this.#pc.close();
   }
 
+  /**
+   * Adds an m-line with the codecs that the hub forwards. With all that Chromium knows, 17 m-lines make an offer of more
+   * than the 64 KiB that a message may have.
+   */
+  #add(kind: 'audio' | 'video', init: RTCRtpTransceiverInit): RTCRtpTransceiver {
+    const transceiver = this.#pc.addTransceiver(kind, init);
+    const known = globalThis.RTCRtpReceiver?.getCapabilities?.(kind)?.codecs ?? [];
+    const wanted = known.filter(
+      ({ mimeType, sdpFmtpLine }) =>
+        /^(audio\/opus|video\/(vp8|rtx))$/i.test(mimeType) ||
+        (/^video\/h264$/i.test(mimeType) && /packetization-mode=1.*profile-level-id=42e0/i.test(sdpFmtpLine ?? '')),
+    );
+    if (wanted.length > 0) transceiver.setCodecPreferences?.(wanted);
+    return transceiver;
+  }
+
   /** True when the m-lines changed. */
   #applySends(rights: Rights): boolean {
     const allowed: Record<Kind, boolean> = {
@@ -157,7 +173,7 @@ export class Peer {
       if (allowed[kind] && !transceiver) {
         this.#sends.set(
           kind,
-          this.#pc.addTransceiver(TRACK_KIND[kind], {
+          this.#add(TRACK_KIND[kind], {
             direction: 'sendonly',
             sendEncodings:
               kind === 'camera'
