@@ -37,17 +37,25 @@ pub struct Source {
     pub subscribers: Vec<Subscriber>,
     /// `SourceAdded` was said.
     pub announced: bool,
+    /// By the room.
     pub paused: bool,
+    /// The owner may send this kind.
+    pub allowed: bool,
     /// Some layer has packets that are not forwarded yet.
     pub dirty: bool,
 }
 
 impl Source {
-    /// Asks for a key frame on every layer that a subscriber waits for; `waiting` tells which, per subscriber.
+    /// Notes that somebody needs a key frame of this layer.
     pub fn want_key_frame(&mut self, layer: u8) {
         if let Some(layer) = self.layers.get_mut(usize::from(layer)) {
             layer.request.want();
         }
+    }
+
+    /// Whether its packets are forwarded at all; otherwise nothing is asked of the publisher either.
+    pub fn is_open(&self) -> bool {
+        self.allowed && !self.paused
     }
 
     /// The layer for a picture of this height.

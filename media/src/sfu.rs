@@ -165,11 +165,12 @@ impl Sfu {
     pub fn allow(&mut self, room: RoomKey, peer: PeerKey, allowed: Publish) {
         let Some(index) = self.peer(room, peer) else { return };
         let Some(transport) = self.transport(index) else { return };
-        transport.allowed = allowed;
         let sources: Vec<SourceIndex> = transport.sources().collect();
-        for source in sources {
-            if self.source(source).is_some_and(|source| !allowed.allows(source.kind)) {
-                self.interrupt(source);
+        for place in sources {
+            let Some(source) = self.source(place) else { continue };
+            let may = allowed.allows(source.kind);
+            if std::mem::replace(&mut source.allowed, may) != may {
+                self.interrupt(place);
             }
         }
     }

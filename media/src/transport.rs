@@ -2,6 +2,7 @@
 
 pub mod dtls;
 pub mod feedback;
+pub mod hello;
 pub mod ice;
 pub mod replay;
 pub mod srtp;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::forward::SourceIndex;
 use crate::forward::slot::Slot;
-use crate::model::{PeerKey, Publish, RoomKey, SlotWish, SourceKey};
+use crate::model::{PeerKey, RoomKey, SlotWish, SourceKey};
 use crate::negotiate::{Accepted, Codec};
 use crate::rtp::extension::ExtensionIds;
 use dtls::Dtls;
@@ -84,7 +85,6 @@ pub struct Transport {
     pub streams: HashMap<u32, Stream>,
     /// m-line of each slot's SSRC (media and retransmission).
     pub slots: HashMap<u32, usize>,
-    pub allowed: Publish,
     pub wishes: Vec<SlotWish>,
     /// What `SlotsChanged` said last.
     pub told: Vec<(String, Option<SourceKey>)>,

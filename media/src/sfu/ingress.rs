@@ -71,14 +71,14 @@ impl Sfu {
             return;
         };
         let place = *place;
-        let (allowed, peer) = (transport.allowed, transport.peer);
+        let peer = transport.peer;
         if feedback_due {
             self.arm(index, Timer::Feedback, now + Timer::FEEDBACK_INTERVAL);
         }
 
         let Some(Some(source)) = self.sources.get_mut(place.0) else { return };
         // SG-10: from the very packet on which the right is gone.
-        if !allowed.allows(source.kind) || source.paused {
+        if !source.is_open() {
             self.counters.packets_not_allowed += 1;
             return;
         }
@@ -193,7 +193,7 @@ impl Sfu {
         let layer = slot.layer();
         let Some(place) = slot.source else { return };
         if let Some(source) = self.source(place)
-            && !source.paused
+            && source.is_open()
         {
             source.want_key_frame(layer);
         }

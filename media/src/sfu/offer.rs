@@ -72,7 +72,6 @@ impl Sfu {
         };
 
         if let Some(transport) = self.transport(index) {
-            transport.allowed = request.allowed;
             transport.extensions = plan.extensions;
             transport.answers += 1;
         }
@@ -80,6 +79,7 @@ impl Sfu {
             self.apply_line(index, line, line_plan);
         }
         self.bind_announced(index, &plan);
+        self.allow(room, peer, request.allowed);
         self.apply_wishes(index);
         self.assign_audio(room);
 
@@ -117,7 +117,6 @@ impl Sfu {
             lines: Vec::new(),
             streams: HashMap::new(),
             slots: HashMap::new(),
-            allowed: crate::model::Publish::default(),
             wishes: Vec::new(),
             told: Vec::new(),
             is_connected: false,
@@ -243,6 +242,7 @@ impl Sfu {
             subscribers: Vec::new(),
             announced: false,
             paused: false,
+            allowed: true,
             dirty: false,
         };
         let index = SourceIndex(Self::place(&mut self.sources, source));

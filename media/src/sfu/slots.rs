@@ -149,7 +149,7 @@ impl Sfu {
     /// Notes for every layer of the source whether a subscriber waits for its key frame, and asks for what is due.
     pub(super) fn want_awaited(&mut self, place: SourceIndex) {
         let Some(Some(source)) = self.sources.get_mut(place.0) else { return };
-        if source.kind.is_audio() {
+        if source.kind.is_audio() || !source.is_open() {
             return;
         }
         for subscriber in &source.subscribers {
@@ -172,16 +172,13 @@ impl Sfu {
         for layer in &mut source.layers {
             layer.pending.clear();
         }
-        let paused = source.paused;
         for subscriber in &source.subscribers {
             let Some(Some(transport)) = self.transports.get_mut(subscriber.transport.0) else { continue };
             if let Some(slot) = transport.slot(subscriber.line) {
                 slot.interrupt();
             }
         }
-        if !paused {
-            self.want_awaited(place);
-        }
+        self.want_awaited(place);
     }
 
     /// Tells a receiver's room what its slots carry, when that has changed.

@@ -15,6 +15,7 @@ use rtc::shared::error::Error;
 use rtc::srtp::config::{Config, LABEL_EXTRACTOR_DTLS_SRTP};
 use rtc::srtp::protection_profile::ProtectionProfile;
 
+use super::hello::{Hello, HelloCollector};
 use super::srtp::Keys;
 
 /// DTLS is bound to the ICE transport, not to an address: the layer below sees one constant peer, so paths can move.
@@ -73,12 +74,13 @@ pub struct Dtls {
     remote: Fingerprint,
     /// Made when the first ClientHello shows which SRTP profiles the client lists.
     endpoint: Option<Endpoint>,
+    hello: HelloCollector,
     established: bool,
 }
 
 impl Dtls {
     pub fn new(identity: Arc<Identity>, remote: Fingerprint) -> Self {
-        Self { identity, remote, endpoint: None, established: false }
+        Self { identity, remote, endpoint: None, hello: HelloCollector::default(), established: false }
     }
 
     /// The fingerprint the client promised.
@@ -88,9 +90,19 @@ impl Dtls {
 
     /// Takes a datagram from a validated address.
     pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) -> Option<DtlsEvent> {
-        if self.endpoint.is_none() {
-            self.endpoint = Some(self.listen(srtp_profiles(datagram))?);
+        if self.endpoint.is_some() {
+            return self.read(now, datagram);
         }
+        let hello = self.hello.push(datagram);
+        if hello == Hello::Incomplete {
+            return None;
+        }
+        self.endpoint = Some(self.listen(srtp_profiles(hello))?);
+        let held = std::mem::take(&mut self.hello).into_datagrams();
+        held.iter().filter_map(|datagram| self.read(now, datagram)).last()
+    }
+
+    fn read(&mut self, now: Instant, datagram: &[u8]) -> Option<DtlsEvent> {
         let endpoint = self.endpoint.as_mut()?;
         let Ok(events) = endpoint.read(now, PEER, None, BytesMut::from(datagram)) else {
             // A bad record is no reason to give up: what ends an association is its close_notify or the handshake timer.
@@ -178,55 +190,12 @@ impl Dtls {
 
 /// What to offer this client. The DTLS layer follows the client's order and browsers put AES-CM first, so a client that
 /// lists AES-128-GCM (four times cheaper per packet) is offered nothing else.
-fn srtp_profiles(client_hello: &[u8]) -> Vec<SrtpProtectionProfile> {
+fn srtp_profiles(hello: Hello) -> Vec<SrtpProtectionProfile> {
     const GCM: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
     const COUNTER: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80;
-    match use_srtp(client_hello) {
-        Some(profiles) if profiles.contains(&(GCM as u16)) => vec![GCM],
-        Some(_) => vec![COUNTER],
-        // Fragmented or unreadable: the layer below decides between both.
-        None => vec![GCM, COUNTER],
+    match hello {
+        Hello::Profiles(profiles) if profiles.contains(&(GCM as u16)) => vec![GCM],
+        Hello::Profiles(_) => vec![COUNTER],
+        Hello::Incomplete | Hello::Unreadable => vec![GCM, COUNTER],
     }
-}
-
-/// The profiles of the use_srtp extension (RFC 5764 section 4.1.1) of an unfragmented ClientHello.
-fn use_srtp(datagram: &[u8]) -> Option<Vec<u16>> {
-    fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-        let (head, tail) = rest.split_at_checked(length)?;
-        *rest = tail;
-        Some(head)
-    }
-    fn number(rest: &mut &[u8], bytes: usize) -> Option<usize> {
-        Some(take(rest, bytes)?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
-    }
-    const HANDSHAKE: u8 = 22;
-    const CLIENT_HELLO: u8 = 1;
-    const USE_SRTP: usize = 14;
-
-    let rest = &mut &datagram[..];
-    let record = take(rest, 13)?;
-    let handshake = take(rest, 12)?;
-    if record[0] != HANDSHAKE || handshake[0] != CLIENT_HELLO || handshake[1..4] != handshake[9..12] {
-        return None;
-    }
-    take(rest, 2 + 32)?;
-    for length_bytes in [1, 1, 2, 1] {
-        // Session id, cookie, cipher suites, compression methods.
-        let length = number(rest, length_bytes)?;
-        take(rest, length)?;
-    }
-    let length = number(rest, 2)?;
-    let rest = &mut take(rest, length)?;
-    while !rest.is_empty() {
-        let kind = number(rest, 2)?;
-        let length = number(rest, 2)?;
-        let body = &mut take(rest, length)?;
-        if kind == USE_SRTP {
-            let length = number(body, 2)?;
-            return Some(
-                take(body, length)?.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect(),
-            );
-        }
-    }
-    Some(Vec::new())
 }
