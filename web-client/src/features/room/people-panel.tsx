@@ -23,7 +23,8 @@ export function PeoplePanel({ session, model }: Props) {
   const list = people(model);
   const hands = model.hands.flatMap((peer) => model.members.get(peer) ?? []);
   return (
-    <div className={styles.scroll}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled region must be reachable by keyboard
+    <section className={styles.scroll} tabIndex={0} aria-label={t('people')}>
       {moderate && model.lobby.length > 0 && (
         <section className={styles.group} aria-labelledby="lobby-title">
           <header className={styles.groupHead}>
@@ -109,7 +110,7 @@ export function PeoplePanel({ session, model }: Props) {
         onClose={() => setRemoving(undefined)}
         onRemove={(member) => session.removeMember(member.peer)}
       />
-    </div>
+    </section>
   );
 }
 

@@ -133,7 +133,7 @@ function LeaveDialog({ session, snapshot, opened, onClose }: LeaveProps) {
         ) : (
           <>
             {canEnd && (
-              <Button variant="outline" color="red.9" onClick={() => setEnding(true)}>
+              <Button variant="default" className={styles.danger} onClick={() => setEnding(true)}>
                 {t('end_all')}
               </Button>
             )}

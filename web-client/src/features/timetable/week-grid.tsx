@@ -17,6 +17,9 @@ type Props = {
   onDetails: (item: Item) => void;
 };
 
+/** Width of the column with the hours. */
+const HOURS_PX = 54;
+
 export function WeekGrid({ items, now, monday, onWeek, onDetails }: Props) {
   const t = useTexts(timetableTexts);
   const locale = useLocale();
@@ -27,9 +30,9 @@ export function WeekGrid({ items, now, monday, onWeek, onDetails }: Props) {
   const percent = (minute: number) => `${((minute - grid.fromHour * 60) / minutes) * 100}%`;
   const hours = Array.from({ length: grid.toHour - grid.fromHour }, (_, n) => grid.fromHour + n);
   // A day with much at once is wider, so that every block can be read.
-  const columns = grid.days
-    .map(({ blocks }) => `minmax(${Math.max(118, 92 * Math.max(1, ...blocks.map((block) => block.lanes)))}px, 1fr)`)
-    .join(' ');
+  const widths = grid.days.map(({ blocks }) => Math.max(100, 76 * Math.max(1, ...blocks.map((block) => block.lanes))));
+  const columns = widths.map((width) => `minmax(${width}px, ${width}fr)`).join(' ');
+  const width = HOURS_PX + widths.reduce((sum, one) => sum + one, 0);
   return (
     <section>
       <div className={styles.weekBar}>
@@ -58,14 +61,22 @@ export function WeekGrid({ items, now, monday, onWeek, onDetails }: Props) {
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled region must be reachable by keyboard */}
       <section className={styles.weekScroll} tabIndex={0} aria-label={t('view_week')}>
-        <div className={styles.week} style={{ '--columns': columns, '--hours': hours.length } as CSSProperties}>
+        <div
+          className={styles.week}
+          style={{ '--columns': columns, '--hours': hours.length, minWidth: width } as CSSProperties}
+        >
           <div className={styles.hours} aria-hidden="true">
             {hours.map((hour) => (
               <span key={hour}>{hour}:00</span>
             ))}
           </div>
           {grid.days.map((day) => (
-            <section key={day.key} className={styles.weekDay} data-today={day.key === today || undefined}>
+            <section
+              key={day.key}
+              ref={day.key === today ? scrollHere : undefined}
+              className={styles.weekDay}
+              data-today={day.key === today || undefined}
+            >
               <h3 className={styles.weekDayName}>{formatShortDay(noonOf(day.key), locale, 'UTC')}</h3>
               <div className={styles.weekColumn}>
                 {day.key === today &&
@@ -100,4 +111,10 @@ export function WeekGrid({ items, now, monday, onWeek, onDetails }: Props) {
       </section>
     </section>
   );
+}
+
+/** On a phone the week is wider than the screen: today stands first. */
+function scrollHere(element: HTMLElement | null): void {
+  const frame = element?.parentElement?.parentElement;
+  if (element && frame) frame.scrollLeft = element.offsetLeft - HOURS_PX;
 }
