@@ -8,6 +8,7 @@ pub mod auth;
 pub mod body;
 pub mod headers;
 pub mod health;
+pub mod lesson_cards;
 pub mod login_limit;
 pub mod observe;
 pub mod openapi;
@@ -87,7 +88,7 @@ impl ApiState {
 }
 
 /// The routes that stand in the OpenAPI document.
-pub fn documented() -> OpenApiRouter<ApiState> {
+pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(session::sign_in, session::sign_out))
         .routes(routes!(public::public))
@@ -97,15 +98,21 @@ pub fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(timetable::timetable))
         .routes(routes!(timetable::consultation))
         .routes(routes!(timetable::cancel))
+        .merge(imports(max_import))
         .routes(routes!(presence::presence))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(observe::metrics))
 }
 
+/// Files may be larger than other bodies.
+fn imports(max_bytes: usize) -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(lesson_cards::import)).layer(axum::extract::DefaultBodyLimit::max(max_bytes))
+}
+
 /// All routes and layers.
 pub fn router(state: ApiState) -> Router {
-    let (router, document) = documented().split_for_parts();
+    let (router, document) = documented(state.config.server.max_import_bytes as usize).split_for_parts();
     let max_body = state.config.server.max_body_bytes as usize;
     router
         .merge(openapi::routes(&document))

@@ -33,7 +33,7 @@ pub fn frame() -> utoipa::openapi::OpenApi {
 
 /// The document with all routes.
 pub fn document() -> utoipa::openapi::OpenApi {
-    super::documented().into_openapi()
+    super::documented(0).into_openapi()
 }
 
 /// JSON Schema of both directions of the WebSocket.

@@ -11,3 +11,4 @@ mod headers;
 mod ops;
 mod presence;
 mod session;
+mod st01;
