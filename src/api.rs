@@ -23,6 +23,7 @@ pub mod session;
 pub mod tickets;
 pub mod timetable;
 pub mod web;
+pub mod whip;
 pub mod ws;
 
 use std::ops::Deref;
@@ -57,6 +58,8 @@ pub struct Parts {
     pub presence: Presence,
     pub sfu: SfuHandle,
     pub rooms: Rooms,
+    /// WHIP and WHEP sessions.
+    pub programs: whip::Programs,
     pub origins: origin::Origins,
     pub headers: headers::Headers,
     pub passwords: password::Passwords,
@@ -100,6 +103,10 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(timetable::cancel))
         .merge(imports(max_import))
         .routes(routes!(presence::presence))
+        .routes(routes!(whip::publish))
+        .routes(routes!(whip::watch))
+        .routes(routes!(whip::publish_patch, whip::publish_end))
+        .routes(routes!(whip::watch_patch, whip::watch_end))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(observe::metrics))

@@ -202,6 +202,7 @@ fn parts(
         presence,
         sfu,
         rooms,
+        programs: api::whip::Programs::default(),
         origins: api::origin::Origins::new(origins),
         headers: api::headers::Headers::new(&public_url),
         passwords: api::password::Passwords::new(),

@@ -82,7 +82,7 @@ pub enum SfuEvent {
     /// ICE and DTLS are up (again).
     Connected { peer: PeerKey },
     /// No consent for 15 s, or DTLS was closed. The peer stays known: checks that return bring `Connected`, a new offer
-    /// may replace the transport, `drop_peer` ends it.
+    /// may replace the transport, `drop_peer` ends it. Its sources are announced again, unpaused, when they flow again.
     Disconnected { peer: PeerKey },
     /// The first packet of a source arrived that its owner may send.
     SourceAdded { peer: PeerKey, source: SourceKey, kind: SourceKind },

@@ -415,7 +415,19 @@ impl Sfu {
         let Some(transport) = self.transport(index) else { return };
         if std::mem::take(&mut transport.is_connected) {
             let (room, peer) = (transport.room, transport.peer);
+            let places: Vec<SourceIndex> = transport.sources().collect();
             self.tell(room, SfuEvent::Disconnected { peer });
+            // The room forgets the sources with the connection; what comes after it is announced again.
+            for place in places {
+                if let Some(source) = self.source(place) {
+                    source.announced = false;
+                    source.paused = false;
+                }
+                if let Some(room) = self.rooms.get_mut(&room) {
+                    room.speakers.remove(place);
+                }
+            }
+            self.assign_audio(room);
         }
     }
 

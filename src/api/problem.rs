@@ -141,6 +141,8 @@ fn status(code: &str) -> StatusCode {
         | "limit_reached"
         | "retention_hold"
         | "erasure_pending" => StatusCode::CONFLICT,
+        "precondition_failed" => StatusCode::PRECONDITION_FAILED,
+        "precondition_required" => StatusCode::PRECONDITION_REQUIRED,
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "unsupported_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "reason_required"

@@ -172,7 +172,6 @@ impl Worker {
                 // Who asked may be gone; then nobody waits for the answer.
                 let _ = answer.send(result.map_err(OfferError::from));
             }
-            Command::Candidate { .. } => {}
             Command::Allow { room, peer, allowed } => self.core.allow(room, peer, allowed),
             Command::Pause { room, source, paused } => self.core.pause(room, source, paused),
             Command::Slots { room, peer, slots } => self.core.set_slots(now(), room, peer, slots),

@@ -1,0 +1,303 @@
+//! One session: a task that holds the seat, hands offers to the room and, for a watcher, asks for what it wants to see.
+
+use std::time::Duration;
+
+use media::sdp::{Description, Media};
+use signaling::ids::{Mid, PeerId, SourceId};
+use signaling::message::media::{SlotRequest, SlotRequests, SourceKind, SourceView};
+use signaling::message::negotiation::{Candidate, Offer, SendSlot};
+use signaling::message::{ClientMessage, ServerMessage};
+use tokio::sync::{mpsc, oneshot};
+
+use super::fragment::{self, Fragment};
+use super::{Kind, Problem};
+use crate::rooms::headless::Headless;
+
+/// How long the room may take to answer an offer.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// Requests that may wait for one session.
+const REQUESTS: usize = 8;
+/// A program shows the whole picture.
+const FULL_HEIGHT: u16 = 2160;
+
+/// What a watcher wants.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted {
+    /// It publishes.
+    Nothing,
+    /// A shared screen, else the speaker; and the loudest voices.
+    Speaker,
+    /// Picture and sound of each label, in this order.
+    Labels(Vec<String>),
+}
+
+/// An answer and the generation of ICE that it belongs to.
+pub(super) struct Answer {
+    pub(super) sdp: String,
+    pub(super) generation: u32,
+}
+
+enum Ask {
+    Patch {
+        fragment: Fragment,
+        condition: Option<Option<u32>>,
+        reply: oneshot::Sender<Result<Option<Answer>, Problem>>,
+    },
+    End,
+}
+
+/// The way to a session's task.
+#[derive(Clone)]
+pub(super) struct Program {
+    pub(super) person: String,
+    pub(super) room: String,
+    pub(super) kind: Kind,
+    asks: mpsc::Sender<Ask>,
+}
+
+impl Program {
+    pub(super) fn is_over(&self) -> bool {
+        self.asks.is_closed()
+    }
+
+    /// Candidates or a restart. `None`: nothing to answer.
+    pub(super) async fn patch(
+        &self,
+        fragment: Fragment,
+        condition: Option<Option<u32>>,
+    ) -> Result<Option<Answer>, Problem> {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.asks.send(Ask::Patch { fragment, condition, reply }).await;
+        asked.map_err(|_| Problem::not_found())?;
+        answer.await.unwrap_or_else(|_| Err(Problem::not_found()))
+    }
+
+    /// Gives the seat up, and waits until the task is over.
+    pub(super) async fn end(&self) {
+        if self.asks.send(Ask::End).await.is_ok() {
+            self.asks.closed().await;
+        }
+    }
+}
+
+/// Offers for a seat, and keeps it from then on. `over` is called when the session ends.
+///
+/// # Errors
+/// The room's refusal; the seat is given up.
+pub(super) async fn start(
+    seat: Headless,
+    lines: &Description,
+    sdp: String,
+    wanted: Wanted,
+    (person, room, kind): (String, String, Kind),
+    over: impl FnOnce() + Send + 'static,
+) -> Result<(Program, Answer), Problem> {
+    let sends = if kind == Kind::Whip { sends(lines)? } else { Vec::new() };
+    let slots = |media| {
+        let receives = lines.lines.iter().filter(move |line| line.media == media && line.direction.receives());
+        receives.map(|line| Mid::new(line.mid.as_str())).collect::<Vec<_>>()
+    };
+    let mut task = Task {
+        seat,
+        offer: sdp,
+        sends,
+        offers: 0,
+        wanted,
+        video: slots(Media::Video),
+        audio: slots(Media::Audio),
+        sources: Vec::new(),
+        speakers: Vec::new(),
+        asked: Vec::new(),
+    };
+    let answer = task.negotiate().await?;
+    task.ask_for_slots().await;
+    let (asks, inbox) = mpsc::channel(REQUESTS);
+    tokio::spawn(async move {
+        task.run(inbox).await;
+        over();
+    });
+    Ok((Program { person, room, kind, asks }, answer))
+}
+
+/// The m-lines that send: one audio, one video.
+fn sends(lines: &Description) -> Result<Vec<SendSlot>, Problem> {
+    let mut sends = Vec::new();
+    for (media, kind) in [(Media::Audio, SourceKind::Microphone), (Media::Video, SourceKind::Camera)] {
+        let mut sending = lines.lines.iter().filter(|line| line.media == media && line.direction.sends());
+        if let Some(line) = sending.next() {
+            sends.push(SendSlot { mid: Mid::new(line.mid.as_str()), kind });
+        }
+        if sending.next().is_some() {
+            return Err(Problem::new("bad_offer").detail("at most one audio and one video"));
+        }
+    }
+    if sends.is_empty() {
+        return Err(Problem::new("bad_offer").detail("nothing is sent"));
+    }
+    Ok(sends)
+}
+
+struct Task {
+    seat: Headless,
+    offer: String,
+    sends: Vec<SendSlot>,
+    offers: u32,
+    wanted: Wanted,
+    video: Vec<Mid>,
+    audio: Vec<Mid>,
+    sources: Vec<SourceView>,
+    speakers: Vec<PeerId>,
+    /// What the room was asked for last.
+    asked: Vec<SlotRequest>,
+}
+
+impl Task {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Ask>) {
+        loop {
+            tokio::select! {
+                ask = inbox.recv() => match ask {
+                    None | Some(Ask::End) => return,
+                    Some(Ask::Patch { fragment, condition, reply }) => {
+                        let answer = self.patch(fragment, condition).await;
+                        // Who asked may have gone away.
+                        let _ = reply.send(answer);
+                    }
+                },
+                message = self.seat.next() => match message {
+                    None | Some(ServerMessage::Closed(_) | ServerMessage::Reconnect(_)) => return,
+                    Some(message) => self.note(message).await,
+                },
+            }
+        }
+    }
+
+    /// Sends the offer as it is and waits for the answer.
+    async fn negotiate(&mut self) -> Result<Answer, Problem> {
+        self.offers += 1;
+        let id = self.offers;
+        let offer = Offer { id, sdp: self.offer.clone(), sends: self.sends.clone() };
+        self.seat.say(ClientMessage::Offer(offer)).await;
+        let answer = async {
+            loop {
+                match self.seat.next().await {
+                    None | Some(ServerMessage::Closed(_)) => return Err(Problem::new("unavailable")),
+                    Some(ServerMessage::Answer(answer)) if answer.id == id => {
+                        return Ok(Answer { sdp: answer.sdp, generation: id });
+                    }
+                    Some(ServerMessage::Error(refused)) if refused.request.as_deref() == Some("offer") => {
+                        let problem = Problem::from(refused.code);
+                        return Err(match refused.detail {
+                            Some(detail) => problem.detail(detail),
+                            None => problem,
+                        });
+                    }
+                    Some(message) => self.remember(message),
+                }
+            }
+        };
+        match tokio::time::timeout(ANSWER_WAIT, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Problem::new("unavailable").detail("the room does not answer")),
+        }
+    }
+
+    async fn patch(&mut self, fragment: Fragment, condition: Option<Option<u32>>) -> Result<Option<Answer>, Problem> {
+        let restart = fragment.credentials.filter(|(ufrag, _)| fragment::ufrag(&self.offer) != Some(ufrag));
+        let Some((ufrag, password)) = restart else {
+            for candidate in fragment.candidates {
+                self.seat.say(ClientMessage::Candidate(Candidate { candidate, mid: None })).await;
+            }
+            return Ok(None);
+        };
+        // RFC 9725 section 4.3.1.2: a restart names the session that it means, or any.
+        match condition {
+            None => return Err(Problem::new("precondition_required")),
+            Some(Some(generation)) if generation != self.offers => return Err(Problem::new("precondition_failed")),
+            Some(_) => {}
+        }
+        let before = std::mem::replace(&mut self.offer, String::new());
+        self.offer = fragment::with_credentials(&before, &ufrag, &password);
+        match self.negotiate().await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(problem) => {
+                self.offer = before;
+                Err(problem)
+            }
+        }
+    }
+
+    async fn note(&mut self, message: ServerMessage) {
+        self.remember(message);
+        self.ask_for_slots().await;
+    }
+
+    fn remember(&mut self, message: ServerMessage) {
+        match message {
+            ServerMessage::Joined(joined) => self.sources = joined.sources,
+            ServerMessage::Sources(sources) => self.sources = sources.sources,
+            ServerMessage::Speakers(speakers) => self.speakers = speakers.peers,
+            _ => {}
+        }
+    }
+
+    /// Asks the room for what the slots are to carry, when that has changed.
+    async fn ask_for_slots(&mut self) {
+        let slots = match &self.wanted {
+            Wanted::Nothing => return,
+            Wanted::Speaker => self.speaker_slots(),
+            Wanted::Labels(labels) => self.label_slots(labels),
+        };
+        if slots != self.asked {
+            self.asked.clone_from(&slots);
+            self.seat.say(ClientMessage::Slots(SlotRequests { slots })).await;
+        }
+    }
+
+    /// Pictures in the order of interest; audio slots are left to the hub.
+    fn speaker_slots(&self) -> Vec<SlotRequest> {
+        let rank = |view: &&SourceView| {
+            let place = self.speakers.iter().position(|peer| *peer == view.peer).unwrap_or(self.speakers.len());
+            // Whoever is shown already stays when nobody speaks.
+            let shown = self.asked.iter().any(|slot| slot.source.as_ref() == Some(&view.source));
+            (view.kind != SourceKind::Screen, view.muted, place, !shown)
+        };
+        let mut pictures: Vec<&SourceView> =
+            self.sources.iter().filter(|view| matches!(view.kind, SourceKind::Camera | SourceKind::Screen)).collect();
+        pictures.sort_by_key(rank);
+        let mut pictures = pictures.into_iter().map(|view| view.source.clone());
+        self.video.iter().map(|mid| slot(mid, pictures.next())).collect()
+    }
+
+    fn label_slots(&self, labels: &[String]) -> Vec<SlotRequest> {
+        let find = |label: &str, is_audio: bool| {
+            let is_kind =
+                |view: &&SourceView| matches!(view.kind, SourceKind::Microphone | SourceKind::ScreenAudio) == is_audio;
+            let view = self.sources.iter().filter(is_kind).find(|view| label_of(&view.source) == label)?;
+            Some(view.source.clone())
+        };
+        let mut pictures = labels.iter().filter_map(|label| find(label, false));
+        let mut sounds = labels.iter().filter_map(|label| find(&sound_of(label), true));
+        let video = self.video.iter().map(|mid| slot(mid, pictures.next()));
+        let audio = self.audio.iter().map(|mid| slot(mid, sounds.next()));
+        video.chain(audio).collect()
+    }
+}
+
+fn slot(mid: &Mid, source: Option<SourceId>) -> SlotRequest {
+    SlotRequest { mid: mid.clone(), source, max_height: FULL_HEIGHT }
+}
+
+/// The part of a source's name behind its seat.
+fn label_of(source: &SourceId) -> &str {
+    source.as_str().split_once(':').map_or("", |(_, label)| label)
+}
+
+/// The label of the sound that goes with a label.
+fn sound_of(label: &str) -> String {
+    match label {
+        "camera" => "microphone".to_owned(),
+        "screen" => "screen_audio".to_owned(),
+        "microphone" | "screen_audio" => label.to_owned(),
+        label => format!("{label}-audio"),
+    }
+}
