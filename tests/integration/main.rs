@@ -11,4 +11,5 @@ mod headers;
 mod ops;
 mod presence;
 mod session;
+mod sockets;
 mod st01;
