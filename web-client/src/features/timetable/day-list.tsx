@@ -16,7 +16,7 @@ type Props = { items: Item[]; now: number; ward: string; wards: Ward[]; onDetail
 
 export function DayList({ items, now, ward, wards, onDetails }: Props) {
   const t = useTexts(timetableTexts);
-  const { dayName, times, schoolTime, moment, outcome, whom } = useWords();
+  const { dayName, times, schoolTime, moment, outcome, about } = useWords();
   const [past, setPast] = useState(false);
   const today = dayKey(now);
   const days = byDay(items);
@@ -68,7 +68,7 @@ export function DayList({ items, now, ward, wards, onDetails }: Props) {
                       {item.title}
                     </UnstyledButton>
                     <span className={styles.meta}>
-                      {[whom(item), item.role === 'host' ? t('you_host') : item.host.display_name, names.join(', ')]
+                      {[about(item), item.role === 'host' ? t('you_host') : item.host.display_name, names.join(', ')]
                         .filter(Boolean)
                         .join(' · ')}
                     </span>

@@ -41,7 +41,7 @@ export function phaseOf(item: Item, now: number): Phase {
 }
 
 /** What the page «Сейчас» shows: everything that can be joined, then the nearest of what comes. */
-export function overview(items: readonly Item[], now: number, nextCount = 4): { now: Item[]; next: Item[] } {
+export function overview(items: readonly Item[], now: number, nextCount = 3): { now: Item[]; next: Item[] } {
   const on = items.filter((item) => {
     const phase = phaseOf(item, now);
     return phase === 'joinable' || phase === 'opening';

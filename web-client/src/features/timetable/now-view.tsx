@@ -68,8 +68,10 @@ type CardProps = Omit<Props, 'items'> & { item: Item; big?: boolean };
 
 function Card({ item, now, ward, wards, onDetails, big = false }: CardProps) {
   const t = useTexts(timetableTexts);
-  const { times, schoolTime, moment, whom, dayName } = useWords();
+  const { times, schoolTime, moment, about, dayName } = useWords();
   const names = wards.length > 1 && ward === 'all' ? wardNames(item, wards) : [];
+  // A consultation on one topic is often named by it.
+  const topics = item.topics.filter((topic) => topic !== item.title);
   const live = item.state === 'live';
   const today = dayKey(now);
   const day = dayKey(item.startMs);
@@ -87,11 +89,11 @@ function Card({ item, now, ward, wards, onDetails, big = false }: CardProps) {
         {!big && day !== today ? `${dayName(day, today)}, ` : ''}
         {times(item)}
         {schoolTime(item) && ` (${schoolTime(item)})`}
-        {whom(item) && <> · {whom(item)}</>}
+        {about(item) && <> · {about(item)}</>}
         {' · '}
         {item.role === 'host' ? t('you_host') : item.host.display_name}
       </p>
-      {big && item.topics.length > 0 && <p className={styles.topics}>{item.topics.join(' · ')}</p>}
+      {big && topics.length > 0 && <p className={styles.topics}>{topics.join(' · ')}</p>}
       {names.length > 0 && <p className={styles.meta}>{t('for_child', { names: names.join(', ') })}</p>}
       <div className={styles.cardActions}>
         <JoinButton item={item} now={now} ward={ward} size={big ? 'md' : 'sm'} />

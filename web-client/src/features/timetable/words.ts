@@ -51,7 +51,9 @@ export function useWords() {
 
   const whom = (item: Item): string => [item.class, item.group].filter(Boolean).join(', ');
 
-  return { times, schoolTime, dayName, moment, outcome, whom };
+  const about = (item: Item): string => [item.subject, item.class, item.group].filter(Boolean).join(', ');
+
+  return { about, times, schoolTime, dayName, moment, outcome, whom };
 }
 
 function upperFirst(text: string): string {

@@ -129,6 +129,19 @@ describe('coming in', () => {
     expect(messages.at(-1)).toMatchObject({ code: 'too_early' });
     expect(connections.at(-1)).toEqual({ kind: 'stopped' });
     vi.advanceTimersByTime(120_000);
+    expect(last().sent.map((message) => message.type)).toEqual(['hello', 'join']);
+    signaling.join();
+    expect(last().sent.map((message) => message.type)).toEqual(['hello', 'join', 'join']);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it('does not come back by itself after a refusal, but does when asked', () => {
+    const { signaling, sockets, last } = setup();
+    signaling.start();
+    last().welcomes();
+    last().says({ type: 'error', code: 'not_on_roster', request: 'join' });
+    last().onclose?.();
+    vi.advanceTimersByTime(60_000);
     expect(sockets).toHaveLength(1);
     signaling.join();
     expect(sockets).toHaveLength(2);

@@ -75,6 +75,8 @@ export class Signaling {
   #attempt = 0;
   #everOnline = false;
   #stopped = true;
+  /** A join was refused: the socket waits for another try, and nobody mourns it. */
+  #refused = false;
   #nextDelayMs: number | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #watchTimer: ReturnType<typeof setTimeout> | undefined;
@@ -88,6 +90,7 @@ export class Signaling {
   start(): void {
     if (!this.#stopped) return;
     this.#stopped = false;
+    this.#refused = false;
     this.#attempt = 0;
     if (typeof window !== 'undefined') window.addEventListener('online', this.#onLineBack);
     this.#options.onConnection({ kind: 'connecting' });
@@ -107,6 +110,9 @@ export class Signaling {
       this.start();
       return;
     }
+    this.#refused = false;
+    this.#options.onConnection({ kind: 'connecting' });
+    this.#watch();
     this.#join();
   }
 
@@ -129,7 +135,7 @@ export class Signaling {
 
   /** The media plane says that the line is dead; sockets often notice minutes later. */
   suspect(): void {
-    if (this.#welcomed) this.#probe();
+    if (this.#welcomed && !this.#refused) this.#probe();
   }
 
   readonly #onLineBack = () => {
@@ -159,7 +165,7 @@ export class Signaling {
     };
     socket.onmessage = (event) => {
       if (socket !== this.#socket || typeof event.data !== 'string') return;
-      this.#watch();
+      if (!this.#refused) this.#watch();
       this.#receive(JSON.parse(event.data) as ServerMessage);
     };
     socket.onclose = () => {
@@ -207,7 +213,13 @@ export class Signaling {
           }
           this.#forgetSeat();
           this.#options.onMessage(message);
-          this.stop();
+          if (message.request === 'hello') {
+            this.stop();
+            return;
+          }
+          this.#refused = true;
+          clearTimeout(this.#watchTimer);
+          this.#options.onConnection({ kind: 'stopped' });
           return;
         }
         break;
@@ -266,6 +278,10 @@ export class Signaling {
 
   #lost(): void {
     this.#drop();
+    if (this.#refused) {
+      this.stop();
+      return;
+    }
     if (!this.#stopped) this.#scheduleRetry();
   }
 
