@@ -1,5 +1,8 @@
 //! The scheduler: opens and closes rooms by the timetable. `plan` decides, `driver` does; the store is the truth.
 
+pub mod driver;
+pub mod plan;
+
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use super::sql::{self, Value, date, int, json, optional_text, placeholders, text, to_json};
 use super::transition::Actor;
 use super::{AuditEvent, Store, StoreError, Tx, audit};
-use crate::domain::calendar::{Span, plus_days};
+use crate::domain::calendar::{Calendar, Span, plus_days};
 use crate::domain::consultation::{Facts, State, Timing, Timings};
 use crate::domain::ids::{CardId, ConsultationId, PersonId, SchoolId, SubjectId};
 use crate::domain::lesson_card::{CardContent, CardSlot, CardStatus};
@@ -71,8 +71,74 @@ impl Store {
     ) -> Result<PlanChange, StoreError> {
         let calendar = self.calendar(school).await?;
         let within = horizon(calendar.date_at(now_ms), horizon_days);
+        let wanted = self.wanted(school, &calendar, within, now_ms).await?;
+        let (school, timing) = (school.id.clone(), *timings.of(&school.id));
+        self.write(move |tx| {
+            Box::pin(async move {
+                let change = tx.settle(&school, Scope::School, wanted, &timing, now_ms).await?;
+                if change != PlanChange::default() {
+                    let detail = serde_json::json!({ "planned": change.planned, "moved": change.moved, "removed": change.removed });
+                    let event = AuditEvent::new(school.clone(), now_ms, "timetable.expand", "school", school.as_str());
+                    tx.audit(event.with(detail)).await?;
+                }
+                Ok(change)
+            })
+        })
+        .await
+    }
+    /// Plans what the days that have come inside the horizon since the last call bring; gives how many consultations. Touches
+    /// nothing that is planned already.
+    pub async fn extend_horizon(&self, timings: &Timings, now_ms: i64, horizon_days: u32) -> Result<usize, StoreError> {
+        let mut planned = 0;
+        for school in self.schools().await? {
+            let calendar = self.calendar(&school).await?;
+            let within = horizon(calendar.date_at(now_ms), horizon_days);
+            let mark = format!("expanded:{}", school.id);
+            let row = sqlx::query("SELECT value FROM hub_fact WHERE name = $1")
+                .bind(mark.as_str())
+                .fetch_optional(self.readers())
+                .await?;
+            // The mark is the last date done, as an instant in the school's zone.
+            let done = row.map(|row| int(&row, "value")).transpose()?.map(|at| calendar.date_at(at));
+            let from = done.map_or(within.from, |done| plus_days(done, 1)).max(within.from);
+            if from > within.to {
+                continue;
+            }
+            let within = Span { from, to: within.to };
+            let wanted = self.wanted(&school, &calendar, within, now_ms).await?;
+            let mark_ms = calendar.instant_ms(within.to, jiff::civil::time(12, 0, 0, 0));
+            let (id, timing) = (school.id.clone(), *timings.of(&school.id));
+            let change = self
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let change = tx.settle(&id, Scope::Additions, wanted, &timing, now_ms).await?;
+                        sqlx::query(
+                            "INSERT INTO hub_fact (name, value) VALUES ($1, $2)
+                             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                        )
+                        .bind(mark)
+                        .bind(mark_ms)
+                        .execute(tx.connection())
+                        .await?;
+                        Ok::<_, StoreError>(change)
+                    })
+                })
+                .await?;
+            planned += change.planned;
+        }
+        Ok(planned)
+    }
+
+    /// The occurrences of all published cards of a school with dates inside `within`, past ones left out.
+    async fn wanted(
+        &self,
+        school: &School,
+        calendar: &Calendar,
+        within: Span,
+        now_ms: i64,
+    ) -> Result<Vec<Wanted>, StoreError> {
         let rows = sqlx::query(
-            "SELECT k.id AS card_id, k.external_key, v.group_id, v.allow_in_break, s.id AS slot_id, s.body
+            "SELECT k.id AS card_id, v.group_id, v.allow_in_break, s.id AS slot_id, s.body
              FROM lesson_card k JOIN card_version v ON v.card_id = k.id AND v.version = k.version
              JOIN card_slot s ON s.version_id = v.id WHERE k.school_id = $1 AND k.status = 'published'",
         )
@@ -82,7 +148,7 @@ impl Store {
         let mut wanted = Vec::new();
         for row in &rows {
             let slot: CardSlot = json(&text(row, "body")?, "slot")?;
-            let expansion = expand(&school.id, &slot, int(row, "allow_in_break")? != 0, &calendar, within);
+            let expansion = expand(&school.id, &slot, int(row, "allow_in_break")? != 0, calendar, within);
             for occurrence in expansion.occurrences.into_iter().filter(|one| one.end_ms > now_ms) {
                 wanted.push(Wanted {
                     card: CardId::new(text(row, "card_id")?),
@@ -96,20 +162,19 @@ impl Store {
                 });
             }
         }
-        let (school, timing) = (school.id.clone(), *timings.of(&school.id));
-        self.write(move |tx| {
-            Box::pin(async move {
-                let change = tx.settle(&school, None, wanted, &timing, now_ms).await?;
-                if change != PlanChange::default() {
-                    let detail = serde_json::json!({ "planned": change.planned, "moved": change.moved, "removed": change.removed });
-                    let event = AuditEvent::new(school.clone(), now_ms, "timetable.expand", "school", school.as_str());
-                    tx.audit(event.with(detail)).await?;
-                }
-                Ok(change)
-            })
-        })
-        .await
+        Ok(wanted)
     }
+}
+
+/// What settling may touch.
+#[derive(Clone, Copy, Debug)]
+enum Scope<'a> {
+    /// The future of these cards.
+    Cards(&'a [CardId]),
+    /// The future of the whole school.
+    School,
+    /// Nothing that is there.
+    Additions,
 }
 
 /// From today to the horizon.
@@ -190,7 +255,7 @@ impl Tx {
         for event in events {
             self.audit(event).await?;
         }
-        self.settle(school, Some(&changed), wanted, timing, now_ms).await
+        self.settle(school, Scope::Cards(&changed), wanted, timing, now_ms).await
     }
 
     async fn supersede(&mut self, card: &CardId, version: i64, hash: &str) -> Result<(), StoreError> {
@@ -218,19 +283,29 @@ impl Tx {
     async fn settle(
         &mut self,
         school: &SchoolId,
-        cards: Option<&[CardId]>,
+        scope: Scope<'_>,
         wanted: Vec<Wanted>,
         timing: &Timing,
         now_ms: i64,
     ) -> Result<PlanChange, StoreError> {
-        let existing = self.future(school, cards, now_ms).await?;
+        let existing = match scope {
+            Scope::Cards(cards) => self.future(school, Some(cards), now_ms).await?,
+            Scope::School => self.future(school, None, now_ms).await?,
+            Scope::Additions if wanted.is_empty() => HashMap::new(),
+            Scope::Additions => {
+                let from = wanted.iter().map(|one| one.occurrence.start_ms).min().unwrap_or(now_ms);
+                // Also what was moved by hand and stands a day off.
+                self.future(school, None, from).await?
+            }
+        };
+        let touches = !matches!(scope, Scope::Additions);
         let mut change = PlanChange::default();
         let mut kept = HashSet::new();
         let (mut rows, mut bookings) = (Vec::new(), Vec::new());
         for one in wanted {
             kept.insert(one.occurrence.id.clone());
             match existing.get(&one.occurrence.id) {
-                Some(row) if !row.is_planned || row.is_as(&one, timing) => {}
+                Some(row) if !touches || !row.is_planned || row.is_as(&one, timing) => {}
                 Some(_) => {
                     self.move_to(&one, timing, now_ms).await?;
                     change.moved += 1;
@@ -248,8 +323,11 @@ impl Tx {
         sql::insert_many(self.connection(), into, 18, rows).await?;
         let into = "appointment (id, consultation_id, starts, ends, student_id, state)";
         sql::insert_many(self.connection(), into, 6, bookings).await?;
-        let gone: Vec<_> =
-            existing.iter().filter(|(id, row)| row.is_planned && !kept.contains(*id)).map(|(id, _)| id).collect();
+        let gone: Vec<_> = existing
+            .iter()
+            .filter(|(id, row)| touches && row.is_planned && !kept.contains(*id))
+            .map(|(id, _)| id)
+            .collect();
         change.removed = gone.len();
         for chunk in gone.chunks(500) {
             for (before, after) in [
