@@ -11,6 +11,7 @@ import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { publicQuery, rememberMe } from '../../shared/me';
 import { Logo } from '../../shared/ui/logo';
 import { RefusalAlert, useRetryCountdown } from '../../shared/ui/refusal';
+import { useTitle } from '../../shared/ui/use-title';
 import styles from './auth.module.css';
 import { DEMO_PASSWORD, demoGroups, signInRefusal } from './model';
 import { authTexts } from './texts';
@@ -30,6 +31,7 @@ export function SignInPage() {
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Refusal>();
   const wait = useRetryCountdown(refusal);
+  useTitle(t('title'));
 
   const enter = async (code: string, secret: string) => {
     setBusy(true);

@@ -4,6 +4,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { type Consultation, fetchConsultation } from '../../shared/api';
 import { hasSeat } from '../../shared/net/signaling';
+import { useTitle } from '../../shared/ui/use-title';
 import { DeviceCheck } from './device-check';
 import { LocalMedia, rememberedMedia } from './local-media';
 import { Over, Refused, Waiting } from './outside';
@@ -20,6 +21,7 @@ export function RoomPage() {
     queryFn: () => fetchConsultation(room),
     staleTime: 30_000,
   });
+  useTitle(consultation.data?.title);
   // A room without a page of its own is still worth trying: the hub has the last word.
   if (consultation.isPending) return null;
   return <Door key={room} room={room} beside={beside} consultation={consultation.data} />;

@@ -114,14 +114,16 @@ function LeaveDialog({ session, snapshot, opened, onClose }: LeaveProps) {
   const t = useTexts(roomTexts);
   const { model } = snapshot;
   const [ending, setEnding] = useState(false);
-  const canEnd = model.rights.moderate;
+  const hosts = model.rights.moderate;
+  // A one-to-one talk may be ended by either side.
+  const canEnd = hosts || model.room?.form === 'individual';
   const close = () => {
     setEnding(false);
     onClose();
   };
   return (
     <Dialog opened={opened} onClose={close} title={ending ? t('end_title') : t('leave_title')}>
-      {(ending || canEnd) && <p className={panels.dialogText}>{ending ? t('end_help') : t('leave_host_help')}</p>}
+      {(ending || hosts) && <p className={panels.dialogText}>{ending ? t('end_help') : t('leave_host_help')}</p>}
       <div className={panels.dialogActions}>
         <Button variant="default" onClick={close}>
           {t('stay')}

@@ -8,6 +8,7 @@ import { useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
 import { RefusalAlert } from '../../shared/ui/refusal';
 import { useNow } from '../../shared/ui/use-now';
+import { useTitle } from '../../shared/ui/use-title';
 import { useTimetable } from './data';
 import { DayList } from './day-list';
 import { Details } from './details';
@@ -27,6 +28,7 @@ export function TimetablePage() {
   const navigate = useNavigate({ from: '/' });
   const search = route.useSearch();
   const now = useNow();
+  useTitle(t('title'));
   const [shown, setShown] = useState<Item>();
   const today = dayKey(now);
   const view = search.view ?? 'now';

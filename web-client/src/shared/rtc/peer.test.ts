@@ -1,0 +1,255 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ClientMessage, Rights } from '../wire.gen';
+import { Peer, type PeerState } from './peer';
+
+class FakeSender {
+  track: MediaStreamTrack | null = null;
+  encodings: RTCRtpEncodingParameters[];
+  constructor(encodings: RTCRtpEncodingParameters[] = []) {
+    this.encodings = encodings;
+  }
+  async replaceTrack(track: MediaStreamTrack | null) {
+    this.track = track;
+  }
+  getParameters() {
+    return { encodings: this.encodings.map((encoding) => ({ ...encoding })) };
+  }
+  async setParameters({ encodings }: { encodings: RTCRtpEncodingParameters[] }) {
+    this.encodings = encodings;
+  }
+}
+
+type FakeTransceiver = {
+  mid: string | null;
+  kind: string;
+  direction: string;
+  sender: FakeSender;
+  receiver: { track: object };
+};
+
+/** Gives mids when the local description is set, as browsers do. */
+class FakeConnection {
+  static last: FakeConnection;
+  connectionState = 'new';
+  signalingState = 'stable';
+  localDescription: { sdp: string } | null = null;
+  onconnectionstatechange: (() => void) | null = null;
+  onicecandidate: ((event: { candidate: { candidate: string; sdpMid: string } | null }) => void) | null = null;
+  transceivers: FakeTransceiver[] = [];
+  offers: { iceRestart?: boolean }[] = [];
+  answers: string[] = [];
+
+  constructor() {
+    FakeConnection.last = this;
+  }
+  addTransceiver(kind: string, init: { direction: string; sendEncodings?: RTCRtpEncodingParameters[] }) {
+    const transceiver = {
+      mid: null,
+      kind,
+      direction: init.direction,
+      sender: new FakeSender(init.sendEncodings),
+      receiver: { track: {} },
+    };
+    this.transceivers.push(transceiver);
+    return transceiver;
+  }
+  async createOffer(options: { iceRestart?: boolean }) {
+    this.offers.push(options);
+    return { type: 'offer', sdp: `offer ${this.offers.length}` };
+  }
+  async setLocalDescription(description: { type: string; sdp?: string }) {
+    if (description.type === 'rollback') {
+      this.signalingState = 'stable';
+      return;
+    }
+    this.signalingState = 'have-local-offer';
+    this.localDescription = { sdp: description.sdp ?? '' };
+    for (const [n, transceiver] of this.transceivers.entries()) transceiver.mid ??= String(n);
+  }
+  async setRemoteDescription({ sdp }: { sdp: string }) {
+    this.signalingState = 'stable';
+    this.answers.push(sdp);
+  }
+  becomes(state: string) {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+  async getStats() {
+    return new Map();
+  }
+  close() {
+    this.connectionState = 'closed';
+  }
+}
+
+const LISTENS: Rights = {
+  publish_audio: false,
+  publish_video: false,
+  publish_screen: false,
+  chat: true,
+  raise_hand: true,
+  moderate: false,
+  receive_media: true,
+};
+const SPEAKS: Rights = { ...LISTENS, publish_audio: true, publish_video: true };
+
+function setup(rights: Rights) {
+  const sent: ClientMessage[] = [];
+  const states: PeerState[] = [];
+  const peer = new Peer({
+    iceServers: [],
+    audioSlots: 2,
+    videoSlots: 3,
+    send: (message) => {
+      sent.push(message);
+      return true;
+    },
+    onState: (state) => states.push(state),
+    onSlots: () => undefined,
+  });
+  peer.start(rights);
+  const offers = () => sent.filter((message) => message.type === 'offer');
+  return { peer, sent, states, offers, connection: FakeConnection.last };
+}
+
+/** Lets the promises of a fake negotiation run out. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal('RTCPeerConnection', FakeConnection);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe('the offer', () => {
+  it('names what it sends, and has a line for every slot', async () => {
+    const { offers, peer } = setup(SPEAKS);
+    await settle();
+    expect(offers()).toEqual([
+      {
+        type: 'offer',
+        id: 1,
+        sdp: 'offer 1',
+        sends: [
+          { mid: '0', kind: 'microphone' },
+          { mid: '1', kind: 'camera' },
+        ],
+      },
+    ]);
+    expect(peer.audioSlots().map(({ mid }) => mid)).toEqual(['2', '3']);
+    expect(peer.videoSlots().map(({ mid }) => mid)).toEqual(['4', '5', '6']);
+  });
+
+  it('of a listener sends nothing at all', async () => {
+    const { offers, connection } = setup(LISTENS);
+    await settle();
+    expect(offers()).toMatchObject([{ sends: [] }]);
+    expect(connection.transceivers.every(({ direction }) => direction === 'recvonly')).toBe(true);
+  });
+
+  it('waits for the answer to the one before, and then tells everything that changed', async () => {
+    const { peer, offers } = setup(LISTENS);
+    await settle();
+    peer.setRights(SPEAKS);
+    peer.restartIce();
+    await settle();
+    expect(offers()).toHaveLength(1);
+    await peer.onAnswer({ id: 1, sdp: 'answer 1' });
+    await settle();
+    expect(offers()).toHaveLength(2);
+    expect(offers()[1]).toMatchObject({ id: 2, sends: [{ kind: 'microphone' }, { kind: 'camera' }] });
+    expect(FakeConnection.last.offers[1]).toEqual({ iceRestart: true });
+  });
+
+  it('ignores an answer to an older one', async () => {
+    const { peer, connection } = setup(SPEAKS);
+    await settle();
+    await peer.onAnswer({ id: 7, sdp: 'of somebody else' });
+    expect(connection.answers).toEqual([]);
+  });
+
+  it('is asked again after a resume when nobody answered it', async () => {
+    const { peer, offers } = setup(SPEAKS);
+    await settle();
+    peer.onResumed();
+    expect(offers()).toHaveLength(2);
+    expect(offers()[1]).toEqual(offers()[0]);
+  });
+
+  it('is taken back when the hub refuses it', async () => {
+    const { peer, connection, offers } = setup(SPEAKS);
+    await settle();
+    await peer.onOfferRefused();
+    expect(connection.signalingState).toBe('stable');
+    peer.restartIce();
+    await settle();
+    expect(offers()[1]).toMatchObject({ id: 2 });
+  });
+});
+
+describe('the floor', () => {
+  it('taken back closes the lines, given again opens the same ones', async () => {
+    const { peer, connection, offers } = setup(SPEAKS);
+    await settle();
+    await peer.onAnswer({ id: 1, sdp: 'a' });
+    const track = {} as MediaStreamTrack;
+    expect(await peer.setTrack('microphone', track)).toBe(true);
+    peer.setRights(LISTENS);
+    await settle();
+    expect(connection.transceivers[0]?.sender.track).toBeNull();
+    expect(offers()[1]).toMatchObject({ sends: [] });
+    expect(await peer.setTrack('microphone', track)).toBe(false);
+    await peer.onAnswer({ id: 2, sdp: 'b' });
+    peer.setRights(SPEAKS);
+    await settle();
+    expect(offers()[2]).toMatchObject({ sends: [{ mid: '0' }, { mid: '1' }] });
+  });
+});
+
+describe('the camera', () => {
+  it('is sent whole when the server took only the smallest layer', async () => {
+    const { peer, connection } = setup(SPEAKS);
+    await settle();
+    const sender = connection.transceivers[1]?.sender;
+    if (!sender) throw new Error('there is a camera line');
+    sender.encodings = sender.encodings.slice(0, 1);
+    await peer.onAnswer({ id: 1, sdp: 'no simulcast' });
+    expect(sender.encodings).toMatchObject([{ scaleResolutionDownBy: 1 }]);
+  });
+});
+
+describe('a broken path', () => {
+  it('is given three seconds to heal, then restarted', async () => {
+    const { peer, connection, states, offers } = setup(SPEAKS);
+    await settle();
+    await peer.onAnswer({ id: 1, sdp: 'a' });
+    connection.becomes('connected');
+    connection.becomes('disconnected');
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(offers()).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(offers()).toHaveLength(2);
+    expect(states).toEqual(['connected', 'interrupted']);
+  });
+
+  it('that heals by itself is left alone', async () => {
+    const { peer, connection, offers } = setup(SPEAKS);
+    await settle();
+    await peer.onAnswer({ id: 1, sdp: 'a' });
+    connection.becomes('disconnected');
+    connection.becomes('connected');
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(offers()).toHaveLength(1);
+  });
+});
+
+it('tells at most forty candidates of one offer', async () => {
+  const { sent, connection } = setup(SPEAKS);
+  await settle();
+  for (let n = 0; n < 60; n += 1)
+    connection.onicecandidate?.({ candidate: { candidate: `candidate:${n}`, sdpMid: '0' } });
+  expect(sent.filter((message) => message.type === 'candidate')).toHaveLength(40);
+});
