@@ -69,6 +69,8 @@ pub(super) enum Event {
     Snapshot(oneshot::Sender<(RoomView, Vec<MemberView>)>),
     /// Everybody reconnects: the hub stops. Answered when what was under way is kept.
     Stop(oneshot::Sender<()>),
+    #[cfg(test)]
+    Panic,
 }
 
 /// Where a seat's messages go.
@@ -133,8 +135,10 @@ async fn supervise(rooms: Rooms, spec: RoomSpec, mut inbox: mpsc::Receiver<Event
                 metrics::counter!("kafedra_panics_total", "where" => "room").increment(1);
                 tracing::error!(room = %spec.room, panics, "a room panicked and is built anew");
                 if panics >= MOST_PANICS {
-                    rooms.tell(RoomEvent::Failed { room: spec.room.clone() });
-                    break;
+                    // Gone before it is told, so that the scheduler finds it missing.
+                    rooms.forget(&spec.room);
+                    rooms.tell(RoomEvent::Failed { room: spec.room });
+                    return;
                 }
             }
             Err(error) => {
@@ -302,6 +306,8 @@ impl Actor {
             Event::Stop(done) => {
                 let _ = done.send(());
             }
+            #[cfg(test)]
+            Event::Panic => panic!("asked for by a test"),
         }
     }
 
@@ -494,3 +500,6 @@ async fn next_event(events: &mut Option<mpsc::Receiver<SfuEvent>>) -> Option<Sfu
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -405,7 +405,7 @@ impl Rooms {
         Ok(Room::new(config, Instant::now().into_std()))
     }
 
-    fn inbox(&self, room: &RoomId) -> Option<mpsc::Sender<Event>> {
+    pub(super) fn inbox(&self, room: &RoomId) -> Option<mpsc::Sender<Event>> {
         self.inner.open.get(room).map(|entry| entry.value().clone())
     }
 

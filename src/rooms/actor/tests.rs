@@ -1,0 +1,126 @@
+//! A room that falls is built anew; its people come back to their chat.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use signaling::ids::{ClientMessageId, PersonId as WirePerson, RoomId};
+use signaling::message::chat::ChatSend;
+use signaling::message::session::{Form, RoomState};
+use signaling::room::Seat;
+
+use super::*;
+use crate::clock::WallClock;
+use crate::domain::ids::PersonId as SchoolPerson;
+use crate::domain::policy::Principal;
+use crate::presence::Presence;
+use crate::rooms::access::{Entry, Gate, Purpose, Refused};
+use crate::rooms::registry::{Parts, Settings};
+use crate::store::Store;
+
+struct Everybody;
+
+impl Gate for Everybody {
+    fn admit<'a>(
+        &'a self,
+        _who: &'a Principal,
+        _room: &'a RoomId,
+        _beside: Option<&'a WirePerson>,
+        _purpose: Purpose,
+    ) -> BoxFuture<'a, Result<Entry, Refused>> {
+        Box::pin(std::future::ready(Ok(Entry { role: RoomRole::Host, beside: None })))
+    }
+
+    fn is_signed_in<'a>(&'a self, _who: &'a Principal) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(true))
+    }
+}
+
+fn person(name: &str) -> Principal {
+    Principal {
+        school: SchoolId::new("s"),
+        person: SchoolPerson::new(name),
+        code: name.into(),
+        display_name: name.into(),
+        roles: Vec::new(),
+        scopes: None,
+        session: String::new(),
+    }
+}
+
+async fn rooms(folder: &std::path::Path) -> Rooms {
+    let store = Store::open(folder.join("hub.db").to_str().unwrap()).await.unwrap();
+    let rooms = Rooms::new(Parts {
+        store,
+        clock: WallClock::system(0),
+        sfu: None,
+        presence: Presence::local(),
+        gate: Arc::new(Everybody),
+        settings: Settings::default(),
+    });
+    let spec = RoomSpec {
+        school: "s".into(),
+        room: RoomId::new("r"),
+        form: Form::Chat,
+        title: String::new(),
+        start_ms: 1,
+        end_ms: 2,
+        closes_ms: 3,
+        state: RoomState::Open,
+    };
+    rooms.open(spec).await.unwrap();
+    rooms
+}
+
+/// A seat whose messages come as values.
+async fn seat(rooms: &Rooms, name: &str) -> (super::super::registry::Bound, mpsc::Receiver<ServerMessage>) {
+    let (sender, messages) = mpsc::channel(64);
+    let room = RoomId::new("r");
+    let bound = rooms.join(&person(name), &room, None, Seat::Person, Sink::Program(sender)).await.unwrap();
+    (bound, messages)
+}
+
+async fn wait_for<T>(messages: &mut mpsc::Receiver<ServerMessage>, pick: impl Fn(ServerMessage) -> Option<T>) -> T {
+    loop {
+        let message = messages.recv().await.expect("the seat ended first");
+        if let Some(found) = pick(message) {
+            return found;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_contained_and_the_room_comes_back_with_its_chat() {
+    let folder = tempfile::tempdir().unwrap();
+    let rooms = rooms(folder.path()).await;
+    let (bound, mut messages) = seat(&rooms, "ann").await;
+    let send = ChatSend { client_msg_id: ClientMessageId::new("1"), body: "kept".into(), reply_to: None };
+    bound.say(ClientMessage::ChatSend(send)).await;
+    wait_for(&mut messages, |message| matches!(message, ServerMessage::ChatAck(_)).then_some(())).await;
+    rooms.inbox(&RoomId::new("r")).unwrap().send(Event::Panic).await.unwrap();
+    // Told to come back, and the seat is known to be gone.
+    wait_for(&mut messages, |message| matches!(message, ServerMessage::Reconnect(_)).then_some(())).await;
+    bound.gone().await;
+    let (_bound, mut messages) = seat(&rooms, "ann").await;
+    let chat = wait_for(&mut messages, |message| match message {
+        ServerMessage::Joined(joined) => Some(joined.chat),
+        _ => None,
+    });
+    assert_eq!(chat.await.messages[0].body, "kept");
+}
+
+#[tokio::test]
+async fn a_room_that_falls_again_and_again_is_given_up_and_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let rooms = rooms(folder.path()).await;
+    let mut events = rooms.events();
+    let inbox = rooms.inbox(&RoomId::new("r")).unwrap();
+    for _ in 0..MOST_PANICS {
+        inbox.send(Event::Panic).await.unwrap();
+    }
+    drop(inbox);
+    assert_eq!(events.recv().await.unwrap(), RoomEvent::Failed { room: RoomId::new("r") });
+    while rooms.is_open(&RoomId::new("r")) {
+        tokio::task::yield_now().await;
+    }
+}
