@@ -19,6 +19,8 @@ use crate::config::presence::Backend;
 use crate::domain::consultation::Timing;
 use crate::presence::Presence;
 use crate::presence::redis::PresenceError;
+use crate::schedule::ScheduleHandle;
+use crate::schedule::driver::Scheduler;
 use crate::sfu::worker::SfuConfig;
 use crate::store::{Store, StoreError};
 
@@ -60,8 +62,11 @@ pub struct RunningApp {
     pub addr: SocketAddr,
     pub state: ApiState,
     stop: watch::Sender<bool>,
+    stop_schedule: watch::Sender<bool>,
     serving: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
+    scheduling: JoinHandle<()>,
+    carrying: JoinHandle<()>,
 }
 
 /// Starts hubs.
@@ -96,7 +101,11 @@ impl App {
         }
         let (stop, stopped) = watch::channel(false);
         let connections = api::server::Connections::default();
-        let state = ApiState::new(parts(&config, store, clock, presence, sfu, &connections));
+        let (schedule, orders) = crate::schedule::driver::channel();
+        let state = ApiState::new(parts(&config, store, clock, presence, sfu, &connections, schedule.clone()));
+        let (stop_schedule, schedule_stopped) = watch::channel(false);
+        let scheduling = tokio::spawn(scheduler(&state, &config).run(orders, schedule_stopped));
+        let carrying = tokio::spawn(opener::carry(state.rooms.clone(), schedule));
         let serving = tokio::spawn(api::server::serve(
             listener,
             api::router(state.clone()),
@@ -106,7 +115,7 @@ impl App {
             Duration::from_secs(u64::from(config.server.shutdown_grace_s)),
         ));
         let housekeeping = tokio::spawn(keep_house(state.clone()));
-        Ok(RunningApp { addr, state, stop, serving, housekeeping })
+        Ok(RunningApp { addr, state, stop, stop_schedule, serving, housekeeping, scheduling, carrying })
     }
 }
 
@@ -114,6 +123,14 @@ impl RunningApp {
     /// Takes the hub down: no new connections, clients are told to come back, running requests finish, then the store
     /// closes, so that everything acknowledged is on disk.
     pub async fn stop(self) {
+        // First the scheduler, which would open again what is being closed.
+        let _ = self.stop_schedule.send(true);
+        if let Err(error) = self.scheduling.await
+            && error.is_panic()
+        {
+            tracing::error!("the scheduler had panicked");
+        }
+        self.carrying.abort();
         self.state.rooms.shutdown().await;
         let _ = self.stop.send(true);
         self.housekeeping.abort();
@@ -164,6 +181,7 @@ fn parts(
     presence: Presence,
     sfu: crate::sfu::handle::SfuHandle,
     connections: &api::server::Connections,
+    schedule: ScheduleHandle,
 ) -> Parts {
     let public_url = config.public_url();
     let mut origins = config.server.allowed_origins.clone();
@@ -216,8 +234,18 @@ fn parts(
         metrics: api::observe::Metrics::new(gauges),
         ready: api::health::Readiness::new(vec![("presence", presence_is_healthy)]),
         timing: timing(config),
-        poke_schedule: Box::new(|| {}),
+        poke_schedule: Box::new(move || schedule.poke()),
         config: Arc::clone(config),
+    }
+}
+
+fn scheduler(state: &ApiState, config: &Config) -> Scheduler {
+    Scheduler {
+        store: state.store.clone(),
+        rooms: Arc::new(opener::Opener { rooms: state.rooms.clone(), store: state.store.clone() }),
+        clock: state.clock.clone(),
+        timing: timing(config),
+        horizon_days: config.schedule.horizon_days,
     }
 }
 
