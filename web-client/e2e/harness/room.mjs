@@ -92,6 +92,15 @@ export async function takeFloor(page) {
   }
 }
 
+/** Out by the button; on a phone an open panel covers the bar and is closed first. */
+export async function leaveRoom(page) {
+  const close = page.getByRole('complementary').getByRole('button', { name: 'Закрыть' });
+  if ((await close.count()) > 0) await close.click();
+  await page.getByRole('button', { name: 'Выйти из комнаты' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Выйти', exact: true }).click();
+  await page.getByRole('heading', { name: 'Вы вышли из консультации' }).waitFor();
+}
+
 export function ended(page) {
   return page.getByRole('heading', { name: 'Консультация завершена' });
 }

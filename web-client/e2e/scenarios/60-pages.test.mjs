@@ -12,7 +12,15 @@ import {
 } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';
-import { checkReady, enterRoom, openFromTimetable, pictures, signIn } from '../harness/room.mjs';
+import {
+  checkReady,
+  enterRoom,
+  leaveRoom,
+  openFromTimetable,
+  openParticipants,
+  pictures,
+  signIn,
+} from '../harness/room.mjs';
 
 let hub;
 let browser;
@@ -52,6 +60,10 @@ for (const [device, viewport] of Object.entries(DEVICES)) {
       await enterRoom(page);
       await pictures(page, 1);
       await look('room-alone');
+      await openParticipants(page);
+      await look('room-people');
+      await leaveRoom(page);
+      await look('left');
       await page.context().close();
     });
   }
