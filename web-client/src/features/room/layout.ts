@@ -231,10 +231,11 @@ export function wishes(
   // The largest first, should slots run out.
   const rest = [...wanted].sort((a, b) => b[1] - a[1]);
   for (const [source, height] of rest) {
-    const free = slots.find((slot) => slot.source === undefined);
-    if (!free) break;
-    free.source = source;
-    free.max_height = height;
+    const free = slots.findIndex((slot) => slot.source === undefined);
+    const mid = slots[free]?.mid;
+    if (mid === undefined) break;
+    // A whole new one: the same wishes must read the same, key by key.
+    slots[free] = { mid, source, max_height: height };
   }
   return slots;
 }

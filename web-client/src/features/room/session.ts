@@ -41,8 +41,10 @@ export class RoomSession {
   readonly #listeners = new Set<() => void>();
   #snapshot: Snapshot = { model: emptyRoom, peerState: 'new', quality: undefined, soundBlocked: false };
   #peer: Peer | undefined;
-  /** What the hub was last told of each own source. */
+  /** Which own sources the hub was last told to be muted; all are in a new seat. */
   #told = new Map<SourceKind, boolean>();
+  #syncing = false;
+  #syncAgain = false;
   #tiles: readonly PlacedTile[] = [];
   #wished: SlotRequest[] = [];
   #wishTimer: ReturnType<typeof setTimeout> | undefined;
@@ -263,7 +265,8 @@ export class RoomSession {
 
   #onSeat(resumed: boolean): void {
     const { model } = this.#snapshot;
-    this.#told.clear();
+    // What was switched while the socket was gone is told anew.
+    this.#told = new Map(resumed ? [] : KINDS.map((kind) => [kind, true]));
     if (resumed && this.#peer) this.#peer.onResumed();
     else this.#openPeer();
     void this.#syncTracks();
@@ -348,16 +351,28 @@ export class RoomSession {
   /** Puts the device's tracks on the wire and tells the hub what is on. */
   async #syncTracks(): Promise<void> {
     this.#set({});
+    // One at a time: two runs side by side would tell the hub an older truth after a newer one.
+    this.#syncAgain = this.#syncing;
+    if (this.#syncing) return;
+    this.#syncing = true;
+    try {
+      do {
+        this.#syncAgain = false;
+        for (const kind of KINDS) await this.#syncTrack(kind);
+      } while (this.#syncAgain);
+    } finally {
+      this.#syncing = false;
+    }
+  }
+
+  async #syncTrack(kind: SourceKind): Promise<void> {
     const peer = this.#peer;
     if (!peer || this.#snapshot.model.stage.kind !== 'inside') return;
-    for (const kind of KINDS) {
-      const track = this.local.track(kind) ?? null;
-      const carried = await peer.setTrack(kind, track);
-      if (peer !== this.#peer) return;
-      const muted = !(carried && track);
-      if (this.#told.get(kind) === muted || (muted && !this.#told.has(kind) && !carried)) continue;
-      if (this.#send({ type: 'mute', kind, muted })) this.#told.set(kind, muted);
-    }
+    const track = this.local.track(kind) ?? null;
+    const carried = await peer.setTrack(kind, track);
+    const muted = !(carried && track);
+    if (peer !== this.#peer || this.#told.get(kind) === muted) return;
+    if (this.#send({ type: 'mute', kind, muted })) this.#told.set(kind, muted);
   }
 
   #wish(again: boolean): void {
