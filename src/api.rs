@@ -18,6 +18,7 @@ pub mod people;
 pub mod presence;
 pub mod problem;
 pub mod public;
+pub mod rooms;
 pub mod server;
 pub mod session;
 pub mod tickets;
@@ -102,6 +103,9 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(timetable::consultation))
         .routes(routes!(timetable::cancel))
         .merge(imports(max_import))
+        .routes(routes!(rooms::attendance))
+        .routes(routes!(rooms::messages))
+        .routes(routes!(rooms::room))
         .routes(routes!(presence::presence))
         .routes(routes!(whip::publish))
         .routes(routes!(whip::watch))

@@ -266,6 +266,9 @@ async fn keep_house(state: ApiState) {
     loop {
         tick.tick().await;
         state.metrics.upkeep();
+        if state.config.school.demo {
+            demo::keep(&state).await;
+        }
         if let Err(error) = state.store.purge_sessions(state.clock.now_ms()).await {
             tracing::warn!(cause = %api::problem::chain(&error), "old sessions stay for now");
         }

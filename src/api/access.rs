@@ -35,7 +35,13 @@ impl Seen {
         }
         let today = today(state, session).await?;
         let facts = state.store.person_facts(&principal.person, today).await?;
-        let relations = relations(&facts, &consultation, today);
+        let mut relations = relations(&facts, &consultation, today);
+        if facts.has(Role::Teacher) {
+            let group = &consultation.group;
+            relations = relations
+                .with_if(state.store.teaches(&principal.person, group).await?, Relation::Group)
+                .with_if(state.store.is_homeroom_of(&principal.person, group).await?, Relation::Homeroom);
+        }
         Ok(Self { consultation, facts, relations, today })
     }
 }

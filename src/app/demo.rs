@@ -1,5 +1,6 @@
 //! What the hub says at the start in demo mode: where, who, and what opens next.
 
+use crate::api::ApiState;
 use crate::clock::WallClock;
 use crate::config::Config;
 use crate::store::consultation::Viewer;
@@ -16,6 +17,24 @@ pub async fn load(store: &Store, clock: &WallClock, config: &Config) -> Result<(
         tracing::warn!("school.demo is set, but the store holds a real school: it is left alone");
     }
     Ok(())
+}
+
+/// Keeps one lesson of each form open for as long as the demo runs.
+pub async fn keep(state: &ApiState) {
+    match renew(state).await {
+        Ok(0) => {}
+        Ok(_) => (state.poke_schedule)(),
+        Err(error) => tracing::warn!(%error, "the demo's lessons are not renewed"),
+    }
+}
+
+async fn renew(state: &ApiState) -> Result<usize, DemoError> {
+    let timings = state.store.timings(state.timing).await?;
+    let mut made = 0;
+    for school in state.store.schools().await?.iter().filter(|school| school.is_demo) {
+        made += store::demo::refresh(&state.store, school, &timings, state.clock.now_ms()).await?;
+    }
+    Ok(made)
 }
 
 /// Lines for the person who started it.

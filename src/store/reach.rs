@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::sql::placeholders;
 use super::{Store, StoreError};
-use crate::domain::ids::{PersonId, UnitId};
+use crate::domain::ids::{GroupId, PersonId, UnitId};
 
 impl Store {
     /// Students of the groups for which this person holds consultations.
@@ -18,6 +18,31 @@ impl Store {
         .fetch_all(self.readers())
         .await?;
         Ok(rows.into_iter().map(|(id,)| PersonId::new(id)).collect())
+    }
+
+    /// Whether this person holds consultations for a group.
+    pub async fn teaches(&self, host: &PersonId, group: &GroupId) -> Result<bool, StoreError> {
+        let found: Option<(String,)> = sqlx::query_as(
+            "SELECT id FROM consultation WHERE group_id = $1 AND (host_id = $2 OR substitute_host_id = $2) LIMIT 1",
+        )
+        .bind(group.as_str())
+        .bind(host.as_str())
+        .fetch_optional(self.readers())
+        .await?;
+        Ok(found.is_some())
+    }
+
+    /// Whether this person is the homeroom teacher of a group's class.
+    pub async fn is_homeroom_of(&self, person: &PersonId, group: &GroupId) -> Result<bool, StoreError> {
+        let found: Option<(String,)> = sqlx::query_as(
+            "SELECT c.id FROM school_class c JOIN study_group g ON g.class_id = c.id
+             WHERE g.id = $1 AND c.homeroom_teacher_id = $2",
+        )
+        .bind(group.as_str())
+        .bind(person.as_str())
+        .fetch_optional(self.readers())
+        .await?;
+        Ok(found.is_some())
     }
 
     /// People of these units: those with a role in them, and the students of their classes.

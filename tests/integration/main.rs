@@ -8,6 +8,8 @@ mod cli;
 mod config;
 mod csrf;
 mod headers;
+mod import;
+mod matrix;
 mod ops;
 mod presence;
 mod session;

@@ -1,0 +1,216 @@
+//! Every route, asked by every role about lessons of their own and of others, answers what the policy table says
+//! (SAFETY SG-01). A route that is missing here fails the test.
+
+use kafedra::domain::ids::{PersonId, SchoolId};
+use kafedra::domain::policy::{Action, Held, Principal, Relation, Relations, decide};
+use kafedra::domain::role::Role;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::hub::{Client, DEPUTY, TestHub};
+
+/// What a route asks of the policy.
+#[derive(Clone, Copy, Debug)]
+enum Asks {
+    /// Anybody, also without a sign-in.
+    Nothing,
+    /// A sign-in, and no role.
+    SignIn,
+    /// The action, about oneself.
+    OfOneself(Action),
+    /// The action, about the consultation or room in the path.
+    OfLesson(Action),
+    /// The action, about whoever is there: the widest relation counts.
+    OfAnybody(Action),
+    /// Media over HTTP, which has tests of its own beside the rooms.
+    OfRoomSeat,
+}
+
+const ROUTES: &[(&str, &str, Asks)] = &[
+    ("get", "/healthz", Asks::Nothing),
+    ("get", "/readyz", Asks::Nothing),
+    ("get", "/metrics", Asks::Nothing),
+    ("get", "/api/v1/public", Asks::Nothing),
+    ("post", "/api/v1/session", Asks::Nothing),
+    ("delete", "/api/v1/session", Asks::Nothing),
+    ("get", "/api/v1/me", Asks::SignIn),
+    ("post", "/api/v1/session/ticket", Asks::OfOneself(Action::TicketCreate)),
+    ("post", "/api/v1/tokens", Asks::OfOneself(Action::TokenCreate)),
+    ("get", "/api/v1/timetable", Asks::OfAnybody(Action::TimetableView)),
+    ("get", "/api/v1/consultations/{id}", Asks::OfLesson(Action::ConsultationView)),
+    ("post", "/api/v1/consultations/{id}/cancel", Asks::OfLesson(Action::ConsultationCancel)),
+    ("get", "/api/v1/consultations/{id}/attendance", Asks::OfLesson(Action::AttendanceView)),
+    ("get", "/api/v1/consultations/{id}/messages", Asks::OfLesson(Action::ChatRead)),
+    ("get", "/api/v1/rooms/{room}", Asks::OfLesson(Action::RoomView)),
+    ("post", "/api/v1/lesson-cards/import", Asks::OfOneself(Action::CardsImport)),
+    ("get", "/api/v1/presence", Asks::OfAnybody(Action::PresenceView)),
+    ("post", "/api/v1/rooms/{room}/whip", Asks::OfRoomSeat),
+    ("post", "/api/v1/rooms/{room}/whep", Asks::OfRoomSeat),
+    ("patch", "/api/v1/rooms/{room}/whip/{session}", Asks::OfRoomSeat),
+    ("patch", "/api/v1/rooms/{room}/whep/{session}", Asks::OfRoomSeat),
+    ("delete", "/api/v1/rooms/{room}/whip/{session}", Asks::OfRoomSeat),
+    ("delete", "/api/v1/rooms/{room}/whep/{session}", Asks::OfRoomSeat),
+];
+
+const PEOPLE: [&str; 10] =
+    ["S-5A-01", "S-5A-03", "S-9B-01", "G-02", "G-04", "T-014", "T-021", "T-007", "D-001", "A-001"];
+
+/// Homeroom teachers of the demo school.
+const HOMEROOM: [(&str, &str); 2] = [("T-014", "5А"), ("T-021", "9Б")];
+
+struct Actor {
+    code: &'static str,
+    client: Client,
+    principal: Principal,
+    /// Ids in the person's own timetable.
+    own_timetable: Vec<String>,
+}
+
+impl Actor {
+    async fn of(hub: &TestHub, code: &'static str) -> Self {
+        let client = hub.sign_in(code).await;
+        let roles = client.me["roles"].as_array().unwrap().iter();
+        let roles = roles.map(|held| Held { role: Role::parse(held["role"].as_str().unwrap()).unwrap(), unit: None });
+        let principal = Principal {
+            school: SchoolId::new("demo"),
+            person: PersonId::new(client.me["person"]["id"].as_str().unwrap()),
+            code: code.to_owned(),
+            display_name: String::new(),
+            roles: roles.collect(),
+            scopes: None,
+            session: String::new(),
+        };
+        let items = client.timetable().await;
+        let own_timetable = items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
+        Self { code, client, principal, own_timetable }
+    }
+
+    fn is(&self, role: Role) -> bool {
+        self.principal.is(role)
+    }
+
+    /// What the lesson is to this person, from what the demo school's files say.
+    fn relations(&self, lesson: &Value, all: &[Value]) -> Relations {
+        let class = lesson["class"].as_str().unwrap_or_default();
+        let is_individual = lesson["form"] == "individual";
+        let hosts = |item: &Value| item["host"]["id"] == self.principal.person.as_str();
+        let listed = self.own_timetable.iter().any(|id| lesson["id"] == id.as_str());
+        let in_class = match class {
+            "5А" => self.code.starts_with("S-5A"),
+            _ => self.code.starts_with("S-9B"),
+        };
+        let on_roster = self.is(Role::Student) && if is_individual { listed } else { in_class };
+        let mut wards = self.client.me["wards"].as_array().unwrap().iter();
+        let ward_in_class = wards.any(|ward| ward["class"] == class);
+        let has_ward = self.is(Role::Guardian) && if is_individual { listed } else { ward_in_class };
+        let observes = self.is(Role::DeputyHead) && !is_individual;
+        let sits = hosts(lesson)
+            || (on_roster && lesson["audience"]["students"] == true)
+            || (has_ward && lesson["audience"]["guardians"] == true)
+            || observes;
+        Relations::school()
+            .with_if(hosts(lesson) || on_roster, Relation::Own)
+            .with_if(hosts(lesson), Relation::Host)
+            .with_if(has_ward, Relation::Ward)
+            .with_if(sits, Relation::Seat)
+            .with_if(all.iter().any(|item| hosts(item) && item["class"] == class), Relation::Group)
+            .with_if(HOMEROOM.contains(&(self.code, class)), Relation::Homeroom)
+    }
+}
+
+/// A request that is answered without changing anything, when it is allowed.
+fn request(client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder {
+    let method: Method = method.to_uppercase().parse().unwrap();
+    match path {
+        "/api/v1/lesson-cards/import" => client
+            .request(method, "/api/v1/lesson-cards/import?dry_run=true")
+            .header("content-type", "text/csv")
+            .body("Код;Класс\n"),
+        "/api/v1/tokens" => client.request(method, path).json(&json!({ "scopes": ["room.join"], "expires_in_s": 60 })),
+        // Without a reason it is refused after the policy has been asked.
+        path if path.ends_with("/cancel") => client.request(method, path).json(&json!({ "reason": "" })),
+        path => client.request(method, path),
+    }
+}
+
+fn is_refused(status: StatusCode) -> bool {
+    matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED)
+}
+
+#[tokio::test]
+async fn every_route_answers_every_role_what_the_policy_table_says() {
+    let hub = TestHub::start_with(|config| config.limits.logins_per_address = 1000).await;
+    let deputy = hub.sign_in(DEPUTY).await;
+    let all = deputy.timetable().await;
+    let lesson = |form: &str, class: &str| {
+        all.iter().find(|item| item["form"] == form && item["class"] == class && item["state"] != "cancelled").cloned()
+    };
+    let lessons: Vec<Value> = ["webinar", "video_conference", "chat", "individual"]
+        .iter()
+        .flat_map(|form| [lesson(form, "5А"), lesson(form, "9Б")])
+        .flatten()
+        .collect();
+    assert!(lessons.len() >= 4, "the demo has lessons of each form");
+    let document = hub.client().get("/api/openapi.json").await.body;
+    let mut cells = 0;
+    let mut wrong = Vec::new();
+    let mut actors = Vec::new();
+    for code in PEOPLE {
+        actors.push(Actor::of(&hub, code).await);
+    }
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let route = ROUTES.iter().find(|route| (route.0, route.1) == (method.as_str(), path.as_str()));
+            let asks = route.unwrap_or_else(|| panic!("{method} {path} is not in the matrix")).2;
+            let anonymous = hub.client();
+            let nowhere = path.replace("{id}", "x").replace("{room}", "x").replace("{session}", "x");
+            let status = anonymous.send(request(&anonymous, method, &nowhere)).await.status;
+            let is_closed = !matches!(asks, Asks::Nothing);
+            if is_closed != (status == StatusCode::UNAUTHORIZED) && *path != "/api/v1/session" {
+                wrong.push(format!("{method} {path} without a sign-in: {status}"));
+            }
+            for actor in &actors {
+                let mut ask = async |path: &str, expected: bool, what: &str| {
+                    let answer = actor.client.send(request(&actor.client, method, path)).await;
+                    cells += 1;
+                    if is_refused(answer.status) == expected || answer.status.is_server_error() {
+                        wrong.push(format!("{} {method} {path} ({what}): {}", actor.code, answer.status));
+                    }
+                };
+                let allows = |action, relations| decide(&actor.principal, action, relations).is_ok();
+                match asks {
+                    Asks::Nothing | Asks::OfRoomSeat => {}
+                    Asks::SignIn => ask(path, true, "signed in").await,
+                    Asks::OfOneself(action) => ask(path, allows(action, Relations::own()), "own").await,
+                    Asks::OfAnybody(action) => {
+                        let widest = Relations::own().with(Relation::Ward).with(Relation::Group);
+                        ask(path, allows(action, widest), "anybody").await;
+                    }
+                    Asks::OfLesson(action) => {
+                        for lesson in &lessons {
+                            let id = lesson["id"].as_str().unwrap();
+                            let path = path.replace("{id}", id).replace("{room}", id);
+                            let expected = allows(action, actor.relations(lesson, &all));
+                            let what = format!("{} {}", lesson["form"], lesson["class"]);
+                            ask(&path, expected, &what).await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {cells} cells differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(cells > 300, "only {cells} cells");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_learns_of_a_lesson_that_is_not_there() {
+    let hub = TestHub::start().await;
+    let deputy = hub.sign_in(DEPUTY).await;
+    for path in ["consultations/none", "consultations/none/attendance", "consultations/none/messages", "rooms/none"] {
+        let answer = deputy.get(&format!("/api/v1/{path}")).await;
+        assert_eq!((answer.status, answer.code()), (StatusCode::NOT_FOUND, "not_found"), "{path}");
+    }
+    hub.stop().await;
+}
