@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self as std_mpsc, TryRecvError};
 use std::thread;
@@ -100,6 +101,14 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// A panic is our bug; it costs the packet or command that met it, not every room of the worker.
+fn contain(work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        tracing::error!("the media core panicked");
+        metrics::counter!("kafedra_media_panics_total").increment(1);
+    }
+}
+
 struct RoomPort {
     events: mpsc::Sender<SfuEvent>,
     /// What did not fit into the channel yet.
@@ -133,15 +142,15 @@ impl Worker {
                     let more = socket.receive();
                     let now = now();
                     for (from, datagram) in socket.datagrams() {
-                        self.core.handle_datagram(now, from, datagram);
+                        contain(|| self.core.handle_datagram(now, from, datagram));
                     }
                     if !more {
                         break;
                     }
                 }
             }
-            self.core.handle_timeout(now());
-            self.drain();
+            contain(|| self.core.handle_timeout(now()));
+            contain(|| self.drain());
         }
     }
 
@@ -151,10 +160,9 @@ impl Worker {
             match self.inbox.try_recv() {
                 Err(TryRecvError::Empty) => return true,
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
-                Ok(command) => self.handle_command(command),
+                Ok(command) => contain(|| self.handle_command(command)),
             }
-            // One offer must not be answered with the datagrams of another still in the core.
-            self.drain();
+            contain(|| self.drain());
         }
     }
 

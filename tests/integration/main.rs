@@ -4,6 +4,9 @@
 /// A hub in this process, for the modules below.
 mod hub;
 
+/// A headless WebRTC client, for the modules below.
+mod client;
+
 mod cli;
 mod config;
 mod csrf;
@@ -13,5 +16,7 @@ mod matrix;
 mod ops;
 mod presence;
 mod session;
+mod sfu;
 mod sockets;
 mod st01;
+mod whip;

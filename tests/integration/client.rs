@@ -1,0 +1,185 @@
+//! A headless WebRTC client on the `webrtc` crate: publishes VP8 and Opus made by hand, counts what it receives.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use rtc::rtp::header::Header;
+use rtc::rtp::packet::Packet;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+};
+use webrtc::media_stream::MediaStreamTrack;
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCPeerConnectionState, RTCSessionDescription, Registry, register_default_interceptors,
+};
+use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+
+/// What has arrived, by kind, and the last byte of the newest video packet (who it is from).
+#[derive(Default)]
+pub struct Seen {
+    pub audio: AtomicU64,
+    pub video: AtomicU64,
+    pub mark: AtomicU64,
+    connected: AtomicBool,
+}
+
+struct Handler(Arc<Seen>);
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.0.connected.store(state == RTCPeerConnectionState::Connected, Ordering::SeqCst);
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let seen = self.0.clone();
+        let is_video = track.kind().await == RtpCodecKind::Video;
+        tokio::spawn(async move {
+            while let Some(event) = track.poll().await {
+                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    if is_video {
+                        seen.mark.store(packet.payload.last().copied().unwrap_or(0).into(), Ordering::SeqCst);
+                        seen.video.fetch_add(1, Ordering::SeqCst);
+                    } else {
+                        seen.audio.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// A client that publishes one picture and one sound, or watches.
+pub struct Client {
+    pub peer: Box<dyn PeerConnection>,
+    pub seen: Arc<Seen>,
+    tracks: Vec<Arc<TrackLocalStaticRTP>>,
+    sent: u16,
+}
+
+fn codec(kind: RtpCodecKind) -> RTCRtpCodec {
+    let (mime_type, clock_rate, channels) = match kind {
+        RtpCodecKind::Audio => ("audio/opus", 48_000, 2),
+        _ => ("video/VP8", 90_000, 0),
+    };
+    RTCRtpCodec { mime_type: mime_type.to_owned(), clock_rate, channels, ..Default::default() }
+}
+
+impl Client {
+    async fn new() -> Self {
+        let seen = Arc::new(Seen::default());
+        let mut engine = MediaEngine::default();
+        for (kind, payload_type) in [(RtpCodecKind::Video, 96), (RtpCodecKind::Audio, 111)] {
+            let parameters = RTCRtpCodecParameters { rtp_codec: codec(kind), payload_type, ..Default::default() };
+            engine.register_codec(parameters, kind).unwrap();
+        }
+        let registry = register_default_interceptors(Registry::new(), &mut engine).unwrap();
+        let peer = PeerConnectionBuilder::new()
+            .with_configuration(RTCConfigurationBuilder::new().build())
+            .with_media_engine(engine)
+            .with_interceptor_registry(registry)
+            .with_handler(Arc::new(Handler(seen.clone())))
+            .with_udp_addrs(vec!["127.0.0.1:0"])
+            .build()
+            .await
+            .unwrap();
+        Self { peer: Box::new(peer), seen, tracks: Vec::new(), sent: 0 }
+    }
+
+    /// Its m-lines send: "0" video, "1" audio.
+    pub async fn publisher() -> Self {
+        let mut client = Self::new().await;
+        for (kind, ssrc) in [(RtpCodecKind::Video, 1000), (RtpCodecKind::Audio, 2000)] {
+            let encoding = RTCRtpEncodingParameters {
+                rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+                codec: codec(kind),
+                ..Default::default()
+            };
+            let name = format!("{kind}");
+            let track = MediaStreamTrack::new("stream".to_owned(), name.clone(), name, kind, vec![encoding]);
+            let track = Arc::new(TrackLocalStaticRTP::new(track));
+            client.peer.add_track(track.clone() as Arc<dyn TrackLocal>).await.unwrap();
+            client.tracks.push(track);
+        }
+        client
+    }
+
+    /// Its m-lines receive: "0" video, "1" audio.
+    pub async fn watcher() -> Self {
+        let client = Self::new().await;
+        for kind in [RtpCodecKind::Video, RtpCodecKind::Audio] {
+            let init = RTCRtpTransceiverInit { direction: RTCRtpTransceiverDirection::Recvonly, ..Default::default() };
+            client.peer.add_transceiver_from_kind(kind, Some(init)).await.unwrap();
+        }
+        client
+    }
+
+    /// The offer, set as local description.
+    pub async fn offer(&self) -> String {
+        let offer = self.peer.create_offer(None).await.unwrap();
+        let sdp = offer.sdp.clone();
+        self.peer.set_local_description(offer).await.unwrap();
+        // What was set may have gathered candidates; the hub needs none.
+        self.peer.local_description().await.map_or(sdp, |description| description.sdp)
+    }
+
+    pub async fn answer(&self, sdp: String) {
+        let answer = RTCSessionDescription::answer(sdp).unwrap();
+        self.peer.set_remote_description(answer).await.unwrap();
+    }
+
+    pub async fn connected(&self) {
+        until("the client is connected", || self.seen.connected.load(Ordering::SeqCst)).await;
+    }
+
+    /// Sends one picture (a key frame that ends with `mark`) and one sound.
+    pub async fn send(&mut self, mark: u8) {
+        self.sent = self.sent.wrapping_add(1);
+        let picture = [&[0x10, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01, 0, 0][..], &[mark]].concat();
+        let payloads = [(96, 1000, 3000, picture), (111, 2000, 960, vec![0xfc, 1, 2, 3])];
+        for (track, (payload_type, ssrc, step, payload)) in self.tracks.iter().zip(payloads) {
+            let header = Header {
+                version: 2,
+                marker: true,
+                payload_type,
+                sequence_number: self.sent,
+                timestamp: u32::from(self.sent) * step,
+                ssrc,
+                ..Default::default()
+            };
+            // Before the connection is up there is nowhere to send to.
+            let _ = track.write_rtp(Packet { header, payload: payload.into() }).await;
+        }
+    }
+}
+
+/// Waits for a condition, half a minute at most.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    until_async(what, async || holds()).await;
+}
+
+/// The same for a condition that takes asking.
+pub async fn until_async(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(30), waiting).await.is_ok(), "waited for: {what}");
+}
+
+/// Sends pictures and sounds until a condition holds.
+pub async fn send_until(what: &str, client: &mut Client, mark: u8, mut holds: impl FnMut() -> bool) {
+    let sending = async {
+        while !holds() {
+            client.send(mark).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(30), sending).await.is_ok(), "waited for: {what}");
+}

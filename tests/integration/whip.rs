@@ -1,0 +1,171 @@
+//! WHIP and WHEP through the whole hub: an independent client publishes, another watches.
+
+use std::sync::atomic::Ordering;
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::client::{Client, send_until, until_async};
+use crate::hub::{Answer, Client as Program, OTHER_TEACHER, STUDENT, TestHub};
+
+/// Holds the demo's video conference.
+const HOST: &str = OTHER_TEACHER;
+const BOTH: [&str; 2] = ["room.publish", "room.watch"];
+
+/// The room of the demo's video conference, once the scheduler has opened it.
+async fn conference(hub: &TestHub) -> String {
+    let host = hub.sign_in(HOST).await;
+    let fits = |item: &Value| {
+        let is_open = item["state"] == "open" || item["state"] == "live";
+        item["form"] == "video_conference" && item["role"] == "host" && is_open
+    };
+    let mut found = None;
+    until_async("the video conference is open", async || {
+        found = host.find(fits).await;
+        found.is_some()
+    })
+    .await;
+    found.unwrap()
+}
+
+/// Posts an offer. The room of an open consultation opens within a moment: until then the hub is `unavailable`.
+async fn post(program: &Program, path: &str, sdp: &str) -> Answer {
+    let mut answer = None;
+    until_async("the room is open", async || {
+        let request = program.request(Method::POST, path).header("content-type", "application/sdp");
+        let given = program.send(request.body(sdp.to_owned())).await;
+        let is_open = given.code() != "unavailable";
+        answer = Some(given);
+        is_open
+    })
+    .await;
+    answer.unwrap()
+}
+
+fn location(answer: &Answer) -> String {
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+    answer.headers["location"].to_str().unwrap().to_owned()
+}
+
+fn sdp(answer: &Answer) -> String {
+    answer.body.as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_program_publishes_another_watches() {
+    let hub = TestHub::start().await;
+    let room = conference(&hub).await;
+    let program = hub.token(HOST, &BOTH).await;
+
+    let mut publisher = Client::publisher().await;
+    let published = post(&program, &format!("/api/v1/rooms/{room}/whip?label=board"), &publisher.offer().await).await;
+    let publishing = location(&published);
+    assert_eq!(published.headers["content-type"], "application/sdp");
+    assert_eq!(published.headers["etag"], "\"1\"");
+    publisher.answer(sdp(&published)).await;
+    publisher.connected().await;
+
+    let by_label = Client::watcher().await;
+    let path = format!("/api/v1/rooms/{room}/whep?sources=board");
+    let watched = post(&program, &path, &by_label.offer().await).await;
+    let watching = location(&watched);
+    by_label.answer(sdp(&watched)).await;
+    by_label.connected().await;
+    let by_speaker = Client::watcher().await;
+    let watched = post(&program, &format!("/api/v1/rooms/{room}/whep"), &by_speaker.offer().await).await;
+    by_speaker.answer(sdp(&watched)).await;
+    by_speaker.connected().await;
+
+    for watcher in [&by_label, &by_speaker] {
+        let seen = watcher.seen.clone();
+        let arrived = || seen.video.load(Ordering::SeqCst) > 10 && seen.audio.load(Ordering::SeqCst) > 10;
+        send_until("picture and sound", &mut publisher, 1, arrived).await;
+    }
+
+    assert_eq!(program.delete(&watching).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(program.delete(&watching).await.status, StatusCode::NOT_FOUND);
+    let stranger = hub.token(STUDENT, &BOTH).await;
+    assert_eq!(stranger.delete(&publishing).await.status, StatusCode::NOT_FOUND, "another person's session");
+    assert_eq!(program.delete(&publishing).await.status, StatusCode::NO_CONTENT);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_patch_trickles_or_restarts_ice() {
+    let hub = TestHub::start().await;
+    let room = conference(&hub).await;
+    let program = hub.token(HOST, &BOTH).await;
+    let publisher = Client::publisher().await;
+    let published = post(&program, &format!("/api/v1/rooms/{room}/whip"), &publisher.offer().await).await;
+    let session = location(&published);
+    let patch = async |fragment: &str, condition: Option<&str>| {
+        let mut request = program
+            .request(Method::PATCH, &session)
+            .header("content-type", "application/trickle-ice-sdpfrag")
+            .body(fragment.to_owned());
+        if let Some(condition) = condition {
+            request = request.header("if-match", condition);
+        }
+        program.send(request).await
+    };
+    let trickle = "m=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n";
+    assert_eq!(patch(trickle, None).await.status, StatusCode::NO_CONTENT);
+    let restart = "a=ice-ufrag:fresh\r\na=ice-pwd:0123456789012345678901\r\n";
+    assert_eq!(patch(restart, None).await.status, StatusCode::PRECONDITION_REQUIRED);
+    assert_eq!(patch(restart, Some("\"9\"")).await.status, StatusCode::PRECONDITION_FAILED);
+    let restarted = patch(restart, Some("\"1\"")).await;
+    assert_eq!(restarted.status, StatusCode::OK, "{}", restarted.body);
+    assert_eq!(restarted.headers["etag"], "\"2\"");
+    let ufrag = |text: &str| text.lines().find(|line| line.starts_with("a=ice-ufrag:")).unwrap().to_owned();
+    assert_ne!(ufrag(&sdp(&restarted)), ufrag(&sdp(&published)));
+    assert_eq!(patch("nonsense", None).await.status, StatusCode::BAD_REQUEST);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_may_not_is_refused_with_the_reason() {
+    let hub = TestHub::start().await;
+    let room = conference(&hub).await;
+    let whip = format!("/api/v1/rooms/{room}/whip");
+    let offer = Client::publisher().await.offer().await;
+    let teacher = hub.token(HOST, &BOTH).await;
+    // The room is open from here on.
+    location(&post(&teacher, &whip, &offer).await);
+
+    assert_eq!(post(&hub.client(), &whip, &offer).await.status, StatusCode::UNAUTHORIZED);
+    let stranger = hub.token(STUDENT, &BOTH).await;
+    assert_eq!(post(&stranger, &whip, &offer).await.status, StatusCode::FORBIDDEN);
+    let only_watches = hub.token(HOST, &["room.watch"]).await;
+    assert_eq!(post(&only_watches, &whip, &offer).await.status, StatusCode::FORBIDDEN);
+
+    assert_eq!(post(&teacher, &whip, "hello").await.code(), "bad_offer");
+    assert_eq!(post(&teacher, &format!("{whip}?label=a%20b"), &offer).await.code(), "bad_request");
+    let watcher = Client::watcher().await.offer().await;
+    assert_eq!(post(&teacher, &whip, &watcher).await.code(), "bad_offer", "nothing is sent");
+    assert_eq!(post(&teacher, &whip, &"a=x\r\n".repeat(20_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let request = teacher.request(Method::POST, &whip).header("content-type", "text/plain").body(offer.clone());
+    assert_eq!(teacher.send(request).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(post(&teacher, "/api/v1/rooms/none/whip", &offer).await.code(), "not_on_timetable");
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_has_at_most_four_publishers_and_ten_watchers() {
+    let hub = TestHub::start().await;
+    let room = conference(&hub).await;
+    let program = hub.token(HOST, &BOTH).await;
+    let publisher = Client::publisher().await.offer().await;
+    let watcher = Client::watcher().await.offer().await;
+    for (path, most, offer) in [("whip?label=n", 4, publisher), ("whep?sources=x&n=", 10, watcher)] {
+        let path = |number: usize| match path.split_once("&n=") {
+            Some((path, _)) => format!("/api/v1/rooms/{room}/{path}"),
+            None => format!("/api/v1/rooms/{room}/{path}{number}"),
+        };
+        for number in 0..most {
+            location(&post(&program, &path(number), &offer).await);
+        }
+        let refused = post(&program, &path(most), &offer).await;
+        assert_eq!(refused.code(), "room_full", "{}", refused.body);
+    }
+    hub.stop().await;
+}
