@@ -12,6 +12,7 @@ mod config;
 mod csrf;
 mod headers;
 mod import;
+mod lessons;
 mod matrix;
 mod ops;
 mod presence;
