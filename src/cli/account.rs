@@ -27,7 +27,7 @@ pub async fn add(config: Config, clock: WallClock, args: UserArgs) -> Done {
     let store = open_store(&config).await?;
     let schools = store.schools().await?;
     let Some(school) = schools.first().map(|school| school.id.clone()) else {
-        return Err(Failure::Work("there is no school yet: start the hub once, or import one".into()));
+        return Err(Failure::Work("there is no school in the store yet".into()));
     };
     let person = NewPerson {
         code: args.login.clone(),

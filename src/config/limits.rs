@@ -16,8 +16,6 @@ pub struct Limits {
     /// Failed logins from one address in 15 minutes before each next try has to wait longer. A school behind one
     /// public address raises it.
     pub logins_per_address: u32,
-    /// API requests a second of one session; more are refused with 429. The burst is five times as much.
-    pub requests_per_second: u32,
 }
 
 impl Default for Limits {
@@ -28,7 +26,6 @@ impl Default for Limits {
             sockets_per_person: 50,
             logins_per_account: 5,
             logins_per_address: 20,
-            requests_per_second: 20,
         }
     }
 }
