@@ -13,7 +13,7 @@ use super::people::NewPerson;
 use super::school::{NewYear, School, SchoolClass};
 use super::sql::{self, int};
 use super::{AuditEvent, Store, StoreError, Tx};
-use crate::domain::calendar::{DayKind, Span, date_in, plus_days};
+use crate::domain::calendar::{DayKind, Span, plus_days};
 use crate::domain::consultation::{Timing, Timings};
 use crate::domain::form::{Audience, Coverage, Form, Kind};
 use crate::domain::ids::{PersonId, SchoolId, SubjectId, UnitId};

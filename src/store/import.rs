@@ -531,3 +531,6 @@ impl Tx {
         sql::insert_many(connection, "topic (id, part_id, n, title, title_fold)", 5, new_topics).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyPool, Executor};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyPool, ConnectOptions as _, Executor};
 
 use super::{Backend, StoreError, migrate};
 
@@ -29,8 +29,13 @@ pub(super) async fn open(target: &str) -> Result<Opened, StoreError> {
 }
 
 async fn open_postgres(url: &str) -> Result<Opened, StoreError> {
-    let pool =
-        |size: u32| AnyPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(5)).connect(url);
+    let options = quiet(url)?;
+    let pool = |size: u32| {
+        AnyPoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_with(options.clone())
+    };
     let writer = pool(1).await?;
     migrate::run(&mut *writer.acquire().await?, Backend::Postgres).await?;
     Ok(Opened { backend: Backend::Postgres, readers: pool(READERS).await?, writer })
@@ -111,8 +116,13 @@ async fn sqlite_pool(url: &str, size: u32, query_only: bool) -> Result<AnyPool, 
                 Ok(())
             })
         })
-        .connect(url)
+        .connect_with(quiet(url)?)
         .await
+}
+
+/// Without the driver's own log: its slow-statement lines repeat the whole SQL.
+fn quiet(url: &str) -> Result<AnyConnectOptions, sqlx::Error> {
+    Ok(url.parse::<AnyConnectOptions>()?.disable_statement_logging())
 }
 
 async fn quick_check(connection: &mut sqlx::AnyConnection, path: &Path) -> Result<(), StoreError> {

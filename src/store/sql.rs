@@ -13,8 +13,14 @@ pub(super) fn placeholders(from: usize, count: usize) -> String {
 }
 
 /// `($1, $2), ($3, $4), …`: `rows` rows of `columns` values.
-fn value_rows(rows: usize, columns: usize) -> String {
-    (0..rows).map(|row| format!("({})", placeholders(1 + row * columns, columns))).collect::<Vec<_>>().join(", ")
+///
+/// For SQLite `$n` is a name, looked up in a list from its head for each of them: square in their number. `?` has none.
+fn value_rows(connection: &AnyConnection, rows: usize, columns: usize) -> String {
+    let row = |row: usize| match connection.backend_name() {
+        "SQLite" => vec!["?"; columns].join(", "),
+        _ => placeholders(1 + row * columns, columns),
+    };
+    (0..rows).map(|n| format!("({})", row(n))).collect::<Vec<_>>().join(", ")
 }
 
 /// A value of a row to insert.
@@ -54,7 +60,7 @@ impl From<Option<i64>> for Value {
 }
 
 /// Rows per statement: one round trip to the database costs more than the row itself.
-const CHUNK_VALUES: usize = 2000;
+const CHUNK_VALUES: usize = 900;
 
 /// Inserts all rows, many per statement. `into` is `table (column, …)`, `columns` their number.
 pub(super) async fn insert_many(
@@ -67,7 +73,7 @@ pub(super) async fn insert_many(
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let chunk: Vec<_> = rows.by_ref().take(per_chunk).collect();
-        let sql = format!("INSERT INTO {into} VALUES {}", value_rows(chunk.len(), columns));
+        let sql = format!("INSERT INTO {into} VALUES {}", value_rows(connection, chunk.len(), columns));
         let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
         for value in chunk.into_iter().flatten() {
             query = match value {

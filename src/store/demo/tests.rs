@@ -5,6 +5,7 @@ use jiff::civil::date;
 
 use super::*;
 use crate::domain::access::{RoomRole, room_role};
+use crate::domain::calendar::date_in;
 use crate::domain::consultation::State;
 use crate::store::audit;
 use crate::store::consultation::Viewer;

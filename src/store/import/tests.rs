@@ -1,0 +1,116 @@
+#![allow(clippy::unwrap_used)]
+//! All of a file or nothing, the same file again, and a changed row.
+
+use super::*;
+use crate::domain::consultation::Timing;
+use crate::store::consultation::Viewer;
+use crate::store::{audit, demo};
+
+const HEAD: &str = "Код;Дата;День;Начало;Минут;Класс;Группа;Предмет;Тема;Учитель;Вид;Форма;Аудитория";
+
+async fn school() -> (Store, School, ImportRequest, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("kafedra.db").to_str().unwrap()).await.unwrap();
+    let now_ms = "2026-11-22T09:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    let school = demo::start(&store, Timing::default(), 30, now_ms).await.unwrap().unwrap().school;
+    let request = ImportRequest {
+        school: school.clone(),
+        actor: None,
+        own_only: false,
+        dry_run: false,
+        timings: Timings::new(Timing::default()),
+        horizon_days: 30,
+        now_ms,
+    };
+    (store, school, request, folder)
+}
+
+/// (id, start, sequence, host's name) of the consultations of the cards called `К…`, by start.
+async fn planned(store: &Store, school: &School, now_ms: i64) -> Vec<(String, i64, i64, String)> {
+    let all = store.timetable(&Viewer::of_school(&school.id), now_ms, now_ms + 60 * 24 * 3_600_000).await.unwrap();
+    all.into_iter()
+        .filter(|one| one.card_key.starts_with('К'))
+        .map(|one| (one.id.to_string(), one.start_ms, one.sequence, one.host.display_name))
+        .collect()
+}
+
+fn file(rows: &[&str]) -> Vec<u8> {
+    format!("{HEAD}\n{}\n", rows.join("\n")).into_bytes()
+}
+
+const WEEKLY: &str = "К1;;Вт;16:30;30;5А;;Математика;Дроби;Т-014;текущая;вебинар;обучающиеся";
+const ONCE: &str = "К2;02.12.2026;;17:00;30;9Б;S-9B-01;Физика;Сила;Т-021;текущая;индивидуальная;обучающиеся";
+
+#[tokio::test]
+async fn the_same_file_again_changes_nothing_and_a_changed_row_moves_the_future() {
+    let (store, school, request, _folder) = school().await;
+    let now_ms = request.now_ms;
+    let dry = ImportRequest { dry_run: true, ..request.clone() };
+    let report = store.import_cards(&file(&[WEEKLY, ONCE]), dry).await.unwrap();
+    assert_eq!((report.created, report.consultations), (2, 6));
+    assert_eq!(planned(&store, &school, now_ms).await, []);
+    let report = store.import_cards(&file(&[WEEKLY, ONCE]), request.clone()).await.unwrap();
+    assert_eq!((report.rows, report.created, report.consultations), (2, 2, 6));
+    let first = planned(&store, &school, now_ms).await;
+    assert_eq!(first.len(), 6);
+    let report = store.import_cards(&file(&[WEEKLY, ONCE]), request.clone()).await.unwrap();
+    assert_eq!((report.unchanged, report.consultations), (2, 0));
+    assert_eq!(planned(&store, &school, now_ms).await, first);
+    // Half an hour later, held by another: the same consultations, moved.
+    let moved = WEEKLY.replace("16:30", "17:00").replace("Т-014", "Т-007");
+    let report = store.import_cards(&file(&[&moved, ONCE]), request.clone()).await.unwrap();
+    assert_eq!((report.updated, report.unchanged, report.consultations), (1, 1, 5));
+    let second = planned(&store, &school, now_ms).await;
+    for (before, after) in first.iter().zip(&second) {
+        assert_eq!(before.0, after.0);
+        let is_moved = after.3.starts_with("Орлова");
+        assert_eq!((after.1 - before.1, after.2), if is_moved { (30 * 60_000, 1) } else { (0, 0) });
+    }
+    // Another weekday: the old dates go, new ones come.
+    let other_day = moved.replace("Вт", "Пт");
+    store.import_cards(&file(&[&other_day]), request.clone()).await.unwrap();
+    let third = planned(&store, &school, now_ms).await;
+    assert!(third.iter().all(|one| !first.iter().any(|before| before.0 == one.0) || one.3.starts_with("Лебедев")));
+    // Expanding anew finds nothing to do, and neither does carrying on.
+    let timings = Timings::new(Timing::default());
+    store.extend_horizon(&timings, now_ms, 30).await.unwrap();
+    assert_eq!(planned(&store, &school, now_ms).await, third);
+    assert!(audit::verify(&store).await.unwrap().is_intact());
+}
+
+#[tokio::test]
+async fn one_mistake_keeps_the_whole_file_out() {
+    let (store, school, request, _folder) = school().await;
+    let now_ms = request.now_ms;
+    let wrong = [
+        WEEKLY,
+        "К3;02.12.2026;;17:00;30;5Ж;;Математика;Дроби;Т-014;текущая;чат;обучающиеся",
+        "К4;02.12.2026;;17:00;30;5А;;Матиматика;Дроби;Т-999;текущая;чат;обучающиеся",
+        "К5;04.11.2026;;17:00;30;5А;;Математика;Дроби;S-5A-01;текущая;чат;обучающиеся",
+        "К6;04.11.2026;;17:00;30;5А;;Математика;Дроби;Т-014;текущая;чат;обучающиеся",
+    ];
+    let Err(ImportError::Rejected(errors)) = store.import_cards(&file(&wrong), request).await else {
+        panic!("the file is wrong");
+    };
+    let found: Vec<_> = errors.iter().map(|error| (error.line, error.column.as_str(), error.code)).collect();
+    let expected = [
+        (3, "Класс", CellCode::UnknownClass),
+        (4, "Учитель", CellCode::UnknownTeacher),
+        (4, "Предмет", CellCode::UnknownSubject),
+        (5, "Учитель", CellCode::CannotHost),
+        (6, "Дата", CellCode::NotASchoolDay),
+    ];
+    assert_eq!(found, expected);
+    assert!(errors[2].text.contains("«Математика»"));
+    assert_eq!(planned(&store, &school, now_ms).await, []);
+}
+
+#[tokio::test]
+async fn a_teacher_imports_own_cards_only() {
+    let (store, school, mut request, _folder) = school().await;
+    let teacher = store.person_by_code(&school.id, "T-014").await.unwrap().unwrap();
+    request.own_only = true;
+    request.actor = Some(Actor { person: teacher.id, role: Some(Role::Teacher) });
+    assert!(store.import_cards(&file(&[WEEKLY]), request.clone()).await.is_ok());
+    assert!(matches!(store.import_cards(&file(&[ONCE]), request).await, Err(ImportError::Rejected(_))));
+}
