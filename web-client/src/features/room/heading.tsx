@@ -87,16 +87,18 @@ function TimeLeft({ endMs, closesMs }: { endMs: number; closesMs: number }) {
   const now = useNow();
   const left = endMs - now;
   // Whole minutes are calmer than a running clock, as long as there are many.
-  const text =
-    left > 0
-      ? t('time_left', {
-          time: left > SOON_MS ? formatDuration(Math.ceil(left / 60_000) * 60_000, locale) : formatCountdown(left),
-        })
-      : t('closes_in', { time: formatCountdown(closesMs - now) });
+  const time =
+    left > SOON_MS
+      ? formatDuration(Math.ceil(left / 60_000) * 60_000, locale)
+      : formatCountdown(left > 0 ? left : closesMs - now);
+  const text = left > 0 ? t('time_left', { time }) : t('closes_in', { time });
   return (
     <p className={styles.time} role="timer" aria-live="off" data-soon={left <= SOON_MS || undefined}>
       <Icon name="clock" size={17} />
-      {text}
+      <span className={styles.timeFull}>{text}</span>
+      <span className={styles.timeShort} aria-hidden="true">
+        {time}
+      </span>
     </p>
   );
 }

@@ -110,7 +110,12 @@ function TileView({ tile, session, model, pinned, onPin }: TileProps) {
       aria-label={label}
     >
       {stream ? (
-        <Video stream={stream} mirrored={tile.own} contain={tile.kind === 'screen'} label={label} />
+        <Video
+          stream={stream}
+          mirrored={tile.own}
+          contain={tile.kind === 'screen' || tile.place === 'large'}
+          label={label}
+        />
       ) : (
         <span
           className={styles.avatar}

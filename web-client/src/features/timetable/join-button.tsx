@@ -7,7 +7,8 @@ import { timetableTexts } from './texts';
 /** One click to the consultation; nothing while it cannot be joined. */
 export function JoinButton({ item, now, ward, size = 'md' }: { item: Item; now: number; ward: string; size?: string }) {
   const t = useTexts(timetableTexts);
-  if (phaseOf(item, now) !== 'joinable') return null;
+  // `none`: shown to a parent, but held for the children only.
+  if (phaseOf(item, now) !== 'joinable' || item.role === 'none') return null;
   const label =
     item.form === 'chat' ? t('join_chat') : item.role === 'host' && item.state === 'open' ? t('join_host') : t('join');
   const beside = besideOf(item, ward);

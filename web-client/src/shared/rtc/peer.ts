@@ -156,6 +156,7 @@ export class Peer {
         (/^video\/h264$/i.test(mimeType) && /packetization-mode=1.*profile-level-id=42e0/i.test(sdpFmtpLine ?? '')),
     );
     if (wanted.length > 0) transceiver.setCodecPreferences?.(wanted);
+    if (init.sendEncodings?.some(({ rid }) => rid !== undefined)) negotiateRid(transceiver);
     return transceiver;
   }
 
@@ -186,6 +187,7 @@ export class Peer {
         changed = true;
       } else if (transceiver && allowed[kind] !== (transceiver.direction !== 'inactive')) {
         transceiver.direction = allowed[kind] ? 'sendonly' : 'inactive';
+        if (allowed[kind] && kind === 'camera') negotiateRid(transceiver);
         if (!allowed[kind]) void transceiver.sender.replaceTrack(null);
         changed = true;
       }
@@ -257,6 +259,27 @@ export class Peer {
         return;
     }
   }
+}
+
+/** Newer than the types of the DOM (WebRTC extensions, 5.3). */
+type HeaderExtension = { uri: string; direction: RTCRtpTransceiverDirection };
+type WithHeaderExtensions = {
+  getHeaderExtensionsToNegotiate?: () => HeaderExtension[];
+  setHeaderExtensionsToNegotiate?: (extensions: HeaderExtension[]) => void;
+};
+
+/**
+ * Chromium 156 leaves the RID extension out of an m-line that is added or opened again after the first answer and then refuses its own
+ * simulcast offer ("negotiates simulcast but does not negotiate the RID RTP header extension").
+ */
+function negotiateRid(transceiver: RTCRtpTransceiver & WithHeaderExtensions): void {
+  const extensions = transceiver.getHeaderExtensionsToNegotiate?.();
+  if (!extensions) return;
+  transceiver.setHeaderExtensionsToNegotiate?.(
+    extensions.map((extension) =>
+      /sdes:(repaired-)?rtp-stream-id$/.test(extension.uri) ? { ...extension, direction: 'sendrecv' } : extension,
+    ),
+  );
 }
 
 function slotsOf(transceivers: readonly RTCRtpTransceiver[]): { mid: Mid; track: MediaStreamTrack }[] {
