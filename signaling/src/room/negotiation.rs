@@ -17,6 +17,9 @@ const MOST_MEDIA_LINES: usize = 64;
 /// Most candidates of one offer, those inside the SDP included.
 const MOST_CANDIDATES: usize = 40;
 
+/// A slot, what it is to carry, and the height at which that is drawn.
+pub(super) type SlotWish = (Mid, Option<SourceId>, u16);
+
 /// One seat's media negotiation.
 #[derive(Debug, Default)]
 pub(super) struct Negotiation {
@@ -28,6 +31,11 @@ pub(super) struct Negotiation {
     pub(super) sends: BTreeMap<Mid, SourceKind>,
     /// Its receiving m-lines: the slots.
     pub(super) receives: Vec<Mid>,
+    /// Those of them that are audio.
+    pub(super) hears: Vec<Mid>,
+    /// The client's last wish, and the slots of a restricted receiver as last told to the SFU.
+    pub(super) wish: Vec<SlotWish>,
+    pub(super) told: Option<Vec<SlotWish>>,
     candidates: usize,
 }
 
@@ -69,6 +77,8 @@ impl Room {
             }
         }
         let receives: Vec<Mid> = lines.media.keys().filter(|mid| !sends.contains_key(*mid)).cloned().collect();
+        let hears = receives.iter().filter(|mid| lines.media.get(*mid) == Some(&"audio")).cloned().collect();
+        let wish = if is_new { Vec::new() } else { negotiation.wish.clone() };
         let sources = sends
             .iter()
             .map(|(mid, kind)| (mid.clone(), source_id(peer, &member.seat, *kind), *kind))
@@ -84,6 +94,9 @@ impl Room {
                 pending: Some((id, offer.id)),
                 sends,
                 receives,
+                hears,
+                wish,
+                told: None,
                 candidates: lines.candidates,
             };
         }
@@ -117,6 +130,9 @@ impl Room {
         // An answer to an offer that a newer one replaced.
         let Some((_, client_id)) = member.negotiation.pending.filter(|(ours, _)| *ours == id) else { return };
         member.negotiation.pending = None;
+        // The SFU knows the slots only now: a restricted receiver's are told again.
+        member.negotiation.told = None;
+        self.dirty = true;
         let message = match result {
             Ok(sdp) => ServerMessage::Answer(Answer { id: client_id, sdp }),
             Err((code, detail)) => ServerMessage::Error(Refused {

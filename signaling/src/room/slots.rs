@@ -9,6 +9,7 @@ use crate::message::session::{Form, RoomRole};
 use crate::refusal::RefusalCode;
 
 use super::member::Member;
+use super::negotiation::SlotWish;
 use super::timer::Timer;
 use super::{MediaCommand, MediaEvent, Refusal, Room, Seat};
 
@@ -53,12 +54,19 @@ impl Room {
         }
         let may = |source: &SourceId| self.may_see(member, source);
         let missing = wish.slots.iter().filter_map(|slot| slot.source.as_ref()).any(|source| !may(source));
-        let slots = wish
+        let slots: Vec<SlotWish> = wish
             .slots
             .iter()
             .map(|slot| (slot.mid.clone(), slot.source.clone().filter(may), slot.max_height))
             .collect();
-        self.media(MediaCommand::Slots { peer: peer.clone(), slots });
+        if self.is_restricted(member) {
+            if let Some(member) = self.members.get_mut(peer) {
+                member.negotiation.wish = slots;
+            }
+            self.dirty = true;
+        } else {
+            self.media(MediaCommand::Slots { peer: peer.clone(), slots });
+        }
         // The other slots are served: in a race with somebody leaving, one empty tile must not cost all.
         if missing { Err(RefusalCode::NotFound.into()) } else { Ok(()) }
     }
@@ -69,10 +77,47 @@ impl Room {
         let Some(owner) = self.sources.get(source).and_then(|source| self.members.get(&source.peer)) else {
             return false;
         };
-        if viewer.role != RoomRole::Guardian || self.config.form == Form::Individual {
+        if !self.is_restricted(viewer) {
             return true;
         }
         owner.role.is_staff() || viewer.beside.as_ref() == Some(&owner.person) || owner.person == viewer.person
+    }
+
+    /// Must not see and hear everybody.
+    pub(super) fn is_restricted(&self, viewer: &Member) -> bool {
+        viewer.role == RoomRole::Guardian && self.config.form != Form::Individual
+    }
+
+    /// The SFU fills audio slots with the loudest voices of the room. A restricted receiver's are named one by one, so
+    /// that no other child is heard.
+    pub(super) fn sync_restricted(&mut self) {
+        for peer in self.peers_where(|member| self.is_restricted(member) && member.negotiation.has_transport()) {
+            let Some(viewer) = self.members.get(&peer) else { continue };
+            let mut slots = viewer.negotiation.wish.clone();
+            for (_, source, _) in &mut slots {
+                *source = source.take().filter(|source| self.may_see(viewer, source));
+            }
+            let is_audible = |id: &SourceId, source: &Source| {
+                matches!(source.kind, SourceKind::Microphone | SourceKind::ScreenAudio)
+                    && source.peer != peer
+                    && self.may_see(viewer, id)
+                    && !slots.iter().any(|(_, wished, _)| wished.as_ref() == Some(id))
+            };
+            let mut audible: Vec<SourceId> =
+                self.sources.iter().filter(|(id, source)| is_audible(id, source)).map(|(id, _)| id.clone()).collect();
+            audible.sort();
+            let free = viewer.negotiation.hears.iter().filter(|mid| !slots.iter().any(|(named, _, _)| named == *mid));
+            let mut audible = audible.into_iter();
+            let heard: Vec<SlotWish> = free.map(|mid| (mid.clone(), audible.next(), 0)).collect();
+            slots.extend(heard);
+            if viewer.negotiation.told.as_ref() == Some(&slots) {
+                continue;
+            }
+            if let Some(member) = self.members.get_mut(&peer) {
+                member.negotiation.told = Some(slots.clone());
+            }
+            self.media(MediaCommand::Slots { peer, slots });
+        }
     }
 
     /// All sources as everybody without restriction sees them.

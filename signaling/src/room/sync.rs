@@ -7,7 +7,7 @@ use crate::ids::PeerId;
 use crate::message::ServerMessage;
 use crate::message::floor::{HandQueue, Lobby, Rights, RightsChanged, WaitingView};
 use crate::message::media::Sources;
-use crate::message::session::{Form, MemberChanged, MemberView, RoomChanged, RoomRole, RoomState, RoomView};
+use crate::message::session::{MemberChanged, MemberView, RoomChanged, RoomState, RoomView};
 
 use super::member::{Member, Place};
 use super::rights::{self, Circumstances};
@@ -28,6 +28,7 @@ impl Room {
         self.sync_members();
         self.sync_hands();
         self.sync_sources();
+        self.sync_restricted();
         self.sync_lobby();
     }
 
@@ -94,11 +95,10 @@ impl Room {
             return;
         }
         self.sent_sources = sources.clone();
-        let is_restricted = |member: &Member| member.role == RoomRole::Guardian && self.config.form != Form::Individual;
         let everything: Vec<PeerId> =
-            self.peers_where(|member| Self::hears_broadcasts(member) && !is_restricted(member));
+            self.peers_where(|member| Self::hears_broadcasts(member) && !self.is_restricted(member));
         let restricted: Vec<PeerId> =
-            self.peers_where(|member| Self::hears_broadcasts(member) && is_restricted(member));
+            self.peers_where(|member| Self::hears_broadcasts(member) && self.is_restricted(member));
         if !everything.is_empty() {
             let message = Box::new(ServerMessage::Sources(Sources { sources }));
             self.outputs.push_back(Output::Broadcast { to: everything.into(), except: None, message });

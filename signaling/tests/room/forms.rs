@@ -114,10 +114,50 @@ fn a_guardian_sees_the_host_and_the_own_child_only() {
         .media
         .iter()
         .find_map(|command| match command {
-            MediaCommand::Slots { slots, .. } => Some(slots.iter().map(|(_, source, _)| source.clone()).collect()),
+            MediaCommand::Slots { slots, .. } => {
+                let video = slots.iter().filter(|(mid, ..)| mid.as_str().starts_with('v'));
+                Some(video.map(|(_, source, _)| source.clone()).collect())
+            }
             _ => None,
         })
         .unwrap();
     assert_eq!(given, [None, Some(SourceId::new(format!("{ann}:camera")))]);
     assert_eq!(scene.ask(&ann, wish([&bob, &host])), Ok(()));
+}
+
+#[test]
+fn a_guardian_hears_the_host_and_the_own_child_only() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    let (host, ann, bob) = (scene.host(), scene.student("ann"), scene.student("bob"));
+    let mother = scene
+        .knock(Admission { beside: Some(PersonId::new("ann")), ..admission(RoomRole::Guardian, "mother") })
+        .unwrap();
+    for peer in [&bob, &host, &ann, &mother] {
+        scene.offer(peer, 1, &[SourceKind::Microphone]).unwrap();
+        scene.unmute(peer, SourceKind::Microphone).unwrap();
+    }
+    let told = |scene: &Scenario| -> Vec<SourceId> {
+        let last = scene.media.iter().rev().find_map(|command| match command {
+            MediaCommand::Slots { peer, slots } if *peer == mother => Some(slots.clone()),
+            _ => None,
+        });
+        let slots = last.expect("a restricted receiver's audio slots are named");
+        // Every audio slot is named: one that is not would be filled with the loudest voice.
+        assert!(slots.iter().any(|(mid, ..)| mid.as_str() == "a0"), "{slots:?}");
+        slots.into_iter().filter_map(|(_, source, _)| source).collect()
+    };
+    let mut heard = told(&scene);
+    heard.sort();
+    let mut allowed = vec![SourceId::new(format!("{host}:microphone")), SourceId::new(format!("{ann}:microphone"))];
+    allowed.sort();
+    assert_eq!(heard, allowed);
+    assert!(!scene.media.iter().any(|command| matches!(command, MediaCommand::Slots { peer, .. } if *peer != mother)));
+    // A wish for somebody else's voice changes nothing.
+    let wish =
+        SlotRequest { mid: Mid::new("a0"), source: Some(SourceId::new(format!("{bob}:microphone"))), max_height: 0 };
+    assert_eq!(
+        scene.ask(&mother, ClientMessage::Slots(SlotRequests { slots: vec![wish] })),
+        Err(RefusalCode::NotFound)
+    );
+    assert!(!told(&scene).contains(&SourceId::new(format!("{bob}:microphone"))));
 }
