@@ -182,7 +182,7 @@ fn row(cells: &mut Cells<'_>) -> Option<CardRow> {
     let subject = cells.text(Column::Subject);
     let (kind, form, coverage, audience) = (kind?, form?, coverage?, audience?);
     if form.is_realtime() {
-        if date.is_some() == !weekdays.is_empty() {
+        if date.is_some() != weekdays.is_empty() {
             let text = "Нужно одно из двух: «Дата» или «День»".into();
             cells.error(Column::Date, CellCode::DateOrWeekday, text);
         }

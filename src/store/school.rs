@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
-use sqlx::Row as _;
 
 use super::sql::{self, Value, date, flag, int, optional_text, text, word};
 use super::{Store, StoreError, Tx};

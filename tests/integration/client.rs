@@ -75,7 +75,7 @@ impl Client {
         let seen = Arc::new(Seen::default());
         let mut engine = MediaEngine::default();
         for (kind, payload_type) in [(RtpCodecKind::Video, 96), (RtpCodecKind::Audio, 111)] {
-            let parameters = RTCRtpCodecParameters { rtp_codec: codec(kind), payload_type, ..Default::default() };
+            let parameters = RTCRtpCodecParameters { rtp_codec: codec(kind), payload_type };
             engine.register_codec(parameters, kind).unwrap();
         }
         let registry = register_default_interceptors(Registry::new(), &mut engine).unwrap();

@@ -70,11 +70,6 @@ impl TestHub {
         &self.app
     }
 
-    /// Where the hub keeps its data.
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
-    }
-
     /// `ws://…/ws`.
     pub fn socket_url(&self) -> String {
         format!("{}/ws", self.url.replacen("http", "ws", 1))

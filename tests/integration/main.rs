@@ -1,5 +1,6 @@
 //! The hub from outside, against real parts. ONE binary: a module for each subject.
-#![allow(clippy::unwrap_used)]
+// Looking from outside, these tests measure real time.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 /// A hub in this process, for the modules below.
 mod hub;

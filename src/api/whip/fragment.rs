@@ -29,10 +29,10 @@ pub(super) fn parse(text: &str) -> Result<Fragment, Problem> {
             ufrag = Some(value.to_owned());
         } else if let Some(value) = line.strip_prefix("a=ice-pwd:") {
             password = Some(value.to_owned());
-        } else if let Some(value) = line.strip_prefix("a=") {
-            if value.starts_with("candidate:") {
-                fragment.candidates.push(value.to_owned());
-            }
+        } else if let Some(value) = line.strip_prefix("a=")
+            && value.starts_with("candidate:")
+        {
+            fragment.candidates.push(value.to_owned());
         }
     }
     if fragment.candidates.len() > MOST_CANDIDATES {

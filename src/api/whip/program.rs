@@ -215,7 +215,7 @@ impl Task {
             Some(Some(generation)) if generation != self.offers => return Err(Problem::new("precondition_failed")),
             Some(_) => {}
         }
-        let before = std::mem::replace(&mut self.offer, String::new());
+        let before = std::mem::take(&mut self.offer);
         self.offer = fragment::with_credentials(&before, &ufrag, &password);
         match self.negotiate().await {
             Ok(answer) => Ok(Some(answer)),
