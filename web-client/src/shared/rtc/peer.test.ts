@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ClientMessage, Rights } from '../wire.gen';
-import { Peer, type PeerState } from './peer';
+import { layersFor, Peer, type PeerState } from './peer';
 
 class FakeSender {
   track: MediaStreamTrack | null = null;
@@ -218,6 +218,20 @@ describe('the camera', () => {
     sender.encodings = sender.encodings.slice(0, 1);
     await peer.onAnswer({ id: 1, sdp: 'no simulcast' });
     expect(sender.encodings).toMatchObject([{ scaleResolutionDownBy: 1 }]);
+  });
+
+  it.each([
+    [1920, [4, 2, 1]],
+    [640, [2, 1]],
+    [320, [1]],
+  ])('of %i pixels keeps its whole picture as the largest layer', async (width, scales) => {
+    const { peer, connection } = setup(SPEAKS);
+    await settle();
+    await peer.onAnswer({ id: 1, sdp: 'a' });
+    await peer.setTrack('camera', { getSettings: () => ({ width }) } as unknown as MediaStreamTrack);
+    const sent = connection.transceivers[1]?.sender.encodings.filter((encoding) => encoding.active !== false);
+    expect(sent?.map((encoding) => encoding.scaleResolutionDownBy)).toEqual(scales);
+    expect(layersFor(3, width).filter((layer) => layer.active)).toHaveLength(scales.length);
   });
 });
 

@@ -84,6 +84,7 @@ export class Peer {
     const transceiver = this.#sends.get(kind);
     if (!transceiver || transceiver.direction === 'inactive') return false;
     await transceiver.sender.replaceTrack(track);
+    if (kind === 'camera' && track) await this.#fitLayers();
     return true;
   }
 
@@ -101,7 +102,7 @@ export class Peer {
     this.#pending = undefined;
     try {
       await this.#pc.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
-      await this.#afterAnswer();
+      await this.#fitLayers();
     } finally {
       this.#negotiating = false;
       if (this.#wanted && !this.#closed) this.#negotiate();
@@ -224,17 +225,24 @@ export class Peer {
     this.#options.send(this.#pending);
   }
 
-  async #afterAnswer(): Promise<void> {
-    const camera = this.#sends.get('camera');
-    if (!camera) return;
-    const parameters = camera.sender.getParameters();
-    const only = parameters.encodings[0];
-    if (parameters.encodings.length === 1 && only && only.scaleResolutionDownBy !== 1) {
-      // The server took no simulcast, and the layer that is left is the smallest.
-      only.scaleResolutionDownBy = 1;
-      only.maxBitrate = CAMERA_SINGLE_BPS;
-      await camera.sender.setParameters(parameters);
-    }
+  /**
+   * Chromium gives a small camera fewer layers and leaves out the largest (640x360 is sent as 320x180 at best), so the
+   * layers are made to fit: the largest that stays is always the whole picture.
+   */
+  async #fitLayers(): Promise<void> {
+    const sender = this.#sends.get('camera')?.sender;
+    if (!sender) return;
+    const parameters = sender.getParameters();
+    const { encodings } = parameters;
+    const fitting = layersFor(encodings.length, sender.track?.getSettings?.().width);
+    const fits = encodings.every((encoding, n) => {
+      const wanted = fitting[n];
+      return wanted?.scaleResolutionDownBy === encoding.scaleResolutionDownBy && wanted?.active === encoding.active;
+    });
+    if (encodings.length === 0 || fits) return;
+    for (const [n, encoding] of encodings.entries()) Object.assign(encoding, fitting[n]);
+    // Fails only when the line closed meanwhile: then there is nothing to fit.
+    await sender.setParameters(parameters).catch(() => undefined);
   }
 
   #onState(): void {
@@ -259,6 +267,23 @@ export class Peer {
         return;
     }
   }
+}
+
+type Layer = Required<Pick<RTCRtpEncodingParameters, 'active' | 'scaleResolutionDownBy' | 'maxBitrate'>>;
+
+/** What each of `count` encodings sends of a camera that is `width` pixels wide; unknown: taken as large. */
+export function layersFor(count: number, width = 1280): Layer[] {
+  const layer = (scaleResolutionDownBy: number, maxBitrate: number): Layer => ({
+    active: true,
+    scaleResolutionDownBy,
+    maxBitrate,
+  });
+  const off: Layer = { active: false, scaleResolutionDownBy: 1, maxBitrate: 100_000 };
+  // The server took no simulcast.
+  if (count === 1) return [layer(1, CAMERA_SINGLE_BPS)];
+  if (width >= 960) return [layer(4, 120_000), layer(2, 400_000), layer(1, 1_300_000)];
+  if (width >= 480) return [layer(2, 150_000), layer(1, 600_000), off];
+  return [layer(1, 200_000), off, off];
 }
 
 /** Newer than the types of the DOM (WebRTC extensions, 5.3). */
