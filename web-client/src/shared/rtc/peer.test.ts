@@ -191,17 +191,30 @@ describe('the offer', () => {
 });
 
 describe('the floor', () => {
-  it('taken back closes the lines, given again opens the same ones', async () => {
+  it('taken back and given again for a moment costs no offer', async () => {
     const { peer, connection, offers } = setup(SPEAKS);
     await settle();
     await peer.onAnswer({ id: 1, sdp: 'a' });
     const track = {} as MediaStreamTrack;
     expect(await peer.setTrack('microphone', track)).toBe(true);
     peer.setRights(LISTENS);
-    await settle();
-    expect(connection.transceivers[0]?.sender.track).toBeNull();
-    expect(offers()[1]).toMatchObject({ sends: [] });
     expect(await peer.setTrack('microphone', track)).toBe(false);
+    expect(connection.transceivers[0]?.sender.track).toBeNull();
+    peer.setRights(SPEAKS);
+    expect(await peer.setTrack('microphone', track)).toBe(true);
+    await settle();
+    expect(offers()).toHaveLength(1);
+  });
+
+  it('taken back closes its lines with the next offer, given again opens the same ones', async () => {
+    const { peer, connection, offers } = setup(SPEAKS);
+    await settle();
+    await peer.onAnswer({ id: 1, sdp: 'a' });
+    peer.setRights(LISTENS);
+    peer.restartIce();
+    await settle();
+    expect(offers()[1]).toMatchObject({ sends: [] });
+    expect(connection.transceivers[0]?.direction).toBe('inactive');
     await peer.onAnswer({ id: 2, sdp: 'b' });
     peer.setRights(SPEAKS);
     await settle();

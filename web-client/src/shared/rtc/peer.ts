@@ -41,6 +41,7 @@ export class Peer {
   readonly #options: PeerOptions;
   readonly #pc: RTCPeerConnection;
   readonly #sends = new Map<Kind, RTCRtpTransceiver>();
+  readonly #allowed = new Set<Kind>();
   readonly #audio: RTCRtpTransceiver[] = [];
   readonly #video: RTCRtpTransceiver[] = [];
   #offerId = 0;
@@ -74,7 +75,10 @@ export class Peer {
     this.#negotiate();
   }
 
-  /** Rights changed: opens what is newly allowed, closes what no longer is. */
+  /**
+   * Rights changed: opens what is newly allowed. What no longer is falls silent at once (the hub has cut it off too) and
+   * its m-line is closed with the next offer, whatever that is for; given back before, it needs no offer at all.
+   */
   setRights(rights: Rights): void {
     if (this.#applySends(rights)) this.#negotiate();
   }
@@ -82,7 +86,7 @@ export class Peer {
   /** Puts a track on (or takes it off) an m-line that is already agreed on: no new offer. */
   async setTrack(kind: Kind, track: MediaStreamTrack | null): Promise<boolean> {
     const transceiver = this.#sends.get(kind);
-    if (!transceiver || transceiver.direction === 'inactive') return false;
+    if (!transceiver || !this.#allowed.has(kind)) return false;
     await transceiver.sender.replaceTrack(track);
     if (kind === 'camera' && track) await this.#fitLayers();
     return true;
@@ -172,7 +176,12 @@ export class Peer {
     let changed = false;
     for (const kind of Object.keys(allowed) as Kind[]) {
       const transceiver = this.#sends.get(kind);
-      if (allowed[kind] && !transceiver) {
+      if (!allowed[kind]) {
+        if (this.#allowed.delete(kind)) void transceiver?.sender.replaceTrack(null);
+        continue;
+      }
+      this.#allowed.add(kind);
+      if (!transceiver) {
         this.#sends.set(
           kind,
           this.#add(TRACK_KIND[kind], {
@@ -186,10 +195,9 @@ export class Peer {
           }),
         );
         changed = true;
-      } else if (transceiver && allowed[kind] !== (transceiver.direction !== 'inactive')) {
-        transceiver.direction = allowed[kind] ? 'sendonly' : 'inactive';
-        if (allowed[kind] && kind === 'camera') negotiateRid(transceiver);
-        if (!allowed[kind]) void transceiver.sender.replaceTrack(null);
+      } else if (transceiver.direction === 'inactive') {
+        transceiver.direction = 'sendonly';
+        if (kind === 'camera') negotiateRid(transceiver);
         changed = true;
       }
     }
@@ -211,6 +219,8 @@ export class Peer {
     const iceRestart = this.#restart;
     this.#restart = false;
     this.#candidates = 0;
+    // The hub refuses an offer that sends without the right.
+    for (const [kind, transceiver] of this.#sends) if (!this.#allowed.has(kind)) transceiver.direction = 'inactive';
     const description = await this.#pc.createOffer({ iceRestart });
     if (this.#closed) return;
     await this.#pc.setLocalDescription(description);
