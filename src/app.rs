@@ -81,6 +81,8 @@ impl App {
     pub async fn start(config: Config, clock: WallClock) -> Result<RunningApp, AppError> {
         let config = Arc::new(config);
         let store = open_store(&config).await?;
+        // Downtime is nobody's attendance: stays end where the last hub knew of them, before the scheduler judges by them.
+        store.close_all_stale_attendance().await.map_err(AppError::Store)?;
         if config.school.demo {
             demo::load(&store, &clock, &config).await.map_err(AppError::Demo)?;
         }

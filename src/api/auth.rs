@@ -58,8 +58,11 @@ pub async fn signed_in(state: &ApiState, headers: &HeaderMap) -> Result<Option<S
     let Some(principal) = super::people::principal(state, &row, now_ms).await? else {
         return Err(Problem::new("session_expired"));
     };
-    if now_ms - row.seen_ms >= TOUCH_EVERY_MS {
-        state.store.touch_session(&hash, now_ms).await?;
+    if now_ms - row.seen_ms >= TOUCH_EVERY_MS
+        && let Err(error) = state.store.touch_session(&hash, now_ms).await
+    {
+        // A full disk must not sign everybody out: reading goes on.
+        tracing::warn!(%error, "a session's last use is not stored");
     }
     Ok(Some(Session { principal, row }))
 }

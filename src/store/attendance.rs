@@ -108,6 +108,21 @@ impl Store {
         .await
     }
 
+    /// The same for every room: what a hub that died left open, before anything is judged by it.
+    pub async fn close_all_stale_attendance(&self) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE participation SET left_at = seen_at, left_reason = 'server_down' WHERE left_at IS NULL",
+                )
+                .execute(tx.connection())
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// All stays in a room, in the order of coming.
     pub async fn attendance(&self, room: &ConsultationId) -> Result<Vec<Interval>, StoreError> {
         let rows = sqlx::query(
@@ -240,5 +255,20 @@ mod tests {
         let stays = store.attendance(&room).await.unwrap();
         let times: Vec<_> = stays.iter().map(|stay| (stay.joined_ms, stay.left_ms)).collect();
         assert_eq!(times, [(100, Some(300)), (500, Some(600))]);
+    }
+
+    #[tokio::test]
+    async fn downtime_is_nobodys_attendance() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path().join("hub.db").to_str().unwrap()).await.unwrap();
+        let (school, room) = (SchoolId::new("s"), ConsultationId::new("r"));
+        for (person, role) in [("t", "host"), ("ann", "recipient")] {
+            store.begin_attendance(school.clone(), room.clone(), PersonId::new(person), role, 100).await.unwrap();
+        }
+        store.beat_attendance(room.clone(), 220).await.unwrap();
+        // The hub dies here and comes back an hour later.
+        store.close_all_stale_attendance().await.unwrap();
+        let stays = store.attendance(&room).await.unwrap();
+        assert_eq!(shared_ms(&stays, 3_600_000), 120);
     }
 }
