@@ -6,6 +6,8 @@ import { chromium } from 'playwright-core';
 
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 360, height: 740 };
+/** For people whose picture nobody takes: less to draw. */
+export const SMALL = { width: 800, height: 500 };
 
 const artefacts = fileURLToPath(new URL('../artefacts/', import.meta.url));
 
@@ -44,7 +46,8 @@ export async function newPerson(browser, hub, { viewport = DESKTOP, colorScheme 
     permissions: media ? ['camera', 'microphone'] : [],
     reducedMotion: 'reduce',
   });
-  context.setDefaultTimeout(15_000);
+  // Generous: without a graphics card the browser draws on the processors that everything else here needs too.
+  context.setDefaultTimeout(30_000);
   await context.addInitScript(spyOnConnections);
   const page = await context.newPage();
   page.errors = [];

@@ -1,7 +1,7 @@
 // Waiting for a condition with a deadline: the only way these scenarios wait.
 
 /** Asks until the answer is truthy and gives it; throws with the last answer or error after `within` ms. */
-export async function until(what, ask, { within = 15_000, every = 100 } = {}) {
+export async function until(what, ask, { within = 30_000, every = 100 } = {}) {
   const deadline = Date.now() + within;
   let last;
   for (;;) {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launchBrowser, newPerson, screenshot } from '../harness/browser.mjs';
+import { DESKTOP, launchBrowser, newPerson, SMALL, screenshot } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';
 import {
@@ -30,7 +30,9 @@ before(async () => {
   browser = await launchBrowser();
   cast = await castOf(hub, 'video_conference');
   const codes = [cast.teacher, ...cast.students.slice(0, 3)];
-  people = await Promise.all(codes.map(() => newPerson(browser, hub)));
+  people = await Promise.all(
+    codes.map((_, index) => newPerson(browser, hub, { viewport: index === 0 ? DESKTOP : SMALL })),
+  );
   await Promise.all(people.map((page, index) => signIn(page, codes[index])));
 });
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launchBrowser, newPerson } from '../harness/browser.mjs';
+import { launchBrowser, newPerson, SMALL } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';
 import {
@@ -28,7 +28,7 @@ before(async () => {
   hub = await Hub.start();
   browser = await launchBrowser();
   cast = await castOf(hub, 'webinar');
-  [teacher, speaker, listener] = await Promise.all([0, 1, 2].map(() => newPerson(browser, hub)));
+  [teacher, speaker, listener] = await Promise.all([0, 1, 2].map(() => newPerson(browser, hub, { viewport: SMALL })));
   await signIn(teacher, cast.teacher);
   await signIn(speaker, cast.students[0]);
   await signIn(listener, cast.students[1]);
