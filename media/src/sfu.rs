@@ -316,10 +316,13 @@ impl Sfu {
             }
             Timer::Consent => {
                 let Some(transport) = self.transport(index) else { return };
-                if transport.ice.handle_timeout(now) {
+                let is_late = transport.connects_by.is_some_and(|by| now >= by);
+                if transport.ice.handle_timeout(now) || is_late {
                     self.disconnect(index);
-                } else if let Some(end) = transport.ice.consent_ends() {
-                    self.arm(index, Timer::Consent, end);
+                }
+                let Some(transport) = self.transport(index) else { return };
+                if let Some(next) = transport.ice.consent_ends().into_iter().chain(transport.connects_by).min() {
+                    self.arm(index, Timer::Consent, next);
                 }
             }
             Timer::Report => {
@@ -396,6 +399,7 @@ impl Sfu {
             return;
         }
         transport.is_connected = true;
+        transport.connects_by = None;
         let (room, peer) = (transport.room, transport.peer);
         // What was missed in the meantime is not worth repeating: start every picture with a key frame.
         let mut waiting = Vec::new();
@@ -411,9 +415,11 @@ impl Sfu {
         }
     }
 
+    /// Says `Disconnected`, also of a peer that never got so far as to be connected.
     fn disconnect(&mut self, index: TransportIndex) {
         let Some(transport) = self.transport(index) else { return };
-        if std::mem::take(&mut transport.is_connected) {
+        let was_awaited = transport.connects_by.take().is_some();
+        if std::mem::take(&mut transport.is_connected) || was_awaited {
             let (room, peer) = (transport.room, transport.peer);
             let places: Vec<SourceIndex> = transport.sources().collect();
             self.tell(room, SfuEvent::Disconnected { peer });

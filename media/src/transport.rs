@@ -90,6 +90,8 @@ pub struct Transport {
     pub told: Vec<(String, Option<SourceKey>)>,
     /// `Connected` was said, `Disconnected` not since.
     pub is_connected: bool,
+    /// Until when the first connection has to stand; `None` once it did, or was given up.
+    pub connects_by: Option<Instant>,
     pub arrivals: ArrivalLog,
     /// Our clock minus the publisher's NTP clock, 32.32 seconds; the smallest seen is the one with the least delay in it.
     pub clock_offset: Option<i64>,

@@ -157,3 +157,41 @@ fn a_certificate_that_was_not_promised_gets_no_keys() {
     world.drain();
     assert!(!world.events.contains(&SfuEvent::Connected { peer: PeerKey(1) }));
 }
+
+#[test]
+fn an_offer_that_leads_to_no_connection_is_given_up() {
+    let gone = SfuEvent::Disconnected { peer: PeerKey(1) };
+    // Nothing at all comes; only a check; checks for ever, but no handshake.
+    for checks in [0, 1, 10] {
+        let mut world = World::new();
+        let mut client = peer(1);
+        client.offer(&mut world);
+        for second in 0..29 {
+            if second < checks * 3 {
+                world.deliver(client.address, &client.good_check());
+            }
+            world.pass(Duration::from_secs(1));
+        }
+        assert_eq!(world.events.contains(&gone), checks == 1, "{checks}: consent ends sooner");
+        world.pass(Duration::from_secs(60));
+        assert_eq!(world.events.iter().filter(|event| **event == gone).count(), 1, "{checks}: said once");
+        world.sfu.drop_peer(crate::pair::ROOM, PeerKey(1));
+        assert!(world.sfu.is_empty());
+    }
+}
+
+#[test]
+fn a_failed_handshake_is_told() {
+    let mut world = World::new();
+    let mut client = peer(1);
+    client.false_fingerprint = Some(["00"; 32].join(":"));
+    client.offer(&mut world);
+    world.deliver(client.address, &client.good_check());
+    client.start_dtls(world.now);
+    while client.step(&mut world) {}
+    for _ in 0..20 {
+        world.deliver(client.address, &client.good_check());
+        world.pass(Duration::from_secs(2));
+    }
+    assert_eq!(world.events.last(), Some(&SfuEvent::Disconnected { peer: PeerKey(1) }));
+}

@@ -14,7 +14,7 @@ use crate::negotiate::{self, LinePlan, Plan, Purpose, SlotSsrcs};
 use crate::sdp;
 use crate::transport::dtls::Dtls;
 use crate::transport::feedback::ArrivalLog;
-use crate::transport::ice::{Credentials, Ice};
+use crate::transport::ice::{CONNECT, Credentials, Ice};
 use crate::transport::{Line, MAX_STREAMS, Role, Stream, Timer, Transport, TransportIndex};
 
 impl Sfu {
@@ -120,6 +120,7 @@ impl Sfu {
             wishes: Vec::new(),
             told: Vec::new(),
             is_connected: false,
+            connects_by: Some(self.now + CONNECT),
             arrivals: ArrivalLog::default(),
             clock_offset: None,
             armed: [None; Timer::COUNT],
@@ -135,6 +136,7 @@ impl Sfu {
         if let Some(room) = self.rooms.get_mut(&room) {
             room.peers.insert(peer, index);
         }
+        self.arm(index, Timer::Consent, self.now + CONNECT);
         index
     }
 

@@ -12,6 +12,8 @@ use rtc::stun::xoraddr::XorMappedAddress;
 
 /// Silence after which nothing more is sent. RFC 7675 allows 30 s; browsers check every 2 to 5 s.
 pub const CONSENT: Duration = Duration::from_secs(15);
+/// An offer that has led to no connection after this time is given up: its seat must not be held for ever.
+pub const CONNECT: Duration = Duration::from_secs(30);
 /// Validated addresses kept per transport; the oldest goes first. A client has a handful of interfaces.
 const ADDRESSES: usize = 8;
 
