@@ -22,7 +22,7 @@ web: ## Build the web client into web-client/dist (does nothing when nothing cha
 run: build ## Build, then serve a demo school at http://localhost:8080 (data in ./data)
 	@exec $(BINARY) serve --demo --data-dir data $(ARGS)
 
-test: ## Install what the tests need (browser, Redis, PostgreSQL), then run all of them
+test: ## Install what the tests need (browser, Redis, aiortc), then run all of them
 	@scripts/test.sh
 
 bench: ## Run the benchmarks

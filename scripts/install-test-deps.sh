@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks: Chromium, Redis, PostgreSQL, Python's venv (for the independent
-# WebRTC client of the interop tests). Says what it does; asks nothing.
+# Installs what the tests need and the machine lacks: Chromium, Redis, Python's venv (for the independent WebRTC
+# client of the interop tests). Says what it does; asks nothing.
 set -euo pipefail
 
 packages=()
 has_chromium() { [[ -n "${CHROMIUM:-}" && -x "${CHROMIUM:-}" ]] || command -v chromium >/dev/null 2>&1; }
-has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null 2>&1; }
-has_chromium || packages+=(chromium)
+# A browser without a Cyrillic font draws boxes.
+has_chromium || packages+=(chromium fonts-dejavu-core)
 command -v redis-server >/dev/null 2>&1 || packages+=(redis-server)
-has_postgres || packages+=(postgresql)
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3 python3-venv)
 
 if ((${#packages[@]} == 0)); then
-    echo "test tools: Chromium, Redis, PostgreSQL and Python are here"
+    echo "test tools: Chromium, Redis and Python are here"
     exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1; then

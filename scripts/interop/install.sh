@@ -3,7 +3,7 @@
 # Does nothing when it is there already.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
-venv="${KAFEDRA_INTEROP_VENV:-$HOME/.cache/kafedra/interop}"
+venv="${KAFEDRA_INTEROP_VENV:-${HOME:-/root}/.cache/kafedra/interop}"
 stamp="$venv/.requirements"
 
 if ! cmp -s "$here/requirements.txt" "$stamp" 2>/dev/null; then

@@ -243,6 +243,7 @@ export class RoomSession {
       case 'error':
         if (message.request === 'offer') void this.#peer?.onOfferRefused();
         if (message.request === 'mute') this.#told.clear();
+        if (message.request === 'chat_history') this.#askedBefore = undefined;
         if (model.stage.kind === 'refused') this.#endMedia();
         return;
       case 'mute_requested':
@@ -270,6 +271,8 @@ export class RoomSession {
     if (resumed && this.#peer) this.#peer.onResumed();
     else this.#openPeer();
     void this.#syncTracks();
+    // What was asked over the socket that is gone may never have been answered.
+    this.#askedBefore = undefined;
     this.#fillHole();
     for (const outgoing of model.chat.outgoing) if (outgoing.state === 'sending') this.#sendChat(outgoing);
   }

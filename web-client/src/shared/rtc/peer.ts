@@ -117,8 +117,13 @@ export class Peer {
   async onOfferRefused(): Promise<void> {
     if (this.#closed || !this.#pending) return;
     this.#pending = undefined;
-    this.#negotiating = false;
-    if (this.#pc.signalingState === 'have-local-offer') await this.#pc.setLocalDescription({ type: 'rollback' });
+    try {
+      if (this.#pc.signalingState === 'have-local-offer') await this.#pc.setLocalDescription({ type: 'rollback' });
+    } finally {
+      this.#negotiating = false;
+      // Rights that changed meanwhile make another offer, which may be taken.
+      if (this.#wanted && !this.#closed) this.#negotiate();
+    }
   }
 
   /** The socket is back on the same seat: what was asked and not answered is asked again; a dead path is mended. */
