@@ -1,6 +1,6 @@
 // Inside the room: heading, stage, panels, controls.
 import { Button } from '@mantine/core';
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
 import { commonTexts } from '../../shared/i18n/common';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { Dialog } from '../../shared/ui/dialog';
@@ -12,11 +12,13 @@ import { Heading } from './heading';
 import type { View } from './layout';
 import { Notices } from './notices';
 import panels from './panels.module.css';
-import { PeoplePanel } from './people-panel';
 import styles from './room.module.css';
 import type { RoomSession, Snapshot } from './session';
 import { Stage, Voices } from './stage';
 import { roomTexts } from './texts';
+
+// Opened on demand: the room itself must be small.
+const PeoplePanel = lazy(async () => ({ default: (await import('./people-panel')).PeoplePanel }));
 
 type Props = { session: RoomSession; snapshot: Snapshot };
 
@@ -53,7 +55,9 @@ export function RoomView({ session, snapshot }: Props) {
             {panel === 'chat' ? (
               <ChatPanel session={session} model={model} seen />
             ) : (
-              <PeoplePanel session={session} model={model} />
+              <Suspense>
+                <PeoplePanel session={session} model={model} />
+              </Suspense>
             )}
           </PanelFrame>
         )}
