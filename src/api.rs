@@ -1,7 +1,7 @@
 //! The only HTTP of the hub: router, sign-in, problems, the resources, the web client's files.
 //!
 //! Every request passes the same layers, outermost first: counters and log, security headers, the check against forged
-//! requests, the limit of the body; then the route, whose handler takes a [`auth::Session`] and asks the policy.
+//! requests, the limits of rate and body; then the route, whose handler takes a [`auth::Session`] and asks the policy.
 
 pub mod access;
 pub mod auth;
@@ -18,6 +18,7 @@ pub mod people;
 pub mod presence;
 pub mod problem;
 pub mod public;
+pub mod rate_limit;
 pub mod rooms;
 pub mod server;
 pub mod session;
@@ -65,6 +66,7 @@ pub struct Parts {
     pub headers: headers::Headers,
     pub passwords: password::Passwords,
     pub login_limits: login_limit::LoginLimits,
+    pub rate_limits: rate_limit::RateLimits,
     pub tickets: tickets::Tickets,
     /// Hashes of sign-ins that have just ended: sockets that hang on one close within a second.
     pub revoked: broadcast::Sender<String>,
@@ -131,6 +133,7 @@ pub fn router(state: ApiState) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::extract::DefaultBodyLimit::max(max_body))
+        .layer(from_fn_with_state(state.clone(), rate_limit::limit))
         .layer(from_fn_with_state(state.clone(), origin::guard))
         .layer(from_fn(observe::contain_panic))
         .layer(from_fn_with_state(state.clone(), headers::add))

@@ -198,6 +198,8 @@ fn parts(
             publishers_per_person: config.limits.sources_per_person as usize,
             watchers_per_person: config.limits.watchers_per_person as usize,
             sockets_per_person: config.limits.sockets_per_person as usize,
+            joins_per_minute: config.limits.joins_per_minute,
+            joins_burst: config.limits.joins_burst,
             ..Default::default()
         },
     });
@@ -230,6 +232,7 @@ fn parts(
             config.limits.logins_per_account,
             config.limits.logins_per_address,
         ),
+        rate_limits: api::rate_limit::RateLimits::new(config.limits.api_per_second, config.limits.api_burst),
         tickets: api::tickets::Tickets::default(),
         revoked: broadcast::channel(1024).0,
         web: api::web::Web::new(&config.server.web_dir),
@@ -268,6 +271,8 @@ async fn keep_house(state: ApiState) {
     loop {
         tick.tick().await;
         state.metrics.upkeep();
+        state.rate_limits.forget_idle();
+        state.rooms.forget_idle();
         if state.config.school.demo {
             demo::keep(&state).await;
         }

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod presence;
+pub mod rate;
 pub mod rooms;
 pub mod schedule;
 pub mod sfu;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules of the root package by layer. A module may use modules of lower layers only; `app` introduces the rest.
 const LAYERS: [&[&str]; 7] = [
-    &["domain", "config", "clock"],
+    &["domain", "config", "clock", "rate"],
     &["store", "presence", "sfu", "recorder"],
     &["rooms"],
     &["api", "schedule"],

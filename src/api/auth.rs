@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use sha2::{Digest as _, Sha256};
 
 use super::ApiState;
@@ -37,9 +37,17 @@ impl FromRequestParts<ApiState> for Session {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        signed_in(state, &parts.headers).await?.ok_or_else(|| Problem::new("not_authenticated"))
+        let signed = match parts.extensions.get::<Known>() {
+            Some(Known(signed)) => signed.clone(),
+            None => signed_in(state, &parts.headers).await,
+        };
+        signed?.ok_or_else(|| Problem::new("not_authenticated"))
     }
 }
+
+/// The sign-in of a request that a layer has looked up already, in its extensions.
+#[derive(Clone, Debug)]
+pub struct Known(pub Result<Option<Session>, Problem>);
 
 /// The sign-in that a request brings; `None`: it brings none at all.
 ///
@@ -107,9 +115,14 @@ impl FromRequestParts<ApiState> for ClientAddress {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        let peer = parts.extensions.get::<PeerAddress>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
-        Ok(Self(client_address(peer, &parts.headers, &state.config.server.trusted_proxies)))
+        Ok(Self(address(state, &parts.extensions, &parts.headers)))
     }
+}
+
+/// The address that a request came from.
+pub fn address(state: &ApiState, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
+    let peer = extensions.get::<PeerAddress>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
+    client_address(peer, headers, &state.config.server.trusted_proxies)
 }
 
 /// The other end of the TCP connection, put into each request by the accept loop.

@@ -11,6 +11,15 @@ pub struct Limits {
     pub watchers_per_person: u32,
     /// WebSockets of one person; one more is refused with 429.
     pub sockets_per_person: u32,
+    /// Requests to `/api/` in a second of one person, or of one address without a sign-in; more are refused with 429. A
+    /// school behind one public address raises it.
+    pub api_per_second: u32,
+    /// Requests at once before that rate holds.
+    pub api_burst: u32,
+    /// Joins of one person in a minute over WebSocket, WHIP and WHEP; more are refused as `rate_limited`.
+    pub joins_per_minute: u32,
+    /// Joins at once before that rate holds.
+    pub joins_burst: u32,
     /// Failed logins of one account in 15 minutes before each next try has to wait longer.
     pub logins_per_account: u32,
     /// Failed logins from one address in 15 minutes before each next try has to wait longer. A school behind one
@@ -24,6 +33,10 @@ impl Default for Limits {
             sources_per_person: 4,
             watchers_per_person: 10,
             sockets_per_person: 50,
+            api_per_second: 20,
+            api_burst: 100,
+            joins_per_minute: 10,
+            joins_burst: 20,
             logins_per_account: 5,
             logins_per_address: 20,
         }

@@ -22,6 +22,7 @@ use crate::clock::WallClock;
 use crate::domain::ids::ConsultationId;
 use crate::domain::policy::Principal;
 use crate::presence::Presence;
+use crate::rate::Buckets;
 use crate::sfu::handle::SfuHandle;
 use crate::store::{Store, StoreError};
 
@@ -49,6 +50,9 @@ pub struct Settings {
     pub publishers_per_person: usize,
     pub watchers_per_person: usize,
     pub sockets_per_person: usize,
+    /// Seats asked for by one person; a resumed seat does not count.
+    pub joins_per_minute: u32,
+    pub joins_burst: u32,
     pub ice_servers: Vec<IceServer>,
     /// Receive slots that a client is told to offer.
     pub audio_slots: u8,
@@ -61,6 +65,8 @@ impl Default for Settings {
             publishers_per_person: 4,
             watchers_per_person: 10,
             sockets_per_person: 50,
+            joins_per_minute: 10,
+            joins_burst: 20,
             ice_servers: Vec::new(),
             audio_slots: 4,
             video_slots: 9,
@@ -113,6 +119,7 @@ struct Inner {
     open: DashMap<RoomId, mpsc::Sender<Event>>,
     /// Sockets of each person.
     sockets: DashMap<PersonId, usize>,
+    joins: Buckets<PersonId>,
     events: broadcast::Sender<RoomEvent>,
     signals: watch::Sender<Signals>,
     bindings: AtomicU64,
@@ -162,8 +169,10 @@ impl Bound {
 
 impl Rooms {
     pub fn new(parts: Parts) -> Self {
+        let joins = Buckets::new(parts.settings.joins_per_minute, Duration::from_secs(60), parts.settings.joins_burst);
         let inner = Inner {
             parts,
+            joins,
             open: DashMap::new(),
             sockets: DashMap::new(),
             events: broadcast::Sender::new(EVENTS),
@@ -254,6 +263,11 @@ impl Rooms {
         futures_util::future::join_all(stops).await;
     }
 
+    /// Forgets what was counted of people who have been quiet; call it now and then.
+    pub fn forget_idle(&self) {
+        self.inner.joins.forget_idle();
+    }
+
     /// Figures for `/metrics`.
     pub fn figures(&self) -> Vec<(&'static str, f64)> {
         let sockets: usize = self.inner.sockets.iter().map(|entry| *entry.value()).sum();
@@ -315,6 +329,10 @@ impl Rooms {
         seat: Seat,
         sink: Sink,
     ) -> Result<Bound, Refused> {
+        self.inner.joins.take(&PersonId::new(who.person.as_str())).map_err(|wait| Refused {
+            code: RefusalCode::RateLimited,
+            retry_after_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)),
+        })?;
         let purpose = match seat {
             Seat::Person => Purpose::Join,
             Seat::Publisher { .. } => Purpose::Publish,

@@ -111,7 +111,7 @@ impl TestRooms {
             sfu: None,
             presence: Presence::local(),
             gate: gate.clone(),
-            settings: Settings { sockets_per_person: 5, ..Settings::default() },
+            settings: Settings { sockets_per_person: 5, joins_burst: 10_000, ..Settings::default() },
         });
         let revoked = broadcast::channel(16).0;
         let door = Door { rooms: rooms.clone(), revoked: revoked.clone() };
