@@ -7,6 +7,7 @@ mod doctor;
 mod export;
 mod import;
 mod logging;
+mod school;
 mod serve;
 
 use std::net::SocketAddr;
@@ -47,6 +48,11 @@ enum Command {
     Import {
         #[command(subcommand)]
         what: ImportWhat,
+    },
+    /// The school of this hub
+    School {
+        #[command(subcommand)]
+        what: SchoolWhat,
     },
     /// Accounts of people
     User {
@@ -108,6 +114,30 @@ enum ImportWhat {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum SchoolWhat {
+    /// Found the school in an empty store, with the usual calendar of this school year and the first administrator. The
+    /// password comes by KAFEDRA_PASSWORD, or as one line of standard input
+    Init(SchoolArgs),
+}
+
+#[derive(Debug, Args)]
+struct SchoolArgs {
+    #[arg(long)]
+    name: String,
+    #[arg(long)]
+    short_name: String,
+    /// Time zone by its IANA name
+    #[arg(long, default_value = "Europe/Moscow")]
+    tz: String,
+    /// Code of the administrator, which is also the login
+    #[arg(long, value_name = "LOGIN")]
+    admin_login: String,
+    /// Family name, given name and, when there is one, patronymic
+    #[arg(long, value_name = "NAME")]
+    admin_name: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -217,6 +247,9 @@ fn dispatch(cli: Cli) -> Done {
         Command::Serve(args) => serve::run(load(settings, Some(&args))?, clock()?),
         Command::Import { what: ImportWhat::Cards { file, dry_run } } => {
             blocking(import::cards(load(settings, None)?, clock()?, file, dry_run))
+        }
+        Command::School { what: SchoolWhat::Init(args) } => {
+            blocking(school::init(load(settings, None)?, clock()?, args))
         }
         Command::User { what: UserWhat::Add(args) } => blocking(account::add(load(settings, None)?, clock()?, args)),
         Command::Token(args) => blocking(account::token(load(settings, None)?, clock()?, args)),

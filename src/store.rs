@@ -12,6 +12,7 @@ pub mod chat;
 pub mod consultation;
 pub mod demo;
 pub mod error;
+pub mod founding;
 pub mod import;
 pub mod logins;
 mod migrate;

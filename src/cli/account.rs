@@ -27,7 +27,7 @@ pub async fn add(config: Config, clock: WallClock, args: UserArgs) -> Done {
     let store = open_store(&config).await?;
     let schools = store.schools().await?;
     let Some(school) = schools.first().map(|school| school.id.clone()) else {
-        return Err(Failure::Work("there is no school in the store yet".into()));
+        return Err(Failure::Work("there is no school in the store yet; kafedra school init makes it".into()));
     };
     let person = NewPerson {
         code: args.login.clone(),
@@ -107,6 +107,11 @@ fn password_of(args: &UserArgs) -> Result<String, Failure> {
         None => std::env::var("KAFEDRA_PASSWORD")
             .map_err(|_| Failure::Use("set KAFEDRA_PASSWORD or --password-file".into()))?,
     };
+    check_password(text)
+}
+
+/// A password that is neither too short to be safe nor too long to be looked at.
+pub(super) fn check_password(text: String) -> Result<String, Failure> {
     if text.chars().count() < SHORTEST || text.len() > password::MAX_BYTES {
         return Err(Failure::Use(format!("the password needs at least {SHORTEST} characters")));
     }

@@ -13,7 +13,7 @@ pub async fn cards(config: Config, clock: WallClock, file: PathBuf, dry_run: boo
     let store = open_store(&config).await?;
     let schools = store.schools().await?;
     let Some(school) = schools.into_iter().next() else {
-        return Err(Failure::Work("there is no school in the store yet".into()));
+        return Err(Failure::Work("there is no school in the store yet; kafedra school init makes it".into()));
     };
     let wanted = ImportRequest {
         school,

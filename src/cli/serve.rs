@@ -47,6 +47,10 @@ async fn announce(app: &RunningApp) {
     println!("Kafedra {} at {url}", env!("CARGO_PKG_VERSION"));
     if app.state.config.school.demo {
         print!("{}", demo::greeting(&app.state.store, &app.state.clock).await);
+    } else if app.state.store.schools().await.is_ok_and(|schools| schools.is_empty()) {
+        println!(
+            "There is no school yet and nobody can sign in. Found it, also while this runs: kafedra school init --help"
+        );
     }
 }
 

@@ -37,14 +37,7 @@ impl TestHub {
     /// `change` sets what the test needs otherwise.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config::default();
-        config.server.listen = "127.0.0.1:0".parse().unwrap();
-        config.data.dir = folder.path().to_owned();
-        config.school.demo = true;
-        config.media.udp_port = 0;
-        config.media.workers = 1;
-        config.media.bind = "127.0.0.1".parse().unwrap();
-        config.media.advertise = vec!["127.0.0.1".parse().unwrap()];
+        let mut config = config(folder.path());
         change(&mut config);
         Self::launch(config, WallClock::system(0), folder).await
     }
@@ -64,6 +57,19 @@ impl TestHub {
 
     pub async fn stop(self) {
         self.app.stop().await;
+    }
+
+    /// Stops in order; the data stays as long as the folder is held.
+    pub async fn stop_and_keep(self) -> tempfile::TempDir {
+        self.app.stop().await;
+        self.folder
+    }
+
+    /// Starts on a folder with data, without the demo school.
+    pub async fn start_on(folder: tempfile::TempDir) -> Self {
+        let mut config = config(folder.path());
+        config.school.demo = false;
+        Self::launch(config, WallClock::system(0), folder).await
     }
 
     pub fn app(&self) -> &RunningApp {
@@ -99,6 +105,21 @@ impl TestHub {
         let token = answer.body["token"].as_str().unwrap().to_owned();
         Client { token: Some(token), me: owner.me.clone(), ..self.client() }
     }
+}
+
+fn config(folder: &std::path::Path) -> Config {
+    let mut config = Config::default();
+    config.server.listen = "127.0.0.1:0".parse().unwrap();
+    config.data.dir = folder.to_owned();
+    config.school.demo = true;
+    config.media.udp_port = 0;
+    config.media.workers = 1;
+    config.media.bind = "127.0.0.1".parse().unwrap();
+    config.media.advertise = vec!["127.0.0.1".parse().unwrap()];
+    // Tests ask as fast as they can; those of the limits set their own.
+    config.limits.api_burst = 100_000;
+    config.limits.joins_burst = 10_000;
+    config
 }
 
 /// One browser or program.
