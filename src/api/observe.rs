@@ -22,6 +22,9 @@ static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Upper bounds of the request histogram, seconds.
 const BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
+/// How long `/metrics` waits for the media workers.
+const MEDIA_PATIENCE: Duration = Duration::from_secs(1);
+
 /// A figure that is asked for when `/metrics` is.
 pub type Gauge = Box<dyn Fn() -> Vec<(&'static str, f64)> + Send + Sync>;
 
@@ -69,6 +72,8 @@ fn describe() {
     metrics::describe_histogram!("kafedra_http_request_seconds", "Time to the head of the answer");
     metrics::describe_counter!("kafedra_panics_total", "Panics that were contained; each one is a bug");
     metrics::describe_counter!("kafedra_logins_total", "Sign-ins by outcome");
+    metrics::describe_gauge!("kafedra_media_transports", "Peer connections of people and programs");
+    metrics::describe_counter!("kafedra_media_packets_dropped_total", "Packets that went no further, by reason");
     metrics::describe_gauge!("kafedra_connections", "TCP connections of HTTP and WebSocket");
     metrics::gauge!("kafedra_up").set(1.0);
     metrics::gauge!("kafedra_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -77,7 +82,29 @@ fn describe() {
 /// Figures for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, description = "Text exposition format")))]
 pub async fn metrics(State(state): State<ApiState>) -> Response {
+    // A worker that does not answer in time leaves its last figures standing.
+    if let Ok(loads) = tokio::time::timeout(MEDIA_PATIENCE, state.sfu.load()).await {
+        media_figures(&loads);
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render()).into_response()
+}
+
+/// Sums over the workers of the media server.
+fn media_figures(loads: &[media::stats::Load]) {
+    let now = |of: fn(&media::stats::Load) -> usize| loads.iter().map(of).sum::<usize>() as f64;
+    metrics::gauge!("kafedra_media_transports").set(now(|load| load.transports));
+    metrics::gauge!("kafedra_media_sources").set(now(|load| load.sources));
+    let ever = |of: fn(&media::stats::Counters) -> u64| loads.iter().map(|load| of(&load.counters)).sum::<u64>();
+    metrics::counter!("kafedra_media_packets_received_total").absolute(ever(|counters| counters.packets_received));
+    metrics::counter!("kafedra_media_packets_forwarded_total").absolute(ever(|counters| counters.packets_forwarded));
+    metrics::counter!("kafedra_media_packets_resent_total").absolute(ever(|counters| counters.packets_resent));
+    metrics::counter!("kafedra_media_key_frame_requests_total").absolute(ever(|counters| counters.key_frame_requests));
+    let dropped = |reason: &'static str, count: u64| {
+        metrics::counter!("kafedra_media_packets_dropped_total", "reason" => reason).absolute(count);
+    };
+    dropped("stranger", ever(|counters| counters.strangers));
+    dropped("rejected", ever(|counters| counters.packets_rejected));
+    dropped("not_allowed", ever(|counters| counters.packets_not_allowed));
 }
 
 /// Counts each request under its route's pattern, and logs it.

@@ -2,6 +2,7 @@
 //! An unknown login costs the same CPU as a wrong password.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -16,6 +17,7 @@ pub struct Passwords {
     permits: Arc<Semaphore>,
     /// The hash that stands in for people who are not there.
     nobody: Arc<str>,
+    checks: Arc<AtomicU64>,
 }
 
 /// All permits were taken for a second: try again.
@@ -26,7 +28,11 @@ impl Passwords {
     /// As many checks at once as cores. Hashes once, for the stand-in.
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { permits: Arc::new(Semaphore::new(cores)), nobody: password::hash("nobody").into() }
+        Self {
+            permits: Arc::new(Semaphore::new(cores)),
+            nobody: password::hash("nobody").into(),
+            checks: Arc::default(),
+        }
     }
 
     /// Whether the password fits. `phc` is `None` for an unknown login: the answer is no after the same work.
@@ -38,14 +44,20 @@ impl Passwords {
             .await
             .map_err(|_| Busy)?
             .map_err(|_| Busy)?;
-        let nobody = Arc::clone(&self.nobody);
+        let (nobody, checks) = (Arc::clone(&self.nobody), Arc::clone(&self.checks));
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
+            checks.fetch_add(1, Ordering::Relaxed);
             let fits = password::verify(&given, phc.as_deref().unwrap_or(&nobody));
             fits && phc.is_some()
         })
         .await
         .map_err(|_| Busy)
+    }
+
+    /// How many passwords were hashed for comparison.
+    pub fn checks(&self) -> u64 {
+        self.checks.load(Ordering::Relaxed)
     }
 }
 

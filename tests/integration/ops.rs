@@ -17,7 +17,9 @@ async fn a_healthy_hub_is_alive_ready_and_measured() {
     let metrics = client.get("/metrics").await;
     let text = metrics.body.as_str().unwrap();
     assert!(text.contains("kafedra_http_requests_total{method=\"GET\",route=\"/healthz\",status=\"200\"}"), "{text}");
-    assert!(text.contains("kafedra_connections "), "{text}");
+    for figure in ["kafedra_connections ", "kafedra_media_transports ", "kafedra_media_packets_forwarded_total "] {
+        assert!(text.contains(figure), "{figure} is missing: {text}");
+    }
     hub.stop().await;
 }
 

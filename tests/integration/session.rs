@@ -184,3 +184,20 @@ async fn nonsense_in_the_body_is_a_bad_request() {
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     hub.stop().await;
 }
+
+/// HT-02: what is counted is the hashing, since time on a shared machine says little.
+#[tokio::test]
+async fn ht_02_an_unknown_login_costs_the_same_hashing_as_a_wrong_password() {
+    let hub = TestHub::start().await;
+    let passwords = &hub.app().state.passwords;
+    let mut answers = Vec::new();
+    for (login, password) in [(TEACHER, "wrong password"), ("T-999", "wrong password"), ("T-999", PASSWORD)] {
+        let before = passwords.checks();
+        let answer = hub.client().post("/api/v1/session", &json!({ "login": login, "password": password })).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(passwords.checks() - before, 1, "{login}");
+        answers.push(answer.body);
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+    hub.stop().await;
+}
