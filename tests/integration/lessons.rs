@@ -10,7 +10,7 @@ use crate::hub::{Client, DEPUTY, OTHER_STUDENT, STUDENT, TestHub};
 use crate::sockets::Wire;
 
 /// An open consultation of this form in the person's timetable.
-async fn open(client: &Client, form: &str) -> Value {
+pub async fn open(client: &Client, form: &str) -> Value {
     let found = async {
         loop {
             let items = client.timetable().await;
@@ -23,10 +23,12 @@ async fn open(client: &Client, form: &str) -> Value {
     timeout(Duration::from_secs(10), found).await.unwrap_or_else(|_| panic!("no open {form}"))
 }
 
-async fn connect(hub: &TestHub, client: &Client) -> Wire {
+/// A socket of this person, after `hello`.
+pub async fn connect(client: &Client) -> Wire {
     let answer = client.post("/api/v1/session/ticket", &json!({})).await;
     let ticket = answer.body["ticket"].as_str().unwrap().to_owned();
-    let (socket, _) = tokio_tungstenite::connect_async(hub.socket_url()).await.unwrap();
+    let (socket, _) =
+        tokio_tungstenite::connect_async(format!("{}/ws", client.url.replacen("http", "ws", 1))).await.unwrap();
     let mut wire = Wire { socket };
     wire.say(json!({ "type": "hello", "version": 1, "ticket": ticket })).await;
     wire.hears("welcome").await;
@@ -34,7 +36,7 @@ async fn connect(hub: &TestHub, client: &Client) -> Wire {
 }
 
 /// Joins; a room that the scheduler opens this very moment answers `unavailable` or `too_early` first.
-async fn join(wire: &mut Wire, room: &str) -> Value {
+pub async fn join(wire: &mut Wire, room: &str) -> Value {
     let seated = async {
         loop {
             wire.say(json!({ "type": "join", "room": room })).await;
@@ -72,11 +74,11 @@ async fn a_student_waits_for_the_teacher_and_the_lesson_goes_live() {
     let student = hub.sign_in(OTHER_STUDENT).await;
     let item = open(&student, "video_conference").await;
     let room = item["room"].as_str().unwrap();
-    let mut ann = connect(&hub, &student).await;
+    let mut ann = connect(&student).await;
     let waiting = join(&mut ann, room).await;
     assert_eq!((&waiting["type"], &waiting["reason"]), (&json!("waiting"), &json!("host_absent")));
     let teacher = host_of(&hub, &item).await;
-    let mut host = connect(&hub, &teacher).await;
+    let mut host = connect(&teacher).await;
     let joined = join(&mut host, room).await;
     assert_eq!((&joined["room"]["state"], &joined["rights"]["moderate"]), (&json!("live"), &json!(true)));
     assert_eq!(ann.hears("joined").await["rights"]["publish_audio"], true);
@@ -99,10 +101,10 @@ async fn who_does_not_belong_there_is_refused_and_who_supervises_observes() {
     let item = open(&student, "video_conference").await;
     let room = item["room"].as_str().unwrap();
     let other = hub.sign_in(STUDENT).await;
-    let mut eve = connect(&hub, &other).await;
+    let mut eve = connect(&other).await;
     assert_eq!(join(&mut eve, room).await["code"], "not_on_roster");
     assert_eq!(join(&mut eve, "no-such-room").await["code"], "not_on_timetable");
-    let mut deputy = connect(&hub, &hub.sign_in(DEPUTY).await).await;
+    let mut deputy = connect(&hub.sign_in(DEPUTY).await).await;
     let joined = join(&mut deputy, room).await;
     assert_eq!((&joined["rights"]["publish_audio"], &joined["rights"]["moderate"]), (&json!(false), &json!(false)));
     hub.stop().await;
@@ -114,13 +116,13 @@ async fn chat_and_seats_survive_a_restart_of_the_hub() {
     let student = hub.sign_in(STUDENT).await;
     let item = open(&student, "chat").await;
     let room = item["room"].as_str().unwrap();
-    let mut host = connect(&hub, &host_of(&hub, &item).await).await;
+    let mut host = connect(&host_of(&hub, &item).await).await;
     join(&mut host, room).await;
     host.chats("1").await;
     host.hears("chat_ack").await;
     let hub = hub.restart().await;
     host.hears("reconnect").await;
-    let mut host = connect(&hub, &host_of(&hub, &item).await).await;
+    let mut host = connect(&host_of(&hub, &item).await).await;
     let joined = join(&mut host, room).await;
     assert_eq!(joined["chat"]["messages"][0]["body"], "body 1", "{joined}");
     assert_eq!(joined["room"]["state"], "live");

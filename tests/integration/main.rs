@@ -8,15 +8,21 @@ mod hub;
 /// A headless WebRTC client, for the modules below.
 mod client;
 
+/// The real program as a child, for the modules below.
+mod program;
+
 mod cli;
 mod config;
 mod csrf;
+mod founding;
 mod headers;
 mod import;
 mod lessons;
+mod logs;
 mod matrix;
 mod ops;
 mod presence;
+mod rate;
 mod session;
 mod sfu;
 mod sockets;

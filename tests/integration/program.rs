@@ -1,0 +1,72 @@
+//! The real program as a child of its own, for what a hub inside the test cannot show: being killed, and its log.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::hub::Client;
+
+/// The program; killed when dropped.
+pub struct Program {
+    child: Child,
+    url: String,
+}
+
+impl Program {
+    /// Starts on the demo school and waits until it is ready.
+    pub async fn start(data: &Path, port: u16) -> Self {
+        Self::start_logging(data, port, "warn", Stdio::null()).await
+    }
+
+    /// The same with a log of this level.
+    pub async fn start_logging(data: &Path, port: u16, level: &str, log: Stdio) -> Self {
+        let started = Instant::now();
+        let child = Command::new(env!("CARGO_BIN_EXE_kafedra"))
+            .args(["serve", "--demo", "--log", level, "--listen", &format!("127.0.0.1:{port}")])
+            .arg("--data-dir")
+            .arg(data)
+            .env("KAFEDRA_MEDIA__UDP_PORT", "0")
+            .env("KAFEDRA_MEDIA__WORKERS", "1")
+            .env("KAFEDRA_LIMITS__API_BURST", "100000")
+            .env("KAFEDRA_LIMITS__JOINS_BURST", "10000")
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut program = Self { child, url: format!("http://127.0.0.1:{port}") };
+        let probe = reqwest::Client::builder().no_proxy().build().unwrap();
+        loop {
+            if let Ok(answer) = probe.get(format!("{}/readyz", program.url)).send().await
+                && answer.status().is_success()
+            {
+                break;
+            }
+            assert!(program.child.try_wait().unwrap().is_none(), "the program ended by itself");
+            assert!(started.elapsed() < Duration::from_secs(20), "the program did not become ready");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        program
+    }
+
+    pub fn client(&self, token: Option<String>) -> Client {
+        let http = reqwest::Client::builder().cookie_store(true).no_proxy().build().unwrap();
+        Client { http, url: self.url.clone(), token, me: serde_json::Value::Null }
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
