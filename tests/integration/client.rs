@@ -139,9 +139,16 @@ impl Client {
 
     /// Sends one picture (a key frame that ends with `mark`) and one sound.
     pub async fn send(&mut self, mark: u8) {
+        let picture = [&[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01, 0, 0][..], &[mark]].concat();
+        self.send_media(&picture, &[0xfc, 1, 2, 3]).await;
+    }
+
+    /// Sends a VP8 key frame of one packet, and 20 ms of Opus.
+    pub async fn send_media(&mut self, picture: &[u8], sound: &[u8]) {
         self.sent = self.sent.wrapping_add(1);
-        let picture = [&[0x10, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01, 0, 0][..], &[mark]].concat();
-        let payloads = [(96, 1000, 3000, picture), (111, 2000, 960, vec![0xfc, 1, 2, 3])];
+        // The payload descriptor of RFC 7741: a partition starts.
+        let picture = [&[0x10], picture].concat();
+        let payloads = [(96, 1000, 1800, picture), (111, 2000, 960, sound.to_vec())];
         for (track, (payload_type, ssrc, step, payload)) in self.tracks.iter().zip(payloads) {
             let header = Header {
                 version: 2,

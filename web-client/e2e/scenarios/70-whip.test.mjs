@@ -1,19 +1,24 @@
-// Programs publish by WHIP and browsers watch by WHEP: an independent client (aiortc) sends, Chromium decodes; and the
-// people in the room see it too.
+// Programs publish by WHIP and browsers watch by WHEP: two independent clients send, Chromium decodes.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { launchBrowser, newPerson } from '../harness/browser.mjs';
+import { launchBrowser, newPerson, SMALL } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';
+import { joinByLink, signIn } from '../harness/room.mjs';
 import { until } from '../harness/until.mjs';
 
-const interop = fileURLToPath(new URL('../../../scripts/interop/', import.meta.url));
+const repository = fileURLToPath(new URL('../../../', import.meta.url));
+const interop = `${repository}scripts/interop/`;
+// Built with the tests.
+const example = resolve(repository, process.env.CARGO_TARGET_DIR ?? 'target', 'release/examples/whip_publish');
 
 let hub;
 let browser;
 let publisher;
+let host;
 
 before(async () => {
   hub = await Hub.start();
@@ -26,29 +31,23 @@ after(async () => {
   await hub?.stop();
 });
 
-test('what aiortc publishes by WHIP, Chromium watches by WHEP', async () => {
-  const python = execFileSync(`${interop}install.sh`, { encoding: 'utf8' }).trim();
+/** Programs come when an adult is there: the teacher sits in the room, and each program has a token of its own. */
+async function conference() {
   const { item, teacher } = await castOf(hub, 'video_conference');
+  if (!host) {
+    host = await newPerson(browser, hub, { viewport: SMALL });
+    await signIn(host, teacher);
+    await joinByLink(host, item);
+  }
   const program = await hub.as(teacher);
-  const { token } = await program.post('/api/v1/tokens', {
-    scopes: ['room.publish', 'room.watch'],
-    expires_in_s: 600,
-  });
+  const wanted = { scopes: ['room.publish', 'room.watch'], expires_in_s: 600 };
+  const { token } = await program.post('/api/v1/tokens', wanted);
+  return { room: item.room, token };
+}
 
-  const args = [
-    'publish',
-    '--hub',
-    hub.url,
-    '--room',
-    item.room,
-    '--token',
-    token,
-    '--label',
-    'board',
-    '--seconds',
-    '120',
-  ];
-  publisher = spawn(python, [`${interop}aiortc_client.py`, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+/** Starts a program and waits until it says that it is connected. */
+async function published(command, args) {
+  publisher = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [publisher.stdout, publisher.stderr]) {
     stream.on('data', (chunk) => {
@@ -56,17 +55,20 @@ test('what aiortc publishes by WHIP, Chromium watches by WHEP', async () => {
     });
   }
   await until(
-    'aiortc is connected',
+    'the program is connected',
     () => {
-      if (said.includes('"connected"')) return true;
-      throw new Error(`aiortc said: ${said.slice(-2_000)}`);
+      if (said.includes('connected')) return true;
+      throw new Error(`it said: ${said.slice(-2_000)}`);
     },
     { within: 60_000 },
   );
+}
 
+/** Chromium decodes what the program sends under this label. */
+async function watched({ room, token }, label) {
   const page = await newPerson(browser, hub);
   await page.goto('/sign-in');
-  await page.evaluate(watch, { room: item.room, token, sources: 'board' });
+  await page.evaluate(watch, { room, token, sources: label });
   await until(
     'picture and sound',
     async () => {
@@ -78,6 +80,22 @@ test('what aiortc publishes by WHIP, Chromium watches by WHEP', async () => {
   );
   const status = await page.evaluate(stopWatching, token);
   assert.ok([200, 204].includes(status), `DELETE of the session: ${status}`);
+  await page.context().close();
+  publisher.stdin.end();
+}
+
+test('what aiortc publishes by WHIP, Chromium watches by WHEP', async () => {
+  const python = execFileSync(`${interop}install.sh`, { encoding: 'utf8' }).trim();
+  const { room, token } = await conference();
+  const options = ['--hub', hub.url, '--room', room, '--token', token, '--label', 'board', '--seconds', '120'];
+  await published(python, [`${interop}aiortc_client.py`, 'publish', ...options]);
+  await watched({ room, token }, 'board');
+});
+
+test('what the webrtc crate publishes by WHIP, Chromium watches by WHEP', async () => {
+  const { room, token } = await conference();
+  await published(example, [hub.url, room, token, 'still']);
+  await watched({ room, token }, 'still');
 });
 
 /** In the page: a WHEP client of a few lines. */
