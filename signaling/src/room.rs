@@ -52,9 +52,9 @@ pub enum Seat {
 /// How many seats there may be.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Seats of recipients and guardians together, the lobby included: the form's size.
+    /// Recipients and guardians together, the lobby included: the form's size.
     pub capacity: usize,
-    /// Seats of hosts, cohosts and observers together.
+    /// Hosts, cohosts and observers together.
     pub staff: usize,
     /// Devices of one person.
     pub seats_per_person: usize,
@@ -249,6 +249,11 @@ pub enum Record {
         before_seq: Option<u64>,
         limit: u16,
     },
+    /// Messages between these two numbers that the room was never answered.
+    ChatMissing {
+        after_seq: u64,
+        before_seq: u64,
+    },
     /// A person is in the room: their first seat was taken. Seats of programs are no attendance.
     Joined {
         peer: PeerId,
@@ -290,9 +295,8 @@ pub enum Record {
 pub enum Stored {
     Chat {
         peer: PeerId,
+        /// The same author's same `client_msg_id` again gives the first message: it is acknowledged again.
         result: Result<ChatMessage, (ClientMessageId, RefusalCode)>,
-        /// This `client_msg_id` was stored before: acknowledged again, told to nobody.
-        repeated: bool,
     },
     /// `edited`: of an edit, else of a deletion.
     ChatChanged {
@@ -303,6 +307,9 @@ pub enum Stored {
     ChatHistory {
         peer: PeerId,
         result: Result<(Vec<ChatMessage>, bool), RefusalCode>,
+    },
+    ChatMissing {
+        result: Result<Vec<ChatMessage>, RefusalCode>,
     },
 }
 
@@ -344,6 +351,9 @@ pub struct Room {
     /// Persons who passed the lobby once: not stopped again by `admission`. At most [`lobby::MOST_ADMITTED`].
     admitted: BTreeSet<PersonId>,
     removed: BTreeSet<PersonId>,
+    /// When a seat of this person was last connected, of the seats given up while the person has others. A subset of
+    /// the members' persons.
+    last_connected: BTreeMap<PersonId, Instant>,
     /// What the SFU has, by its name. Owners are seated members.
     sources: BTreeMap<SourceId, Source>,
     speakers: Vec<PeerId>,
@@ -385,6 +395,7 @@ impl Room {
             hands: Vec::new(),
             promoted: BTreeSet::new(),
             admitted: BTreeSet::new(),
+            last_connected: BTreeMap::new(),
             sources: BTreeMap::new(),
             speakers: Vec::new(),
             speakers_next: None,
@@ -524,7 +535,7 @@ impl Room {
             match timer {
                 Timer::SeatExpires(peer) => self.vacate(now, &peer, LeftReason::Lost, None),
                 Timer::SpeakersDue => self.tell_speakers(now),
-                Timer::ChatGap => self.release_chat(true),
+                Timer::ChatGap => self.ask_for_missing(),
             }
         }
         self.sync(now);

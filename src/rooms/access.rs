@@ -52,6 +52,9 @@ pub trait Gate: Send + Sync + 'static {
 
     /// Whether the sign-in still holds. `true` when nobody can tell: a store that is away throws nobody out.
     fn is_signed_in<'a>(&'a self, who: &'a Principal) -> BoxFuture<'a, bool>;
+
+    /// Notes that the sign-in is in use: a lesson has no other traffic than its socket's.
+    fn in_use<'a>(&'a self, who: &'a Principal) -> BoxFuture<'a, ()>;
 }
 
 /// The wire's code for a code of the rules; the two lists share their words.

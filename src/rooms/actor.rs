@@ -373,7 +373,11 @@ impl Actor {
         }
         let is_chat = matches!(
             record,
-            Record::Chat { .. } | Record::ChatEdit { .. } | Record::ChatDelete { .. } | Record::ChatHistory { .. }
+            Record::Chat { .. }
+                | Record::ChatEdit { .. }
+                | Record::ChatDelete { .. }
+                | Record::ChatHistory { .. }
+                | Record::ChatMissing { .. }
         );
         let mut write: BoxFuture<'static, Option<Stored>> = Box::pin(self.clerk.clone().keep(record));
         // The first poll puts the job into the writer's queue: writes are done in the order of the records.

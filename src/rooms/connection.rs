@@ -237,6 +237,10 @@ impl Connection {
                     if let Some(end) = end {
                         return end;
                     }
+                    // After the look: a sign-in that is over is not brought back.
+                    if matches!(wake, Wake::Recheck) && signed.seat.as_ref().is_some_and(|seat| !seat.is_gone()) {
+                        self.rooms.in_use(&signed.who).await;
+                    }
                 }
             }
         }

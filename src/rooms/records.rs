@@ -15,6 +15,8 @@ use crate::store::{Store, StoreError};
 
 /// Evidence is tried again this often, a second apart, before it is given up and counted.
 const TRIES: u32 = 30;
+/// Messages read again at once when the room was not answered for them.
+const MOST_MISSING: u16 = 256;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Writes one room's records.
@@ -44,9 +46,8 @@ impl Clerk {
                     sent_ms: now_ms,
                 };
                 let result = self.store.append_message(new).await;
-                let repeated = matches!(result, Ok((_, true)));
                 let result = result.map(|(message, _)| message).map_err(|error| (client_msg_id, code(&error)));
-                Some(Stored::Chat { peer, result, repeated })
+                Some(Stored::Chat { peer, result })
             }
             Record::ChatEdit { peer, by, message, body } => {
                 let result = self.store.edit_message(self.room, message, person(&by), body, now_ms).await;
@@ -59,6 +60,11 @@ impl Clerk {
             Record::ChatHistory { peer, before_seq, limit } => {
                 let result = self.store.message_page(&self.room, before_seq, limit).await;
                 Some(Stored::ChatHistory { peer, result: result.map_err(|error| code(&error)) })
+            }
+            Record::ChatMissing { after_seq, before_seq } => {
+                let most = u16::try_from(before_seq.saturating_sub(after_seq + 1)).unwrap_or(MOST_MISSING);
+                let result = self.store.message_page(&self.room, Some(before_seq), most.min(MOST_MISSING)).await;
+                Some(Stored::ChatMissing { result: result.map(|(page, _)| page).map_err(|error| code(&error)) })
             }
             other => {
                 self.keep_evidence(other, now_ms).await;
@@ -104,9 +110,11 @@ impl Clerk {
             Record::EndedByHost { person: who } => self.audit("room.end", who, serde_json::json!({}), now_ms).await,
             // The scheduler hears of these and writes the consultation's own change of state.
             Record::HostArrived { .. } | Record::HostPresence { .. } => Ok(()),
-            Record::Chat { .. } | Record::ChatEdit { .. } | Record::ChatDelete { .. } | Record::ChatHistory { .. } => {
-                Ok(())
-            }
+            Record::Chat { .. }
+            | Record::ChatEdit { .. }
+            | Record::ChatDelete { .. }
+            | Record::ChatHistory { .. }
+            | Record::ChatMissing { .. } => Ok(()),
         }
     }
 

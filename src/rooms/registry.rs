@@ -388,6 +388,10 @@ impl Rooms {
         }
     }
 
+    pub(super) async fn in_use(&self, who: &Principal) {
+        self.inner.parts.gate.in_use(who).await;
+    }
+
     pub(super) async fn is_signed_in(&self, who: &Principal) -> bool {
         self.inner.parts.gate.is_signed_in(who).await
     }

@@ -118,6 +118,9 @@ impl Store {
                 if now_ms - signed(message.sent_ms) > EDIT_WINDOW_MS {
                     return Err(ChangeError::TooLate);
                 }
+                if message.body == body {
+                    return Ok(message);
+                }
                 // Two edits of one millisecond: the row keeps the first text of that moment.
                 sqlx::query(
                     "INSERT INTO message_edit (message_id, at, body) SELECT id, $2, body FROM message WHERE id = $1

@@ -75,6 +75,10 @@ impl Gate for TestGate {
         let is_in = !self.signed_out.lock().unwrap().contains(who.person.as_str());
         Box::pin(std::future::ready(is_in))
     }
+
+    fn in_use<'a>(&'a self, _who: &'a Principal) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Rooms behind a socket.

@@ -193,7 +193,7 @@ impl Room {
     pub(super) fn stored(&mut self, now: Instant, stored: Stored) {
         self.chat.in_flight = self.chat.in_flight.saturating_sub(1);
         match stored {
-            Stored::Chat { peer, result: Ok(message), repeated } => {
+            Stored::Chat { peer, result: Ok(message) } => {
                 self.tell(
                     &peer,
                     ServerMessage::ChatAck(ChatAck {
@@ -202,7 +202,8 @@ impl Room {
                         seq: message.seq,
                     }),
                 );
-                if !repeated && message.seq > self.chat.last_seq {
+                // Also a repeated one, if nobody was shown it: the answer to its first sending was lost.
+                if message.seq > self.chat.last_seq {
                     self.chat.held.insert(message.seq, message);
                     self.release_chat(self.chat.held.len() > MOST_IN_FLIGHT);
                     if self.chat.held.is_empty() {
@@ -212,7 +213,7 @@ impl Room {
                     }
                 }
             }
-            Stored::Chat { peer, result: Err((client_msg_id, code)), .. } => {
+            Stored::Chat { peer, result: Err((client_msg_id, code)) } => {
                 let refused = Refused {
                     code,
                     request: Some("chat_send".into()),
@@ -221,6 +222,19 @@ impl Room {
                     detail: None,
                 };
                 self.tell(&peer, ServerMessage::Error(refused));
+            }
+            Stored::ChatMissing { result } => {
+                let shown = self.chat.last_seq;
+                let missing = result.unwrap_or_default().into_iter().filter(|message| message.seq > shown);
+                self.chat.held.extend(missing.map(|message| (message.seq, message)));
+                self.release_chat(true);
+                self.timers.clear(&Timer::ChatGap);
+            }
+            // An edit that changes nothing is news for its author only.
+            Stored::ChatChanged { peer, result: Ok(message), .. }
+                if self.chat.find(&message.message) == Some(&message) =>
+            {
+                self.tell(&peer, ServerMessage::ChatChanged(ChatChanged { message }));
             }
             Stored::ChatChanged { result: Ok(message), .. } => {
                 self.chat.replace(&message);
@@ -250,6 +264,14 @@ impl Room {
             self.chat.push(message.clone());
             self.broadcast(None, ServerMessage::ChatMessage(message));
         }
+    }
+
+    /// A number has not come in time. The store knows whether there is such a message.
+    pub(super) fn ask_for_missing(&mut self) {
+        let Some((first_held, _)) = self.chat.held.first_key_value() else { return };
+        let (after_seq, before_seq) = (self.chat.last_seq, *first_held);
+        self.chat.in_flight += 1;
+        self.record(Record::ChatMissing { after_seq, before_seq });
     }
 
     fn may_write(&self, peer: &PeerId) -> Result<(), Refusal> {

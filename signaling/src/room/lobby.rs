@@ -2,6 +2,7 @@
 //!
 //! INV-55: a recipient is never in the room before an adult host is; until then they wait in the lobby.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::ids::{PeerId, PersonId, ResumeToken};
@@ -36,11 +37,15 @@ impl Room {
             self.check_program(&admission)?;
         }
         let is_recipient = admission.role.is_recipient();
-        let taken = self
+        // Persons, not devices: a pupil's second device takes nobody's place.
+        let others: BTreeSet<&PersonId> = self
             .members
             .values()
             .filter(|member| member.is_person() && member.role.is_recipient() == is_recipient)
-            .count();
+            .map(|member| &member.person)
+            .filter(|person| **person != admission.person)
+            .collect();
+        let taken = others.len();
         let most = if is_recipient { self.config.limits.capacity } else { self.config.limits.staff };
         if admission.seat == Seat::Person && taken >= most {
             return Err(RefusalCode::RoomFull);
@@ -265,8 +270,13 @@ impl Room {
         }
         if member.is_seated() {
             self.broadcast(None, ServerMessage::MemberLeft(MemberLeft { peer: peer.clone(), reason }));
-            if member.is_person() && is_last_seated {
-                let ago = member.gone_since.map(|at| now.saturating_duration_since(at)).unwrap_or_default();
+            let connected = member.gone_since.unwrap_or(now);
+            if member.is_person() && !is_last_seated {
+                let last = self.last_connected.entry(member.person).or_insert(connected);
+                *last = connected.max(*last);
+            } else if member.is_person() {
+                let last = self.last_connected.remove(&member.person).map_or(connected, |other| other.max(connected));
+                let ago = now.saturating_duration_since(last);
                 self.record(Record::Left { peer: peer.clone(), person: member.person, reason, ago });
             }
         }

@@ -108,10 +108,9 @@ impl Member {
         self.seat == Seat::Person
     }
 
-    /// Makes a host present (INV-55): a watching program is not a person who could step in, a sending one of the host
-    /// stands for them.
+    /// Makes a host present (INV-55): an adult who can step in. A program is nobody, not even the host's own encoder.
     pub(super) fn stands_for_host(&self) -> bool {
-        self.role.is_staff() && self.is_connected() && self.seat != Seat::Watcher
+        self.role.is_staff() && self.is_connected() && self.is_person()
     }
 
     pub(super) fn standing(&self, promoted: bool) -> Standing<'_> {

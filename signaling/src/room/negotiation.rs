@@ -61,7 +61,7 @@ impl Room {
         let mut sends = BTreeMap::new();
         for send in &offer.sends {
             let is_audio = matches!(send.kind, SourceKind::Microphone | SourceKind::ScreenAudio);
-            if lines.media.get(&send.mid) != Some(&if is_audio { "audio" } else { "video" }) {
+            if lines.kind(&send.mid) != Some(if is_audio { "audio" } else { "video" }) {
                 return Err(bad_offer("`sends` names an m-line that the SDP does not have"));
             }
             if sends.values().any(|kind| *kind == send.kind) || sends.insert(send.mid.clone(), send.kind).is_some() {
@@ -77,7 +77,12 @@ impl Room {
             }
         }
         let receives: Vec<Mid> = lines.media.keys().filter(|mid| !sends.contains_key(*mid)).cloned().collect();
-        let hears = receives.iter().filter(|mid| lines.media.get(*mid) == Some(&"audio")).cloned().collect();
+        // The SFU fills audio slots by itself: whoever may not receive must not have one.
+        let may_receive = self.rights_of(peer).is_some_and(|rights| rights.receive_media);
+        if !may_receive && receives.iter().any(|mid| lines.receives(mid)) {
+            return Err(Refusal::of(RefusalCode::RoleNotPermitted).because("this seat may not receive"));
+        }
+        let hears = receives.iter().filter(|mid| lines.kind(mid) == Some("audio")).cloned().collect();
         let wish = if is_new { Vec::new() } else { negotiation.wish.clone() };
         let sources = sends
             .iter()
@@ -170,17 +175,45 @@ fn source_id(peer: &PeerId, seat: &Seat, kind: SourceKind) -> SourceId {
 /// What the room needs of an SDP: its m-lines by mid, and how many candidates it carries.
 #[derive(Debug)]
 struct MediaLines<'a> {
-    media: BTreeMap<Mid, &'a str>,
+    media: BTreeMap<Mid, MediaLine<'a>>,
     candidates: usize,
 }
 
+#[derive(Debug)]
+struct MediaLine<'a> {
+    /// `audio` or `video`.
+    kind: &'a str,
+    /// The client wants something on it: unless every direction it names says no (RFC 8866: none is `sendrecv`).
+    receives: bool,
+}
+
+/// A direction attribute: whether the client receives.
+fn receives(line: &str) -> Option<bool> {
+    match line.trim_end() {
+        "a=recvonly" | "a=sendrecv" => Some(true),
+        "a=sendonly" | "a=inactive" => Some(false),
+        _ => None,
+    }
+}
+
 impl<'a> MediaLines<'a> {
+    fn kind(&self, mid: &Mid) -> Option<&'a str> {
+        self.media.get(mid).map(|line| line.kind)
+    }
+
+    fn receives(&self, mid: &Mid) -> bool {
+        self.media.get(mid).is_some_and(|line| line.receives)
+    }
+
     fn read(sdp: &'a str) -> Result<Self, &'static str> {
         if sdp.chars().any(|character| character.is_control() && !matches!(character, '\r' | '\n')) {
             return Err("control characters in the SDP");
         }
         let mut lines = Self { media: BTreeMap::new(), candidates: 0 };
-        let (mut kind, mut named, mut sections) = (None, true, 0_usize);
+        let (mut kind, mut mid_of_section, mut sections) = (None, None, 0_usize);
+        // Of the section, while its mid is not known yet.
+        let mut direction = None;
+        let mut named = true;
         for line in sdp.lines() {
             if let Some(media) = line.strip_prefix("m=") {
                 if !named {
@@ -192,12 +225,22 @@ impl<'a> MediaLines<'a> {
                 }
                 kind = Some(media.split(' ').next().unwrap_or_default());
                 named = false;
+                (mid_of_section, direction) = (None, None);
             } else if let (Some(mid), Some(kind)) = (line.strip_prefix("a=mid:"), kind) {
                 let fits = (1..=32).contains(&mid.len()) && mid.bytes().all(|byte| byte.is_ascii_graphic());
-                if named || !fits || lines.media.insert(Mid::new(mid), kind).is_some() {
+                let media = MediaLine { kind, receives: direction.unwrap_or(true) };
+                if named || !fits || lines.media.insert(Mid::new(mid), media).is_some() {
                     return Err("a mid that is repeated or malformed");
                 }
                 named = true;
+                mid_of_section = Some(Mid::new(mid));
+            } else if let (Some(receiving), Some(_)) = (receives(line), kind) {
+                // Two that disagree count as receiving, whichever of them the SFU believes.
+                let receiving = receiving || direction == Some(true);
+                direction = Some(receiving);
+                if let Some(media) = mid_of_section.as_ref().and_then(|mid| lines.media.get_mut(mid)) {
+                    media.receives = receiving;
+                }
             } else if line.starts_with("a=candidate:") {
                 lines.candidates += 1;
                 if lines.candidates > MOST_CANDIDATES {

@@ -8,7 +8,7 @@ use kafedra_signaling::message::floor::{RoomPolicy, RoomPolicyChange};
 use kafedra_signaling::message::session::{Form, RoomRole};
 use kafedra_signaling::message::{ClientMessage, ServerMessage};
 use kafedra_signaling::refusal::RefusalCode;
-use kafedra_signaling::room::{Record, Stored};
+use kafedra_signaling::room::{Control, Record, Stored};
 
 use crate::scenario::{Scenario, chat_send};
 
@@ -83,15 +83,67 @@ fn everybody_sees_one_order_even_if_the_store_answers_out_of_it() {
     let host = scene.host();
     scene.take_all();
     for seq in [2, 3, 1] {
-        scene.answer(Stored::Chat { peer: host.clone(), result: Ok(stored(seq)), repeated: false });
+        scene.answer(Stored::Chat { peer: host.clone(), result: Ok(stored(seq)) });
     }
     assert_eq!(scene.chat_bodies(&host), ["body 1", "body 2", "body 3"]);
     // A number that never comes holds the rest back for a moment only.
     scene.take(&host);
-    scene.answer(Stored::Chat { peer: host.clone(), result: Ok(stored(5)), repeated: false });
+    scene.answer(Stored::Chat { peer: host.clone(), result: Ok(stored(5)) });
     assert!(scene.chat_bodies(&host).is_empty());
     scene.pass(Duration::from_secs(3));
-    assert_eq!(scene.chat_bodies(&host), ["body 5"]);
+    let Some(Record::ChatMissing { after_seq: 3, before_seq: 5 }) = scene.records.last() else {
+        panic!("{:?}", scene.records.last())
+    };
+    assert!(scene.chat_bodies(&host).is_empty());
+    scene.answer(Stored::ChatMissing { result: Ok(vec![stored(4)]) });
+    assert_eq!(scene.chat_bodies(&host), ["body 4", "body 5"]);
+}
+
+#[test]
+fn a_number_that_the_store_cannot_tell_of_holds_nobody_up() {
+    let mut scene = Scenario::new(Form::Chat);
+    scene.store_answers = false;
+    let host = scene.host();
+    scene.take(&host);
+    scene.answer(Stored::Chat { peer: host.clone(), result: Ok(stored(2)) });
+    scene.pass(Duration::from_secs(3));
+    scene.answer(Stored::ChatMissing { result: Err(RefusalCode::Unavailable) });
+    assert_eq!(scene.chat_bodies(&host), ["body 2"]);
+    assert_eq!(scene.room.poll_timeout(), None);
+}
+
+/// The answer to the first sending was lost between store and room: the second one shows it.
+#[test]
+fn a_repeated_message_that_nobody_was_shown_is_shown() {
+    let mut scene = Scenario::new(Form::Chat);
+    let (host, ann) = (scene.host(), scene.student("ann"));
+    scene.store_answers = false;
+    scene.say(&host, chat_send("1"));
+    let lost = scene.records.pop().unwrap();
+    scene.answer(Stored::Chat {
+        peer: host.clone(),
+        result: Err((ClientMessageId::new("1"), RefusalCode::Unavailable)),
+    });
+    for _ in 0..2 {
+        scene.say(&host, chat_send("1"));
+        scene.play_store(lost.clone());
+        scene.pass(Duration::ZERO);
+    }
+    scene.control(Control::Times { start_ms: 1, end_ms: 2, closes_ms: 3 });
+    assert_eq!(scene.chat_bodies(&ann), ["body 1"]);
+}
+
+#[test]
+fn an_edit_that_changes_nothing_is_told_to_its_author_only() {
+    let mut scene = Scenario::new(Form::Chat);
+    let (_host, ann, bob) = (scene.host(), scene.student("ann"), scene.student("bob"));
+    scene.chat(&ann, "1").unwrap();
+    let edit = ClientMessage::ChatEdit(ChatEdit { message: scene.stored[0].message.clone(), body: "new".into() });
+    for _ in 0..5 {
+        scene.ask(&ann, edit.clone()).unwrap();
+    }
+    let changed = |peer| scene.inbox(peer).iter().filter(|m| matches!(m, ServerMessage::ChatChanged(_))).count();
+    assert_eq!((changed(&bob), changed(&ann)), (1, 1));
 }
 
 #[test]
@@ -102,7 +154,7 @@ fn a_failed_write_is_refused_with_the_clients_name_of_it() {
     scene.take_all();
     scene.say(&host, chat_send("1"));
     let failed = Err((ClientMessageId::new("1"), RefusalCode::StorageFull));
-    scene.answer(Stored::Chat { peer: host.clone(), result: failed, repeated: false });
+    scene.answer(Stored::Chat { peer: host.clone(), result: failed });
     let ServerMessage::Error(refused) = &scene.inbox(&host)[0] else { panic!() };
     assert_eq!(refused.code, RefusalCode::StorageFull);
     assert_eq!(refused.client_msg_id, Some(ClientMessageId::new("1")));

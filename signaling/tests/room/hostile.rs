@@ -8,12 +8,15 @@ use kafedra_signaling::message::chat::{ChatDelete, ChatEdit, ChatHistoryRequest,
 use kafedra_signaling::message::floor::*;
 use kafedra_signaling::message::media::{Mute, QualityReport, SlotRequest, SlotRequests, SourceKind};
 use kafedra_signaling::message::negotiation::Candidate;
-use kafedra_signaling::message::session::{CloseReason, Form, Leave, RoomRole, RoomState};
+use kafedra_signaling::message::session::{CloseReason, Form, Leave, MemberView, RoomRole, RoomState, SeatKind};
 use kafedra_signaling::message::{ClientMessage, ServerMessage};
 use kafedra_signaling::room::{Admission, Control, MediaCommand, MediaEvent, Publish, Seat};
 use proptest::prelude::*;
 
 use crate::scenario::{Scenario, admission, offer};
+
+/// Fewer than there are recipients and guardians.
+const MOST: usize = 4;
 
 const PERSONS: [(&str, RoomRole); 8] = [
     ("teacher", RoomRole::Host),
@@ -120,11 +123,13 @@ struct Ledger {
     /// What the SFU was last told that a peer may send.
     allowed: BTreeMap<PeerId, Publish>,
     /// Unpaused sources.
-    flowing: BTreeSet<SourceId>,
+    flowing: BTreeMap<SourceId, (PeerId, SourceKind)>,
+    kinds: BTreeMap<SourceId, (PeerId, SourceKind)>,
+    programs: BTreeSet<PeerId>,
 }
 
 fn run(form: Form, steps: Vec<Step>) {
-    let mut scene = Scenario::with(form, |config| config.limits.capacity = 6);
+    let mut scene = Scenario::with(form, |config| config.limits.capacity = MOST);
     let mut ledger = Ledger::default();
     let mut alive: BTreeSet<PeerId> = BTreeSet::new();
     for step in steps {
@@ -138,7 +143,11 @@ fn run(form: Form, steps: Vec<Step>) {
                     _ => Seat::Person,
                 };
                 let beside = (role == RoomRole::Guardian).then(|| PersonId::new("ann"));
+                let is_program = seat != Seat::Person;
                 if let Ok(peer) = scene.knock(Admission { seat, beside, ..admission(role, person) }) {
+                    if is_program {
+                        ledger.programs.insert(peer.clone());
+                    }
                     ledger.roles.insert(peer.clone(), role);
                     ledger.persons.insert(peer.clone(), person);
                     alive.insert(peer);
@@ -179,7 +188,10 @@ fn check(form: Form, scene: &mut Scenario, ledger: &mut Ledger, alive: &BTreeSet
             MediaCommand::Offer { peer, allowed, sends, .. } => {
                 let role = ledger.roles[&peer];
                 assert!(role != RoomRole::Observer || sends.is_empty(), "an observer sends");
-                ledger.flowing.extend(sends.into_iter().map(|(_, source, _)| source));
+                for (_, source, kind) in sends {
+                    ledger.kinds.insert(source.clone(), (peer.clone(), kind));
+                    ledger.flowing.insert(source, (peer.clone(), kind));
+                }
                 ledger.allowed.insert(peer, allowed);
             }
             MediaCommand::Allow { peer, allowed } => {
@@ -189,11 +201,13 @@ fn check(form: Form, scene: &mut Scenario, ledger: &mut Ledger, alive: &BTreeSet
                 ledger.flowing.remove(&source);
             }
             MediaCommand::Pause { source, paused: false } => {
-                ledger.flowing.insert(source);
+                if let Some(owner) = ledger.kinds.get(&source) {
+                    ledger.flowing.insert(source, owner.clone());
+                }
             }
             MediaCommand::Drop { peer } => {
                 ledger.allowed.remove(&peer);
-                ledger.flowing.retain(|source| !source.as_str().starts_with(&format!("{peer}:")));
+                ledger.flowing.retain(|_, (owner, _)| *owner != peer);
             }
             MediaCommand::CloseRoom => {
                 ledger.allowed.clear();
@@ -209,15 +223,35 @@ fn check(form: Form, scene: &mut Scenario, ledger: &mut Ledger, alive: &BTreeSet
         }
     }
     // INV-55 seen from the SFU: when every host and cohost was told of or dropped, recipients may send nothing.
-    let people: BTreeSet<_> = alive.iter().filter_map(|peer| ledger.persons.get(peer)).collect();
-    let has_staff = people.contains(&"teacher") || people.contains(&"second");
-    if !has_staff {
-        for (peer, allowed) in &ledger.allowed {
-            assert_eq!(*allowed, Publish::default(), "{peer} may publish with no host in the room");
-        }
+    let members: BTreeMap<PeerId, MemberView> =
+        scene.room.snapshot().1.into_iter().map(|member| (member.peer.clone(), member)).collect();
+    let is_adult = |member: &MemberView| member.connected && member.seat == SeatKind::Person && member.role.is_staff();
+    let has_staff = members.values().any(is_adult);
+    for (peer, allowed) in &ledger.allowed {
+        let is_recipient = ledger.roles[peer].is_recipient();
+        assert!(has_staff || !is_recipient || *allowed == Publish::default(), "{peer} may publish without a host");
     }
-    let recipients = alive.iter().filter(|peer| ledger.roles[*peer].is_recipient());
-    assert!(recipients.count() <= 6 + 5 * 14, "capacity");
+    // What the SFU forwards is allowed, and its owner has switched it on.
+    for (source, (peer, kind)) in &ledger.flowing {
+        let allowed = ledger.allowed.get(peer).copied().unwrap_or_default();
+        let owner = members.get(peer);
+        assert!(owner.is_some(), "{source} flows and nobody sits there");
+        let on = |flag: fn(&MemberView) -> bool| owner.is_some_and(flag);
+        let (may, is_on) = match kind {
+            SourceKind::Microphone => (allowed.audio, on(|member| member.microphone)),
+            SourceKind::Camera => (allowed.video, on(|member| member.camera)),
+            SourceKind::Screen => (allowed.screen, on(|member| member.screen)),
+            // Its switch is not shown to others.
+            SourceKind::ScreenAudio => (allowed.screen, true),
+        };
+        assert!(may && is_on, "{source} flows: allowed {may}, switched on {is_on}");
+    }
+    let persons: BTreeSet<_> = alive
+        .iter()
+        .filter(|peer| !ledger.programs.contains(*peer) && ledger.roles[*peer].is_recipient())
+        .map(|peer| ledger.persons[peer])
+        .collect();
+    assert!(persons.len() <= MOST, "capacity");
     for peer in alive {
         let mine = alive.iter().filter(|other| ledger.persons[*other] == ledger.persons[peer]).count();
         assert!(mine <= 3 + 4 + 10, "seats of one person");

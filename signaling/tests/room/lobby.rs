@@ -1,5 +1,7 @@
 //! Coming in: the lobby, the host, capacity, devices, admission, the end.
 
+use std::time::Duration;
+
 use kafedra_signaling::ids::PersonId;
 use kafedra_signaling::message::floor::{Admit, EndRoom, RoomPolicy, RoomPolicyChange};
 use kafedra_signaling::message::session::{CloseReason, Form, Leave, LeftReason, RoomRole, RoomState, WaitingReason};
@@ -169,12 +171,58 @@ fn programs_come_only_where_their_person_might_be() {
     let seat = |role, person: &str, seat| kafedra_signaling::room::Admission { seat, ..admission(role, person) };
     let publisher = || Seat::Publisher { label: "stream".into() };
     assert_eq!(scene.knock(seat(RoomRole::Recipient, "ann", Seat::Watcher)), Err(RefusalCode::HostAbsent));
-    // The host's encoder stands for the host.
+    // The host's encoder is no adult who could step in.
     scene.knock(seat(RoomRole::Host, "teacher", publisher())).unwrap();
+    assert_eq!(scene.room.state(), RoomState::Open);
+    assert_eq!(scene.knock(seat(RoomRole::Recipient, "ann", Seat::Watcher)), Err(RefusalCode::HostAbsent));
+    assert!(!scene.records.iter().any(|record| matches!(record, Record::HostArrived { .. })));
+    assert!(!scene.records.iter().any(|record| matches!(record, Record::Joined { .. })), "no attendance");
+    scene.host();
     assert_eq!(scene.room.state(), RoomState::Live);
+    scene.take_all();
     for _ in 0..10 {
         scene.knock(seat(RoomRole::Recipient, "ann", Seat::Watcher)).unwrap();
     }
     assert_eq!(scene.knock(seat(RoomRole::Recipient, "ann", Seat::Watcher)), Err(RefusalCode::RoomFull));
     assert!(!scene.records.iter().any(|record| matches!(record, Record::Joined { .. })), "no attendance");
+}
+
+/// INV-55: the encoder goes on when the teacher's own device is gone; the children do not.
+#[test]
+fn a_hosts_encoder_alone_keeps_no_floor_open() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    let (host, ann) = (scene.host(), scene.student("ann"));
+    let publisher = Seat::Publisher { label: "stream".into() };
+    scene
+        .knock(kafedra_signaling::room::Admission { seat: publisher, ..admission(RoomRole::Host, "teacher") })
+        .unwrap();
+    scene.disconnect(&host);
+    assert_eq!(scene.chat(&ann, "1"), Err(RefusalCode::HostAbsent));
+}
+
+#[test]
+fn a_second_device_takes_nobodys_place() {
+    let mut scene = Scenario::with(Form::Individual, |config| config.limits.capacity = 2);
+    scene.host();
+    scene.student("ann");
+    scene.student("ann");
+    scene.student("bob");
+    scene.student("bob");
+    assert_eq!(scene.knock(admission(RoomRole::Recipient, "eve")), Err(RefusalCode::RoomFull));
+}
+
+#[test]
+fn a_person_was_there_as_long_as_their_longest_device() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    scene.host();
+    let (phone, tablet) = (scene.student("ann"), scene.student("ann"));
+    scene.disconnect(&phone);
+    scene.pass(Duration::from_secs(10));
+    scene.say(&tablet, ClientMessage::Leave(Leave {}));
+    scene.pass(Duration::from_secs(25));
+    let ago = scene.records.iter().find_map(|record| match record {
+        Record::Left { ago, .. } => Some(*ago),
+        _ => None,
+    });
+    assert_eq!(ago, Some(Duration::from_secs(20)), "the phone's seat ran out 20 s after the tablet went");
 }

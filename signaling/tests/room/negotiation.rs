@@ -3,12 +3,12 @@
 use kafedra_signaling::ids::{Mid, SourceId};
 use kafedra_signaling::message::media::{SlotRequest, SlotRequests, SourceKind};
 use kafedra_signaling::message::negotiation::{Candidate, Offer, SendSlot};
-use kafedra_signaling::message::session::Form;
+use kafedra_signaling::message::session::{Form, RoomRole};
 use kafedra_signaling::message::{ClientMessage, ServerMessage};
 use kafedra_signaling::refusal::RefusalCode;
-use kafedra_signaling::room::{MediaCommand, MediaEvent};
+use kafedra_signaling::room::{Admission, MediaCommand, MediaEvent, Seat};
 
-use crate::scenario::{Scenario, offer};
+use crate::scenario::{Scenario, admission, offer};
 
 fn raw(sdp: &str, sends: &[(&str, SourceKind)]) -> ClientMessage {
     let sends = sends.iter().map(|(mid, kind)| SendSlot { mid: Mid::new(*mid), kind: *kind }).collect();
@@ -163,4 +163,27 @@ fn a_muted_source_is_held_back_from_its_first_packet() {
     assert_eq!(paused(&scene), Some(true));
     scene.unmute(&host, SourceKind::Microphone).unwrap();
     assert_eq!(paused(&scene), Some(false));
+}
+
+/// The SFU fills audio slots by itself, so a seat that may only send gets none (a token for publishing hears no child).
+#[test]
+fn a_publisher_may_not_receive() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    scene.host();
+    let seat = Seat::Publisher { label: "stream".into() };
+    let peer = scene.knock(Admission { seat, ..admission(RoomRole::Host, "teacher") }).unwrap();
+    scene.media.clear();
+    let send = line("video", "0") + "a=sendonly\r\n";
+    let sends = [("0", SourceKind::Camera)];
+    let refused =
+        ["", "a=recvonly\r\n", "a=sendrecv\r\n", "a=sendonly\r\na=recvonly\r\n", "a=recvonly\r\na=inactive\r\n"];
+    for direction in refused {
+        let sdp = send.clone() + &line("audio", "1") + direction;
+        assert_eq!(scene.ask(&peer, raw(&sdp, &sends)), Err(RefusalCode::RoleNotPermitted), "{direction:?}");
+        let before_the_mid = format!("{send}m=audio 9 UDP/TLS/RTP/SAVPF 96\r\n{direction}a=mid:1\r\n");
+        assert_eq!(scene.ask(&peer, raw(&before_the_mid, &sends)), Err(RefusalCode::RoleNotPermitted), "{direction:?}");
+    }
+    assert!(scene.media.is_empty(), "{:?}", scene.media);
+    let sdp = send + &line("audio", "1") + "a=inactive\r\n";
+    assert_eq!(scene.ask(&peer, raw(&sdp, &sends)), Ok(()));
 }

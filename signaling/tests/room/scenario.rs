@@ -233,8 +233,8 @@ impl Scenario {
         let stored = match record {
             Record::Chat { author, author_name, peer, client_msg_id, body, reply_to } => {
                 let before = self.stored.iter().find(|m| m.author == author && m.client_msg_id == client_msg_id);
-                let repeated = before.is_some();
-                let message = before.cloned().unwrap_or_else(|| {
+                let before = before.cloned();
+                let message = before.clone().unwrap_or_else(|| {
                     let seq = self.stored.len() as u64 + 1;
                     ChatMessage {
                         message: MessageId::new(format!("m{seq}")),
@@ -250,10 +250,10 @@ impl Scenario {
                         reply_to,
                     }
                 });
-                if !repeated {
+                if before.is_none() {
                     self.stored.push(message.clone());
                 }
-                Stored::Chat { peer, result: Ok(message), repeated }
+                Stored::Chat { peer, result: Ok(message) }
             }
             Record::ChatEdit { peer, by, message, body } => {
                 let found = self.stored.iter_mut().find(|m| m.message == message && m.author == by);
@@ -278,6 +278,10 @@ impl Scenario {
                 let page: Vec<ChatMessage> = below.rev().take(limit.into()).cloned().collect();
                 let more = page.last().is_some_and(|m| m.seq > 1);
                 Stored::ChatHistory { peer, result: Ok((page.into_iter().rev().collect(), more)) }
+            }
+            Record::ChatMissing { after_seq, before_seq } => {
+                let missing = self.stored.iter().filter(|m| m.seq > after_seq && m.seq < before_seq);
+                Stored::ChatMissing { result: Ok(missing.cloned().collect()) }
             }
             _ => return,
         };

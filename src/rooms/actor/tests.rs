@@ -34,6 +34,10 @@ impl Gate for Everybody {
     fn is_signed_in<'a>(&'a self, _who: &'a Principal) -> BoxFuture<'a, bool> {
         Box::pin(std::future::ready(true))
     }
+
+    fn in_use<'a>(&'a self, _who: &'a Principal) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 fn person(name: &str) -> Principal {
