@@ -1,8 +1,10 @@
 //! How fast one connection may write to the hub (SAFETY 5.3). Told the time, like everything here.
 //!
-//! Two token buckets: every message, and chat messages among them. A connection that keeps hitting the wall is closed.
+//! Token buckets: every message, chat among them, and hands and switches. A connection that keeps hitting the wall is closed.
 
 use std::time::{Duration, Instant};
+
+use crate::message::ClientMessage;
 
 /// Tokens that refill evenly up to a burst.
 #[derive(Debug, Clone)]
@@ -50,6 +52,7 @@ pub enum Verdict {
 pub struct RateGate {
     all: TokenBucket,
     chat: TokenBucket,
+    toggles: TokenBucket,
     /// When strikes were given, within the last 10 s; at most one a second, so that one burst is one strike.
     strikes: Vec<Instant>,
 }
@@ -60,7 +63,12 @@ const STRIKE_SPACING: Duration = Duration::from_secs(1);
 
 impl RateGate {
     pub fn new(now: Instant) -> Self {
-        Self { all: TokenBucket::new(20, 60, now), chat: TokenBucket::new(5, 20, now), strikes: Vec::new() }
+        Self {
+            all: TokenBucket::new(20, 60, now),
+            chat: TokenBucket::new(5, 20, now),
+            toggles: TokenBucket::new(2, 10, now),
+            strikes: Vec::new(),
+        }
     }
 
     /// Any message, asked before it is parsed: what is dropped costs its reading only.
@@ -71,9 +79,18 @@ impl RateGate {
         }
     }
 
-    /// A chat message, asked after parsing. Each refused one is answered, because it carries the client's message id.
-    pub fn chat(&mut self, now: Instant) -> Verdict {
-        match self.chat.take(now) {
+    /// A message that everybody in the room hears of, asked after parsing: chat with its edits and deletions, a hand
+    /// raised, a source switched on. What only takes back (a hand down, a microphone off) always passes; it cannot be
+    /// done twice. Each refused one is answered, because the client waits for it.
+    pub fn heard_by_all(&mut self, now: Instant, message: &ClientMessage) -> Verdict {
+        use ClientMessage as M;
+        let taken = match message {
+            M::ChatSend(_) | M::ChatEdit(_) | M::ChatDelete(_) => self.chat.take(now),
+            M::Hand(hand) if hand.raised => self.toggles.take(now),
+            M::Mute(mute) if !mute.muted => self.toggles.take(now),
+            _ => Ok(()),
+        };
+        match taken {
             Ok(()) => Verdict::Pass,
             Err(wait) => match self.strike(now, wait) {
                 Verdict::Close => Verdict::Close,
@@ -95,6 +112,13 @@ impl RateGate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::MessageId;
+    use crate::message::chat::ChatDelete;
+    use crate::message::floor::Hand;
+
+    fn delete() -> ClientMessage {
+        ClientMessage::ChatDelete(ChatDelete { message: MessageId::new("m") })
+    }
 
     // One fixed origin; the gate itself never reads a clock.
     #[allow(clippy::disallowed_methods)]
@@ -129,7 +153,7 @@ mod tests {
         let mut gate = RateGate::new(start);
         for n in 0..1_000 {
             let now = start + Duration::from_millis(n * 200);
-            assert_eq!((gate.message(now), gate.chat(now)), (Verdict::Pass, Verdict::Pass));
+            assert_eq!((gate.message(now), gate.heard_by_all(now, &delete())), (Verdict::Pass, Verdict::Pass));
         }
     }
 
@@ -137,8 +161,17 @@ mod tests {
     fn chat_has_its_own_smaller_bucket() {
         let start = origin();
         let mut gate = RateGate::new(start);
-        let passed = (0..30).filter(|_| gate.chat(start) == Verdict::Pass).count();
+        let passed = (0..30).filter(|_| gate.heard_by_all(start, &delete()) == Verdict::Pass).count();
         assert_eq!(passed, 20);
-        assert!(matches!(gate.chat(start), Verdict::Limited(Some(_))));
+        assert!(matches!(gate.heard_by_all(start, &delete()), Verdict::Limited(Some(_))));
+    }
+
+    #[test]
+    fn a_hand_goes_up_ten_times_at_once_and_comes_down_always() {
+        let start = origin();
+        let mut gate = RateGate::new(start);
+        let mut hand = |raised| gate.heard_by_all(start, &ClientMessage::Hand(Hand { raised }));
+        let passed = (0..30).filter(|_| hand(false) == Verdict::Pass && hand(true) == Verdict::Pass).count();
+        assert_eq!(passed, 10);
     }
 }

@@ -435,9 +435,9 @@ impl Room {
         knocked
     }
 
-    /// The role of the seat that this token takes again; `None`: no such seat.
-    pub fn role_of(&self, token: &ResumeToken) -> Option<RoomRole> {
-        self.holder(token).map(|(_, member)| member.role)
+    /// As what the seat that this token takes again was given, and beside whom; `None`: no such seat.
+    pub fn seat_of(&self, token: &ResumeToken) -> Option<(RoomRole, Option<PersonId>)> {
+        self.holder(token).map(|(_, member)| (member.role, member.beside.clone()))
     }
 
     /// A dropped socket comes back. `Ok(peer)`: bind the connection to that seat. If another connection is still bound

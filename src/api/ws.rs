@@ -30,7 +30,8 @@ pub async fn upgrade(
 ) -> Response {
     let page = state.origins.caller(&headers);
     let has_cookie = auth::cookie(&headers, auth::cookie_name(&state)).is_some();
-    let has_bearer = headers.contains_key(header::AUTHORIZATION);
+    // Of the same parser that signs in: another scheme would leave the cookie to do it.
+    let has_bearer = auth::bearer(&headers).is_some();
     let is_forged = page == Page::Foreign || (page == Page::Unknown && has_cookie && !has_bearer);
     if is_forged {
         metrics::counter!("kafedra_sockets_refused_total").increment(1);
@@ -40,11 +41,15 @@ pub async fn upgrade(
         Ok(socket) => socket,
         Err(rejection) => return rejection.into_response(),
     };
+    // Before the sign-in is looked up: one that ends in between is heard of.
+    let revoked = state.revoked.subscribe();
     let caller = match auth::signed_in(&state, &headers).await {
         Ok(Some(session)) => Caller::Known(session.principal),
         Ok(None) => Caller::Unknown,
         // A browser cannot see the status of a refused upgrade: it hears `session_expired` after `hello`.
-        Err(_) => Caller::Expired,
+        Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => Caller::Expired,
+        // The store does not answer: that says nothing about the sign-in.
+        Err(problem) => return problem.into_response(),
     };
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
     let tickets = state.clone();
@@ -52,7 +57,7 @@ pub async fn upgrade(
         rooms: state.rooms.clone(),
         caller,
         redeem: Arc::new(move |ticket| tickets.tickets.redeem(ticket, origin.as_deref(), tickets.clock.now_ms())),
-        revoked: state.revoked.subscribe(),
+        revoked,
     };
     socket
         .read_buffer_size(READ_BUFFER)

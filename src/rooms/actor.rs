@@ -50,10 +50,17 @@ pub(super) enum Event {
         person: PersonId,
         /// What the door says that they are today.
         role: RoomRole,
+        /// The child beside whom the door lets them sit today.
+        beside: Option<PersonId>,
         token: ResumeToken,
         chat_seq: u64,
         binding: Binding,
         answer: oneshot::Sender<Result<PeerId, RefusalCode>>,
+    },
+    /// Beside whom the seat of this token is.
+    Beside {
+        token: ResumeToken,
+        answer: oneshot::Sender<Option<PersonId>>,
     },
     /// `binding`: of whoever says it. A connection that lost its seat to another is not heard.
     Message {
@@ -269,10 +276,10 @@ impl Actor {
                     self.lose(now, &peer);
                 }
             }
-            Event::Resume { person, role, token, chat_seq, mut binding, answer } => {
-                let resumed = match self.room.role_of(&token) {
-                    Some(before) if before == role => self.room.handle_resume(now, &person, &token, chat_seq),
-                    // Another role now is another seat.
+            Event::Resume { person, role, beside, token, chat_seq, mut binding, answer } => {
+                let resumed = match self.room.seat_of(&token) {
+                    Some(before) if before == (role, beside) => self.room.handle_resume(now, &person, &token, chat_seq),
+                    // Another role now, or another child, is another seat.
                     _ => Err(RefusalCode::NotFound),
                 };
                 let Ok(peer) = resumed.clone() else {
@@ -288,6 +295,9 @@ impl Actor {
                 if answer.send(resumed).is_err() {
                     self.lose(now, &peer);
                 }
+            }
+            Event::Beside { token, answer } => {
+                let _ = answer.send(self.room.seat_of(&token).and_then(|(_, beside)| beside));
             }
             Event::Message { peer, binding, message } => {
                 if self.bindings.get(&peer).is_some_and(|bound| bound.id == binding) {

@@ -118,6 +118,9 @@ impl Connection {
         loop {
             let text = match read_frame(stream.next().await)? {
                 Some(text) => text,
+                None if rate.message(Instant::now().into_std()) != Verdict::Pass => {
+                    return Err((CloseCode::Flood, "too many messages"));
+                }
                 None => continue,
             };
             if rate.message(Instant::now().into_std()) != Verdict::Pass {
@@ -197,6 +200,10 @@ impl Connection {
                     heard = Instant::now();
                     let text = match read_frame(frame) {
                         Ok(Some(text)) => text,
+                        // Pings and pongs cost their reading too; what is over the limit is not answered.
+                        Ok(None) if rate.message(heard.into_std()) == Verdict::Close => {
+                            return (CloseCode::Flood, "too many messages");
+                        }
                         Ok(None) => continue,
                         Err(end) => return end,
                     };
@@ -267,11 +274,9 @@ impl Connection {
                 return Ok(());
             }
         };
-        if let ClientMessage::ChatSend(send) = &message {
-            match rate.chat(now) {
-                Verdict::Pass => {}
-                verdict => return limited(outbox, verdict, Some(send.client_msg_id.clone())),
-            }
+        match rate.heard_by_all(now, &message) {
+            Verdict::Pass => {}
+            verdict => return limited(outbox, verdict, Some(&message)),
         }
         if signed.seat.as_ref().is_some_and(Bound::is_gone) {
             signed.seat = None;
@@ -362,8 +367,12 @@ fn refuse(outbox: &Outbox, request: Option<&str>, refused: Refused, detail: Opti
 fn limited(
     outbox: &Outbox,
     verdict: Verdict,
-    client_msg_id: Option<signaling::ids::ClientMessageId>,
+    message: Option<&ClientMessage>,
 ) -> Result<(), (CloseCode, &'static str)> {
+    let client_msg_id = match message {
+        Some(ClientMessage::ChatSend(send)) => Some(send.client_msg_id.clone()),
+        _ => None,
+    };
     match verdict {
         Verdict::Pass => {}
         Verdict::Limited(None) => {}
@@ -371,7 +380,7 @@ fn limited(
             metrics::counter!("kafedra_rate_limited_total").increment(1);
             outbox.message(&ServerMessage::Error(Refusal {
                 code: RefusalCode::RateLimited,
-                request: client_msg_id.as_ref().map(|_| "chat_send".to_owned()),
+                request: message.map(|message| message.kind().to_owned()),
                 client_msg_id,
                 retry_after_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(1_000).max(1)),
                 detail: None,

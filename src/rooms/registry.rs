@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::access::{Gate, Purpose, Refused};
+use super::access::{Entry, Gate, Purpose, Refused};
 use super::actor::{self, Binding, Event, Sink};
 use crate::clock::WallClock;
 use crate::domain::ids::ConsultationId;
@@ -140,6 +140,8 @@ pub(super) struct Bound {
     pub(super) peer: PeerId,
     /// As which the door let them in.
     role: RoomRole,
+    /// Beside which child.
+    beside: Option<PersonId>,
     binding: u64,
     inbox: mpsc::Sender<Event>,
     gone: CancellationToken,
@@ -347,15 +349,15 @@ impl Rooms {
             person: PersonId::new(who.person.as_str()),
             display_name: who.display_name.clone(),
             role: entry.role,
-            beside: entry.beside,
+            beside: entry.beside.clone(),
             seat,
             resume: ResumeToken::new(random_secret()),
         };
-        let (id, role) = (binding.id, entry.role);
+        let (id, role, beside) = (binding.id, entry.role, entry.beside);
         let (answer, answered) = oneshot::channel();
         let event = Event::Join { peer: peer.clone(), admission, binding, answer };
         ask(&inbox, event, answered).await?;
-        Ok(Bound { room: room.clone(), peer, role, binding: id, inbox, gone })
+        Ok(Bound { room: room.clone(), peer, role, beside, binding: id, inbox, gone })
     }
 
     /// Takes a seat again. The door is asked as for a join: what was allowed may be over.
@@ -367,23 +369,29 @@ impl Rooms {
         chat_seq: u64,
         sink: Sink,
     ) -> Result<Bound, Refused> {
-        let role = self.inner.parts.gate.admit(who, room, None, Purpose::Join).await?.role;
-        let inbox = self.inbox(room).ok_or(RefusalCode::NotFound)?;
+        // The door must be asked about the child of that seat: a link to another one is none to this.
+        let inbox = self.inbox(room);
+        let beside = match &inbox {
+            Some(inbox) => beside_of(inbox, token.clone()).await,
+            None => None,
+        };
+        let Entry { role, beside } = self.inner.parts.gate.admit(who, room, beside.as_ref(), Purpose::Join).await?;
+        let inbox = inbox.ok_or(RefusalCode::NotFound)?;
         let (binding, gone) = self.binding(sink);
         let id = binding.id;
         let person = PersonId::new(who.person.as_str());
         let (answer, answered) = oneshot::channel();
-        let event = Event::Resume { person, role, token, chat_seq, binding, answer };
+        let event = Event::Resume { person, role, beside: beside.clone(), token, chat_seq, binding, answer };
         let peer = ask(&inbox, event, answered).await?;
-        Ok(Bound { room: room.clone(), peer, role, binding: id, inbox, gone })
+        Ok(Bound { room: room.clone(), peer, role, beside, binding: id, inbox, gone })
     }
 
     /// Whether the door would still let a seated person in, as what they are. The clock's refusals do not count: the
     /// scheduler acts on those.
     pub(super) async fn may_stay(&self, who: &Principal, seat: &Bound) -> bool {
         use RefusalCode::{NotOnTimetable, TooEarly, TooLate, Unavailable};
-        match self.inner.parts.gate.admit(who, &seat.room, None, Purpose::Join).await {
-            Ok(entry) => entry.role == seat.role,
+        match self.inner.parts.gate.admit(who, &seat.room, seat.beside.as_ref(), Purpose::Join).await {
+            Ok(entry) => entry.role == seat.role && entry.beside == seat.beside,
             Err(refused) => matches!(refused.code, TooEarly | TooLate | NotOnTimetable | Unavailable),
         }
     }
@@ -436,6 +444,12 @@ impl Rooms {
         let id = self.inner.bindings.fetch_add(1, Ordering::Relaxed);
         (Binding { id, sink, gone: gone.clone(), told: false }, gone)
     }
+}
+
+async fn beside_of(inbox: &mpsc::Sender<Event>, token: ResumeToken) -> Option<PersonId> {
+    let (answer, answered) = oneshot::channel();
+    inbox.send(Event::Beside { token, answer }).await.ok()?;
+    tokio::time::timeout(ANSWER_WAIT, answered).await.ok()?.ok()?
 }
 
 async fn ask<T>(
