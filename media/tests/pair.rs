@@ -404,7 +404,7 @@ impl Peer {
                     let mid = found.mid.map(str::to_owned);
                     received.push(Received { header, mid, payload: datagram[header.payload_offset..end].to_vec() });
                 }
-                media::demux::Kind::Rtcp => self.rtcp.extend(inbound.open_rtcp(&datagram).ok()),
+                media::demux::Kind::Rtcp => self.rtcp.extend(inbound.open_rtcp(&datagram, self.crypto.crypto()).ok()),
                 _ => {}
             }
         }

@@ -136,9 +136,9 @@ impl Sfu {
     }
 
     pub(super) fn handle_rtcp(&mut self, now: Instant, index: TransportIndex, packet: &[u8]) {
-        let Some(transport) = self.transport(index) else { return };
+        let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
         let Some((inbound, _)) = &mut transport.srtp else { return };
-        let Ok(mut clear) = inbound.open_rtcp(packet) else {
+        let Ok(mut clear) = inbound.open_rtcp(packet, self.identity.crypto.crypto()) else {
             transport.rejected += 1;
             self.counters.packets_rejected += 1;
             return;

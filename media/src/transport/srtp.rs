@@ -14,8 +14,10 @@ use rtc::srtp::protection_profile::ProtectionProfile;
 use super::replay::ReplayWindow;
 use crate::rtp;
 
-/// SSRCs whose RTCP is looked at; the SRTCP layer keeps state for each, before it has authenticated anything.
+/// SSRCs with authentic RTCP on one transport.
 const RTCP_SENDERS: usize = 128;
+/// Packets of unknown SSRCs tried with one context: the SRTCP layer keeps state for each SSRC it sees, authentic or not.
+const TRIALS: usize = 64;
 /// Authenticated RTP streams of one transport: 64 m-lines with three layers and their retransmissions.
 const STREAMS: usize = 64 * 6;
 
@@ -60,6 +62,8 @@ pub fn session(keys: &Keys, crypto: &dyn RTCCrypto) -> Result<(Inbound, Outbound
             crypto,
         )?,
         rtcp_senders: Vec::new(),
+        rtcp_keys: (keys.profile, keys.remote_key.clone(), keys.remote_salt.clone()),
+        trial: None,
     };
     let outbound = Outbound {
         cipher: cipher(&keys.local_key, &keys.local_salt)?,
@@ -73,8 +77,13 @@ pub struct Inbound {
     cipher: Cipher,
     /// Only streams with at least one authenticated packet have an entry.
     streams: HashMap<u32, ReplayWindow>,
+    /// Sees only packets of the senders below.
     rtcp: Context,
+    /// Each has sent at least one authentic packet.
     rtcp_senders: Vec<u32>,
+    rtcp_keys: (ProtectionProfile, Vec<u8>, Vec<u8>),
+    /// Tries unknown senders, and how many it has tried.
+    trial: Option<(Context, usize)>,
 }
 
 impl Inbound {
@@ -101,17 +110,35 @@ impl Inbound {
     /// Authenticates and decrypts a compound RTCP packet.
     ///
     /// # Errors
-    /// See [`Rejected`].
-    pub fn open_rtcp(&mut self, packet: &[u8]) -> Result<BytesMut, Rejected> {
+    /// See [`Rejected`]; forged packets leave no state.
+    pub fn open_rtcp(&mut self, packet: &[u8], crypto: &dyn RTCCrypto) -> Result<BytesMut, Rejected> {
         let ssrc = packet.get(4..8).and_then(|b| b.first_chunk()).map(|b| u32::from_be_bytes(*b));
         let ssrc = ssrc.ok_or(Rejected::Malformed)?;
         if !self.rtcp_senders.contains(&ssrc) {
             if self.rtcp_senders.len() >= RTCP_SENDERS {
                 return Err(Rejected::TooMany);
             }
+            self.try_sender(packet, crypto)?;
             self.rtcp_senders.push(ssrc);
         }
         self.rtcp.decrypt_rtcp(packet).map_err(|_| Rejected::Forged)
+    }
+
+    /// Authenticates a packet of a sender that is not known yet.
+    fn try_sender(&mut self, packet: &[u8], crypto: &dyn RTCCrypto) -> Result<(), Rejected> {
+        let (mut context, tried) = match self.trial.take() {
+            Some(trial) => trial,
+            None => {
+                let (profile, key, salt) = &self.rtcp_keys;
+                let context = Context::new(key, salt, *profile, None, None, crypto);
+                (context.map_err(|_| Rejected::Malformed)?, 0)
+            }
+        };
+        let result = context.decrypt_rtcp(packet);
+        if result.is_err() && tried + 1 < TRIALS {
+            self.trial = Some((context, tried + 1));
+        }
+        result.map(drop).map_err(|_| Rejected::Forged)
     }
 }
 
@@ -304,6 +331,24 @@ mod tests {
     #[test]
     fn counter_mode_opens_what_it_sealed_once_and_nothing_else() {
         check(ProtectionProfile::Aes128CmHmacSha1_80);
+    }
+
+    #[test]
+    fn forged_reports_of_made_up_senders_keep_nobody_out() {
+        let provider = rtc::crypto::default_provider().unwrap();
+        for profile in [ProtectionProfile::AeadAes128Gcm, ProtectionProfile::Aes128CmHmacSha1_80] {
+            let (mut inbound, mut outbound) = pair(profile);
+            let clear = [0x80, 201, 0, 1, 0, 0, 0, 5];
+            let sealed = outbound.seal_rtcp(&clear).unwrap();
+            for ssrc in 1000..2000_u32 {
+                let mut forged = sealed.to_vec();
+                forged[4..8].copy_from_slice(&ssrc.to_be_bytes());
+                assert_eq!(inbound.open_rtcp(&forged, provider.crypto()), Err(Rejected::Forged));
+            }
+            assert!(inbound.rtcp_senders.is_empty());
+            assert_eq!(inbound.open_rtcp(&sealed, provider.crypto()).unwrap()[..], clear[..]);
+            assert_eq!(inbound.open_rtcp(&sealed, provider.crypto()), Err(Rejected::Forged), "a replay");
+        }
     }
 
     #[test]
