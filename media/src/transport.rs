@@ -25,6 +25,8 @@ pub struct TransportIndex(pub usize);
 
 /// SSRCs bound to m-lines, per transport: every layer and its retransmissions of 64 m-lines.
 pub const MAX_STREAMS: usize = 64 * 6;
+/// SSRCs that stay bound to an m-line which stops sending and starts again.
+pub const KEPT_STREAMS: usize = 12;
 
 /// Which stream an SSRC is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub enum Role {
 pub struct Line {
     pub mid: String,
     pub role: Role,
+    /// Layers of what it sends, or sent last: what its bound SSRCs stand for.
+    pub rids: Vec<String>,
 }
 
 /// Timers of a transport.

@@ -181,3 +181,48 @@ fn a_client_that_comes_back_with_another_certificate_gets_a_new_transport() {
     assert_eq!(world.events.iter().filter(added).count(), 2);
     assert!(world.events.contains(&SfuEvent::SourceRemoved { source: SourceKey(1) }));
 }
+
+#[test]
+fn a_line_that_pauses_and_returns_needs_no_introduction() {
+    // As browsers do: the same SSRCs, and no MID or RID once a report has acknowledged them.
+    for rids in [&[][..], &["q", "h"]] {
+        let camera = LineSpec::Send(SourceKey(1), SourceKind::Camera, rids);
+        let screen = LineSpec::Send(SourceKey(2), SourceKind::Screen, &[]);
+        let mut world = World::new();
+        let mut peer = Peer::new(1, vec![camera.clone(), screen.clone()]);
+        peer.connect(&mut world);
+        let rid = rids.first().copied().unwrap_or_default();
+        peer.send(&mut world, 9, 0, rid, 1, 0, &crate::pair::vp8(Some(90), 1, b""));
+        world.drain();
+        peer.acknowledged = true;
+        peer.lines = vec![LineSpec::Inactive("video"), screen.clone()];
+        peer.offer(&mut world);
+        world.drain();
+        assert!(world.events.contains(&SfuEvent::SourceRemoved { source: SourceKey(1) }));
+        world.events.clear();
+        peer.lines = vec![camera.clone(), screen];
+        peer.offer(&mut world);
+        peer.send(&mut world, 9, 0, rid, 2, 3000, &crate::pair::vp8(Some(90), 2, b""));
+        world.drain();
+        let added = SfuEvent::SourceAdded { peer: PeerKey(1), source: SourceKey(1), kind: SourceKind::Camera };
+        assert!(world.events.contains(&added), "{rids:?}");
+    }
+}
+
+#[test]
+fn a_line_that_becomes_another_forgets_its_streams() {
+    let mut world = World::new();
+    let mut peer = Peer::new(1, vec![LineSpec::Send(SourceKey(1), SourceKind::Camera, &["q", "h"])]);
+    peer.connect(&mut world);
+    peer.send(&mut world, 9, 0, "h", 1, 0, &crate::pair::vp8(Some(90), 1, b""));
+    peer.acknowledged = true;
+    for lines in [LineSpec::Receive("video"), LineSpec::Send(SourceKey(1), SourceKind::Camera, &["q", "h"])] {
+        peer.lines = vec![lines];
+        peer.offer(&mut world);
+    }
+    world.drain();
+    world.events.clear();
+    peer.send(&mut world, 9, 0, "h", 2, 0, &crate::pair::vp8(Some(90), 1, b""));
+    world.drain();
+    assert!(world.events.is_empty(), "{:?}", world.events);
+}

@@ -108,6 +108,7 @@ pub struct Received {
 pub enum LineSpec {
     Send(SourceKey, SourceKind, &'static [&'static str]),
     Receive(&'static str),
+    Inactive(&'static str),
 }
 
 /// A peer made by hand.
@@ -117,6 +118,8 @@ pub struct Peer {
     pub lines: Vec<LineSpec>,
     pub profiles: Vec<SrtpProtectionProfile>,
     pub with_rtx: bool,
+    /// Its SSRCs are acknowledged: packets carry neither MID nor RID any more.
+    pub acknowledged: bool,
     crypto: Arc<dyn RTCCryptoProvider>,
     certificate: Certificate,
     /// Replaces the true fingerprint in the offer.
@@ -145,6 +148,7 @@ impl Peer {
                 SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
             ],
             with_rtx: true,
+            acknowledged: false,
             crypto,
             certificate,
             false_fingerprint: None,
@@ -173,6 +177,7 @@ impl Peer {
             let (media, direction) = match line {
                 LineSpec::Send(_, kind, _) => (if kind.is_audio() { "audio" } else { "video" }, "sendonly"),
                 LineSpec::Receive(media) => (*media, "recvonly"),
+                LineSpec::Inactive(media) => (*media, "inactive"),
             };
             let payloads = match (media, self.with_rtx) {
                 ("audio", _) => "111",
@@ -222,7 +227,7 @@ impl Peer {
             .enumerate()
             .filter_map(|(mid, line)| match line {
                 LineSpec::Send(key, kind, _) => Some((mid.to_string(), *key, *kind)),
-                LineSpec::Receive(_) => None,
+                LineSpec::Receive(_) | LineSpec::Inactive(_) => None,
             })
             .collect();
         OfferRequest { sdp: self.sdp(), sends, allowed }
@@ -370,15 +375,20 @@ impl Peer {
         packet.extend_from_slice(&ssrc.to_be_bytes());
         let mid = line.to_string();
         let level = level.map(|level| [0x80 | level]);
-        let mut elements: Vec<(u8, &[u8])> = vec![(EXTENSIONS.mid, mid.as_bytes())];
-        if !rid.is_empty() {
+        let mut elements: Vec<(u8, &[u8])> = Vec::new();
+        if !self.acknowledged {
+            elements.push((EXTENSIONS.mid, mid.as_bytes()));
+        }
+        if !rid.is_empty() && !self.acknowledged {
             elements.push((EXTENSIONS.rid, rid.as_bytes()));
         }
         if let Some(level) = &level {
             elements.push((EXTENSIONS.audio_level, level));
         }
-        assert!(extension::write(&mut packet, &elements));
-        packet[0] |= 0x10;
+        if !elements.is_empty() {
+            assert!(extension::write(&mut packet, &elements));
+            packet[0] |= 0x10;
+        }
         let header = packet.len();
         packet.extend_from_slice(payload);
         assert!(self.srtp.as_mut().unwrap().1.seal_rtp(&mut packet, 0, header, ssrc, u64::from(sequence)));

@@ -15,7 +15,7 @@ use crate::sdp;
 use crate::transport::dtls::Dtls;
 use crate::transport::feedback::ArrivalLog;
 use crate::transport::ice::{CONNECT, Credentials, Ice};
-use crate::transport::{Line, MAX_STREAMS, Role, Stream, Timer, Transport, TransportIndex};
+use crate::transport::{KEPT_STREAMS, Line, MAX_STREAMS, Role, Stream, Timer, Transport, TransportIndex};
 
 impl Sfu {
     /// Answers a peer's offer: its first makes the transport; later ones renegotiate, restart ICE (new user fragment) or,
@@ -157,7 +157,7 @@ impl Sfu {
     fn apply_line(&mut self, index: TransportIndex, line: usize, plan: &LinePlan) {
         let Some(transport) = self.transport(index) else { return };
         if line >= transport.lines.len() {
-            transport.lines.push(Line { mid: plan.mid.clone(), role: Role::Idle });
+            transport.lines.push(Line { mid: plan.mid.clone(), role: Role::Idle, rids: Vec::new() });
         }
         let current = &mut transport.lines[line];
         let stays = current.mid == plan.mid
@@ -176,6 +176,7 @@ impl Sfu {
             return;
         }
         self.clear_line(index, line);
+        self.unbind(index, line, plan);
         let role = match &plan.purpose {
             Purpose::Refused | Purpose::Inactive => Role::Idle,
             Purpose::Send { source, kind, rids } => {
@@ -193,7 +194,30 @@ impl Sfu {
             }
         };
         let Some(transport) = self.transport(index) else { return };
-        transport.lines[line] = Line { mid: plan.mid.clone(), role };
+        let current = &mut transport.lines[line];
+        if let Purpose::Send { rids, .. } = &plan.purpose {
+            current.rids.clone_from(rids);
+        }
+        current.mid.clone_from(&plan.mid);
+        current.role = role;
+    }
+
+    /// Forgets the SSRCs of an m-line that becomes another. One that only pauses (inactive, then sending again) keeps
+    /// them: once a report has acknowledged an SSRC, browsers never again send the MID and RID that would identify it.
+    fn unbind(&mut self, index: TransportIndex, line: usize, plan: &LinePlan) {
+        let Some(transport) = self.transport(index) else { return };
+        let Some(current) = transport.lines.get(line) else { return };
+        let is_same = current.mid == plan.mid
+            && match &plan.purpose {
+                Purpose::Inactive => true,
+                Purpose::Send { rids, .. } => *rids == current.rids,
+                Purpose::Refused | Purpose::Slot => false,
+            };
+        let bound = transport.streams.values().filter(|stream| stream.line == line).count();
+        // A client that comes with new SSRCs each time identifies them each time.
+        if !is_same || bound > KEPT_STREAMS {
+            transport.streams.retain(|_, stream| stream.line != line);
+        }
     }
 
     fn new_ssrc(&mut self, index: TransportIndex) -> u32 {
@@ -264,7 +288,11 @@ impl Sfu {
             for ssrc in &plan.ssrcs {
                 let is_retransmission = plan.retransmission_ssrcs.iter().any(|(_, repair)| repair == ssrc);
                 if transport.streams.len() < MAX_STREAMS {
-                    transport.streams.entry(*ssrc).or_insert(Stream { line, layer: 0, is_retransmission });
+                    let stream = Stream { line, layer: 0, is_retransmission };
+                    let bound = transport.streams.entry(*ssrc).or_insert(stream);
+                    if bound.line != line {
+                        *bound = stream;
+                    }
                 }
             }
         }
@@ -276,9 +304,6 @@ impl Sfu {
         match std::mem::replace(role, Role::Idle) {
             Role::Idle => {}
             Role::Send { source, .. } => {
-                if let Some(transport) = self.transport(index) {
-                    transport.streams.retain(|_, stream| stream.line != line);
-                }
                 self.remove_source(source);
             }
             Role::Slot(slot) => {
