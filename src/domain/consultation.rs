@@ -267,8 +267,9 @@ fn by_clock(facts: &Facts, timing: &Timing, shared_ms: i64, down: Option<Downtim
                 // The host perhaps knocked at a closed door: the grace starts anew.
                 return Some(Step::to(State::Open, vec![Effect::GraceFrom { ms: down.to_ms }]));
             }
-            let opened_late = seen > facts.start_ms;
-            Some(if opened_late || was_down.is_some() {
+            // A grace that started anew was all the host's, unless the end cut it short.
+            let cut_short = seen > facts.start_ms && seen + timing.host_grace_ms > facts.end_ms;
+            Some(if cut_short || was_down.is_some() {
                 Step::not_held(
                     NotHeldReason::Technical,
                     Some("server_down"),

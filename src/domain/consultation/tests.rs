@@ -54,7 +54,32 @@ fn the_hubs_own_downtime_is_not_blamed_on_the_host() {
     facts.grace_from_ms = Some(START + 20 * MIN);
     assert_eq!(facts.due_ms(&timing), Some(START + 35 * MIN));
     let step = apply(&facts, &timing, Event::Clock { shared_ms: 0, down }, START + 35 * MIN).unwrap().unwrap();
-    assert_eq!((step.to, step.not_held), (State::NotHeld, Some(NotHeldReason::Technical)));
+    assert_eq!((step.to, step.not_held), (State::NotHeld, Some(NotHeldReason::NoHost)));
+    // Too late for a whole grace before the end.
+    facts.grace_from_ms = Some(END - 15 * MIN + 1);
+    assert_eq!(check(&facts, clock(0), END - 1), None);
+    assert_eq!(check(&facts, clock(0), END), Some((State::NotHeld, Some(NotHeldReason::Technical))));
+}
+
+#[test]
+fn a_short_restart_within_the_grace_excuses_no_host() {
+    let down = Some(Downtime { from_ms: START + 5 * MIN, to_ms: START + 6 * MIN });
+    let mut facts = facts(State::Open);
+    let look = |facts: &Facts, now_ms| {
+        apply(facts, &Timing::default(), Event::Clock { shared_ms: 0, down }, now_ms).unwrap().unwrap()
+    };
+    assert_eq!(look(&facts, START + 15 * MIN).effects, vec![Effect::GraceFrom { ms: START + 6 * MIN }]);
+    facts.grace_from_ms = Some(START + 6 * MIN);
+    let step = look(&facts, START + 21 * MIN);
+    assert_eq!((step.to, step.not_held, step.detail), (State::NotHeld, Some(NotHeldReason::NoHost), None));
+    assert!(step.effects.contains(&Effect::AlertDeputy));
+}
+
+#[test]
+fn a_lesson_shorter_than_the_grace_needs_its_host_all_the_same() {
+    let facts = Facts { end_ms: START + 10 * MIN, ..facts(State::Open) };
+    let over = check(&facts, clock(0), START + 10 * MIN);
+    assert_eq!(over, Some((State::NotHeld, Some(NotHeldReason::NoHost))));
 }
 
 #[test]
