@@ -12,8 +12,8 @@ use crate::store::consultation::Consultation;
 
 /// What the scheduler needs of the rooms. Each call may come again after a restart or a retry: doing it twice is harmless.
 pub trait RoomOpener: Send + Sync + 'static {
-    /// A room for this consultation, in its present state (Open or Live).
-    fn open_room(&self, consultation: Consultation) -> BoxFuture<'_, ()>;
+    /// A room for this consultation, in its present state (Open or Live). `false`: it did not open; ask again soon.
+    fn open_room(&self, consultation: Consultation) -> BoxFuture<'_, bool>;
     /// Everybody out. The consultation's final state is in the store already.
     fn close_room(&self, id: ConsultationId, closing: Closing) -> BoxFuture<'_, ()>;
     /// Open became Live; the room shows it.

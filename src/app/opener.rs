@@ -23,14 +23,15 @@ pub struct Opener {
 }
 
 impl RoomOpener for Opener {
-    fn open_room(&self, consultation: Consultation) -> BoxFuture<'_, ()> {
+    fn open_room(&self, consultation: Consultation) -> BoxFuture<'_, bool> {
         Box::pin(async move {
             let id = consultation.id.clone();
-            let Some(spec) = spec(consultation) else { return };
-            // The scheduler comes again at its next tick.
-            if let Err(error) = self.rooms.open(spec).await {
+            let Some(spec) = spec(consultation) else { return true };
+            let opened = self.rooms.open(spec).await;
+            if let Err(error) = &opened {
                 tracing::warn!(room = %id, error = %error, "a room does not open yet");
             }
+            opened.is_ok()
         })
     }
 

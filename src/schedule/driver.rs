@@ -21,6 +21,8 @@ use crate::store::{Store, StoreError};
 const TICK: Duration = Duration::from_secs(1);
 /// The store is looked at this often even when nothing is due here: another hub may have changed it.
 const LOOK_MS: i64 = 15_000;
+/// After a failure (the store, a room) it is tried again this soon.
+const RETRY_MS: i64 = 1000;
 /// How often the hub says that it is alive.
 const ALIVE_MS: i64 = 10_000;
 /// How often the timetable is carried on to the horizon.
@@ -88,6 +90,8 @@ struct Driver {
     facts: Vec<RoomFact>,
     /// When to look at the store next (wall clock).
     next_look_ms: i64,
+    /// A room has not opened at this look.
+    unopened: bool,
     last_alive_ms: i64,
     next_extend_ms: i64,
     last_now_ms: i64,
@@ -102,6 +106,7 @@ impl Driver {
             warned: HashSet::new(),
             facts: Vec::new(),
             next_look_ms: now_ms,
+            unopened: false,
             last_alive_ms: i64::MIN,
             next_extend_ms: now_ms,
             last_now_ms: now_ms,
@@ -158,11 +163,12 @@ impl Driver {
         if now_ms < self.next_look_ms && !set_back {
             return;
         }
+        self.unopened = false;
         self.next_look_ms = match self.reconcile().await {
-            Ok(next) => next.unwrap_or(i64::MAX).min(now_ms + LOOK_MS),
+            Ok(next) => next.unwrap_or(i64::MAX).min(now_ms + if self.unopened { RETRY_MS } else { LOOK_MS }),
             Err(error) => {
                 tracing::error!(%error, "the timetable could not be looked at; trying again");
-                now_ms + 1000
+                now_ms + RETRY_MS
             }
         };
         if now_ms >= self.next_extend_ms {
@@ -299,13 +305,13 @@ impl Driver {
         self.open(opened).await
     }
 
-    async fn open(&self, ids: Vec<ConsultationId>) -> Result<(), StoreError> {
+    async fn open(&mut self, ids: Vec<ConsultationId>) -> Result<(), StoreError> {
         if ids.is_empty() {
             return Ok(());
         }
         for consultation in self.hub.store.consultations(&ids).await? {
-            if consultation.state.has_room() {
-                self.hub.rooms.open_room(consultation).await;
+            if consultation.state.has_room() && !self.hub.rooms.open_room(consultation).await {
+                self.unopened = true;
             }
         }
         Ok(())
@@ -386,6 +392,8 @@ fn closing(state: State, reason: Option<NotHeldReason>) -> Closing {
     match (state, reason) {
         (State::Cancelled, _) => Closing::Cancelled,
         (State::NotHeld, Some(NotHeldReason::Technical)) => Closing::Technical,
+        // The host was there: people are not told that nobody came.
+        (State::NotHeld, Some(NotHeldReason::NoAudience)) => Closing::ByClock,
         (State::NotHeld, _) => Closing::NotHeld,
         _ => Closing::ByClock,
     }

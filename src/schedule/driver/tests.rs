@@ -2,6 +2,7 @@
 //! The driver on a real store, with rooms that only take notes.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -21,6 +22,8 @@ struct Notes {
     /// Every call, in order.
     log: Mutex<Vec<(String, ConsultationId)>>,
     shared_ms: Mutex<i64>,
+    /// No room opens.
+    broken: AtomicBool,
     changed: Notify,
 }
 
@@ -50,11 +53,15 @@ impl Notes {
 }
 
 impl RoomOpener for Notes {
-    fn open_room(&self, consultation: Consultation) -> BoxFuture<'_, ()> {
+    fn open_room(&self, consultation: Consultation) -> BoxFuture<'_, bool> {
         let id = consultation.id.clone();
+        if self.broken.load(Ordering::Relaxed) {
+            self.note("broken", &id);
+            return std::future::ready(false).boxed();
+        }
         self.open.lock().unwrap().insert(id.clone(), consultation);
         self.note("open", &id);
-        std::future::ready(()).boxed()
+        std::future::ready(true).boxed()
     }
 
     fn close_room(&self, id: ConsultationId, closing: Closing) -> BoxFuture<'_, ()> {
@@ -232,6 +239,30 @@ async fn a_restart_takes_open_rooms_up_again_and_blames_nobody() {
     tokio::time::timeout(Duration::from_secs(60), over).await.unwrap();
     assert_eq!(hub.state(&later.id).await, (State::NotHeld, Some(NotHeldReason::Technical)));
     hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_room_that_does_not_open_is_tried_again_soon() {
+    let (store, clock, _folder) = school().await;
+    let hub = Hub::start(&store, &clock);
+    hub.rooms.until("four rooms", |rooms| rooms.open.lock().unwrap().len() == 4).await;
+    let later = hub.later().await;
+    hub.rooms.broken.store(true, Ordering::Relaxed);
+    clock.advance_ms(later.opens_ms - clock.now_ms());
+    // More looks than the regular ones would give in that time.
+    hub.rooms.until("three failures", |rooms| rooms.count("broken", &later.id) >= 3).await;
+    hub.rooms.broken.store(false, Ordering::Relaxed);
+    hub.rooms.until("it opens", |rooms| rooms.count("open", &later.id) == 1).await;
+    assert!(clock.now_ms() - later.opens_ms < LOOK_MS);
+    hub.stop().await;
+}
+
+#[test]
+fn people_are_told_the_true_reason() {
+    assert_eq!(closing(State::NotHeld, Some(NotHeldReason::NoAudience)), Closing::ByClock);
+    assert_eq!(closing(State::NotHeld, Some(NotHeldReason::NoHost)), Closing::NotHeld);
+    assert_eq!(closing(State::NotHeld, Some(NotHeldReason::Technical)), Closing::Technical);
+    assert_eq!(closing(State::Held, None), Closing::ByClock);
 }
 
 /// Opening is within a second of the planned instant with 10,000 consultations in the store, many of them at once.
