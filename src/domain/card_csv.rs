@@ -89,6 +89,7 @@ super::words!(
         TopicsRequired = "topics_required",
         PartRequired = "part_required",
         PrepMustBeGroup = "prep_must_be_group",
+        DatesPassed = "dates_passed",
         DurationOverCap = "duration_over_cap",
     }
 );

@@ -9,6 +9,7 @@ use super::transition::Actor;
 use super::{AuditEvent, Store, StoreError, Tx, audit};
 use crate::domain::calendar::{Calendar, Span, plus_days};
 use crate::domain::consultation::{Facts, State, Timing, Timings};
+use crate::domain::fold::fold;
 use crate::domain::ids::{CardId, ConsultationId, PersonId, SchoolId, SubjectId};
 use crate::domain::lesson_card::{CardContent, CardSlot, CardStatus};
 use crate::domain::role::Role;
@@ -547,26 +548,33 @@ fn booking(one: &Wanted, student: &PersonId) -> Vec<Value> {
 /// A card as it stands, to compare an import with.
 #[derive(Clone, Debug)]
 pub(super) struct CardHead {
+    /// As it was first written.
+    pub key: String,
     pub id: CardId,
     pub version: i64,
     pub content_hash: String,
 }
 
 impl Store {
-    /// The cards of a school by their `Код`.
+    /// The cards of a school by their folded `Код`.
     pub(super) async fn card_heads(&self, school: &SchoolId) -> Result<HashMap<String, CardHead>, StoreError> {
-        let rows = sqlx::query("SELECT id, external_key, version, content_hash FROM lesson_card WHERE school_id = $1")
-            .bind(school.as_str())
-            .fetch_all(self.readers())
-            .await?;
+        let rows = sqlx::query(
+            "SELECT id, external_key, version, content_hash FROM lesson_card WHERE school_id = $1
+             ORDER BY created_at DESC, id DESC",
+        )
+        .bind(school.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        // Of two that differ by case only, as older hubs let in, the first one stays.
         rows.iter()
             .map(|row| {
                 let head = CardHead {
+                    key: text(row, "external_key")?,
                     id: CardId::new(text(row, "id")?),
                     version: int(row, "version")?,
                     content_hash: text(row, "content_hash")?,
                 };
-                Ok((text(row, "external_key")?, head))
+                Ok((fold(&head.key), head))
             })
             .collect()
     }

@@ -78,7 +78,7 @@ impl Store {
                     topics: row.topics.clone(),
                 });
             }
-            match known.heads.get(&row.key) {
+            match known.head(row) {
                 Some(head) if head.content_hash == card.content_hash() => report.unchanged += 1,
                 Some(_) => {
                     report.updated += 1;
@@ -134,6 +134,7 @@ struct Known {
     subjects: HashMap<String, (SubjectId, String)>,
     people: HashMap<String, KnownPerson>,
     norms: Vec<Norm>,
+    /// By the folded `Код`.
     heads: HashMap<String, CardHead>,
     terms: Vec<(String, Span)>,
     /// The newest school year.
@@ -197,6 +198,15 @@ impl Known {
             terms: store.terms(&school.id).await?,
             year,
         })
+    }
+
+    fn head(&self, row: &CardRow) -> Option<&CardHead> {
+        self.heads.get(&fold(&row.key))
+    }
+
+    /// The row's `Код`, as it was first written: case does not make another card, nor other consultations.
+    fn key<'a>(&'a self, row: &'a CardRow) -> &'a str {
+        self.head(row).map_or(&row.key, |head| &head.key)
     }
 
     fn grade(&self, row: &CardRow) -> Option<u8> {
@@ -265,7 +275,7 @@ impl Judge<'_> {
                 .chain(row.parts.iter().map(String::as_str))
                 .collect::<Vec<_>>()
                 .join(", "),
-            (true, true) => row.key.clone(),
+            (true, true) => known.key(row).to_owned(),
         };
         let content = CardContent {
             title,
@@ -279,10 +289,13 @@ impl Judge<'_> {
             allow_in_break: false,
             slots: vec![slot],
         };
-        let occurrences = expansion.occurrences.into_iter().filter(|one| one.end_ms > request.now_ms).collect();
+        let occurrences: Vec<_> = expansion.occurrences.into_iter().filter(|one| one.end_ms > request.now_ms).collect();
+        if occurrences.is_empty() {
+            self.passed(&content.slots, known, request);
+        }
         Some(PreparedCard {
-            key: row.key.clone(),
-            existing: known.heads.get(&row.key).map(|head| (head.id.clone(), head.version)),
+            key: known.key(row).to_owned(),
+            existing: known.head(row).map(|head| (head.id.clone(), head.version)),
             content,
             subject,
             warnings: breach,
@@ -370,7 +383,7 @@ impl Judge<'_> {
         };
         Some(CardSlot {
             // One row is one slot; the web editor will number more of them.
-            key: format!("{}#1", row.key),
+            key: format!("{}#1", known.key(row)),
             recurrence,
             at: row.at,
             minutes: row.minutes,
@@ -406,6 +419,25 @@ impl Judge<'_> {
             }
         }
         skipped.is_empty().then_some(())
+    }
+
+    /// Says so when all dates of a real-time row lie behind: nobody would see why the timetable stays as it was.
+    fn passed(&mut self, slots: &[CardSlot], known: &Known, request: &ImportRequest) {
+        for slot in slots {
+            let (column, span) = match &slot.recurrence {
+                Recurrence::Once { date } => (Column::Date, Span { from: *date, to: *date }),
+                Recurrence::Weekly { span, .. } => (Column::To, *span),
+                Recurrence::Window { .. } => continue,
+            };
+            // Beyond the horizon, too: what begins next term has not passed.
+            let dates = expand(&request.school.id, slot, false, &known.calendar, span).occurrences;
+            if let Some(last) = dates.last().filter(|last| last.end_ms <= request.now_ms) {
+                let last = last.date.strftime("%d.%m.%Y");
+                let text = format!("Консультаций не будет: все даты прошли (последняя — {last})");
+                let cell = self.cell(column, CellCode::DatesPassed, text);
+                self.warnings.push(cell);
+            }
+        }
     }
 
     /// Codes of norms broken in warn mode; `None`: one is enforced.

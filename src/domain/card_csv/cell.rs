@@ -163,9 +163,14 @@ impl<'a> Cells<'a> {
         self.error(column, CellCode::UnknownWord, format!("«{shown}»: такого значения нет. {hint}"));
     }
 
-    /// Parts by commas, without empty ones.
+    /// Parts by commas and spaces, without empty ones: a topic or a link may hold a comma.
     pub(super) fn list(&mut self, column: Column) -> Vec<String> {
         split(&self.text(column))
+    }
+
+    /// Words of a closed list by commas: no word has one, so that no space is needed after it.
+    fn words(&mut self, column: Column) -> Vec<String> {
+        self.text(column).split(',').map(str::trim).filter(|word| !word.is_empty()).map(Into::into).collect()
     }
 
     pub(super) fn links(&mut self, column: Column) -> Vec<String> {
@@ -183,7 +188,7 @@ impl<'a> Cells<'a> {
 
     pub(super) fn audience(&mut self) -> Option<Audience> {
         let mut audience = Audience { students: false, guardians: false };
-        let words = self.list(Column::Audience);
+        let words = self.words(Column::Audience);
         if words.is_empty() {
             return Some(Audience { students: true, guardians: false });
         }
@@ -204,7 +209,7 @@ impl<'a> Cells<'a> {
 
     pub(super) fn weekdays(&mut self) -> Vec<Weekday> {
         let mut days = Vec::new();
-        for word in self.list(Column::Weekday) {
+        for word in self.words(Column::Weekday) {
             let folded = fold(&word);
             match WEEKDAYS.iter().find(|(short, long, english, _)| [*short, *long, *english].contains(&folded.as_str()))
             {

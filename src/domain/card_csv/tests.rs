@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 //! The layout of DOMAIN 8.1: the same rows from every encoding and delimiter (P11), and mistakes by cell.
 
-use jiff::civil::{date, time};
+use jiff::civil::{Weekday, date, time};
 use proptest::prelude::*;
 
 use super::*;
@@ -44,6 +44,16 @@ fn columns_come_in_any_order_and_in_english() {
                 webinar,T-014,current,5А,k1,2026-12-01,16:00,30,Математика,Дроби\n";
     let rows = parse(file.as_bytes()).unwrap();
     assert_eq!((rows[0].key.as_str(), rows[0].coverage), ("k1", Coverage::Topics));
+}
+
+#[test]
+fn words_need_no_space_after_the_comma_and_texts_do() {
+    let file = "Код;День;Начало;Минут;Класс;Предмет;Тема;Учитель;Вид;Форма;Аудитория\n\
+                К1;вт,чт;16:00;30;5А;Математика;Дроби 0,5 и 0,25, Проценты;Т-014;текущая;чат;обучающиеся,родители\n";
+    let rows = parse(file.as_bytes()).unwrap();
+    assert_eq!(rows[0].weekdays, [Weekday::Tuesday, Weekday::Thursday]);
+    assert_eq!(rows[0].audience, Audience { students: true, guardians: true });
+    assert_eq!(rows[0].topics, ["Дроби 0,5 и 0,25", "Проценты"]);
 }
 
 #[test]

@@ -114,3 +114,41 @@ async fn a_teacher_imports_own_cards_only() {
     assert!(store.import_cards(&file(&[WEEKLY]), request.clone()).await.is_ok());
     assert!(matches!(store.import_cards(&file(&[ONCE]), request).await, Err(ImportError::Rejected(_))));
 }
+
+#[tokio::test]
+async fn the_case_of_a_key_makes_no_other_card() {
+    let (store, school, request, _folder) = school().await;
+    let now_ms = request.now_ms;
+    store.import_cards(&file(&[WEEKLY]), request.clone()).await.unwrap();
+    let first = planned(&store, &school, now_ms).await;
+    let again = WEEKLY.replace("К1", "к1");
+    let report = store.import_cards(&file(&[&again]), request.clone()).await.unwrap();
+    assert_eq!((report.created, report.updated, report.unchanged), (0, 0, 1));
+    // A changed row keeps the key that is known, and with it the names of the consultations.
+    let moved = again.replace("16:30", "17:00");
+    let report = store.import_cards(&file(&[&moved]), request.clone()).await.unwrap();
+    assert_eq!((report.created, report.updated), (0, 1));
+    let ids = |all: &[(String, i64, i64, String)]| all.iter().map(|one| one.0.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&planned(&store, &school, now_ms).await), ids(&first));
+    let report = store.import_cards(&file(&[&moved.replace("к1", "К1")]), request).await.unwrap();
+    assert_eq!(report.unchanged, 1);
+}
+
+#[tokio::test]
+async fn a_row_whose_dates_have_passed_is_remarked() {
+    let (store, _school, request, _folder) = school().await;
+    let head = HEAD.replace("День", "День;По");
+    let rows = [
+        WEEKLY.replace(";Вт;", ";Вт;21.11.2026;"),
+        ONCE.replace("02.12.2026;", "18.11.2026;;"),
+        ONCE.replace("02.12.2026;", "02.12.2026;;").replace("К2", "К3"),
+        // Far beyond the horizon.
+        ONCE.replace("02.12.2026;", "14.04.2027;;").replace("К2", "К4"),
+    ];
+    let file = format!("{head}\n{}\n", rows.join("\n"));
+    let report = store.import_cards(file.as_bytes(), request).await.unwrap();
+    let found: Vec<_> = report.warnings.iter().map(|one| (one.line, one.column.as_str(), one.code)).collect();
+    assert_eq!(found, [(2, "По", CellCode::DatesPassed), (3, "Дата", CellCode::DatesPassed)]);
+    assert!(report.warnings[0].text.contains("17.11.2026"), "{}", report.warnings[0].text);
+    assert_eq!((report.created, report.consultations), (4, 1));
+}
