@@ -130,7 +130,7 @@ impl Store {
 
 impl Tx {
     async fn insert_session(&mut self, row: SessionRow) -> Result<(), StoreError> {
-        let scopes = row.scopes.as_ref().map(|scopes| serde_json::json!(scopes).to_string());
+        let scopes = row.scopes.as_ref().map(|scopes| serde_json::json!(scopes));
         sqlx::query(
             "INSERT INTO web_session (id_hash, school_id, person_id, kind, scopes, created_at, seen_at, idle, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -139,7 +139,7 @@ impl Tx {
         .bind(row.school.as_str())
         .bind(row.person.as_str())
         .bind(row.kind.as_str())
-        .bind(scopes.clone())
+        .bind(scopes.as_ref().map(ToString::to_string))
         .bind(row.created_ms)
         .bind(row.seen_ms)
         .bind(row.idle_ms)
@@ -252,6 +252,9 @@ mod tests {
         let (store, _folder) = store().await;
         let token = SessionRow { kind: SessionKind::Token, scopes: Some(vec![Scope::RoomPublish]), ..row("t") };
         store.begin_session(token.clone(), None).await.unwrap();
+        let (action, detail): (String, String) =
+            sqlx::query_as("SELECT action, detail FROM audit_event").fetch_one(store.readers()).await.unwrap();
+        assert_eq!((action.as_str(), detail.as_str()), ("token.create", r#"{"scopes":["room.publish"]}"#));
         assert_eq!(store.session("t", 1).await.unwrap(), Some(token));
         assert_eq!(store.end_sessions_of(&PersonId::new("p")).await.unwrap(), ["t"]);
         assert!(store.session("t", 1).await.unwrap().is_none());
