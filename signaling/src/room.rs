@@ -8,6 +8,7 @@
 
 mod chat;
 mod floor;
+mod kept;
 mod lobby;
 mod member;
 mod negotiation;
@@ -31,6 +32,7 @@ use crate::message::{ClientMessage, ServerMessage};
 use crate::refusal::RefusalCode;
 
 use chat::ChatLog;
+pub use kept::Kept;
 use member::Member;
 use slots::Source;
 use timer::{Timer, Timers};

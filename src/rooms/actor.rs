@@ -15,21 +15,20 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _};
 use media::model::{OfferRequest, SfuEvent};
 use signaling::ids::{PeerId, PersonId, ResumeToken};
-use signaling::message::session::{CloseReason, Closed, MemberView, Reconnect, RoomRole, RoomView};
+use signaling::message::session::{CloseReason, Closed, MemberView, Reconnect, RoomRole, RoomState, RoomView};
 use signaling::message::{ClientMessage, ServerMessage};
 use signaling::refusal::RefusalCode;
-use signaling::room::{Admission, Control, MediaCommand, MediaEvent, Output, Record, Room, Stored};
+use signaling::room::{Admission, Control, Kept, MediaCommand, MediaEvent, Output, Record, Room, Stored};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::media_keys::{MediaKeys, sfu_kind, sfu_publish};
 use super::outbox::{Outbox, encode};
-use super::records::Clerk;
+use super::records::{Clerk, Evidence};
 use super::registry::{RoomEvent, RoomSpec, Rooms};
 use crate::domain::ids::{ConsultationId, SchoolId};
 use crate::sfu::handle::{MediaRoom, OfferError};
-use crate::store::StoreError;
 
 /// Messages of all its connections that may wait for a room; then the connections wait, each reading no further.
 pub(super) const INBOX: usize = 1_024;
@@ -127,18 +126,38 @@ pub(super) fn start(rooms: Rooms, spec: RoomSpec, inbox: mpsc::Receiver<Event>, 
 async fn supervise(rooms: Rooms, spec: RoomSpec, mut inbox: mpsc::Receiver<Event>, room: Room) {
     let mut room = Some(room);
     let mut panics = 0;
+    let clerk = Clerk {
+        store: rooms.store().clone(),
+        clock: rooms.clock().clone(),
+        school: SchoolId::new(spec.school.as_str()),
+        room: ConsultationId::new(spec.room.as_str()),
+    };
+    let evidence = Evidence::start(clerk.clone());
+    // Outlives a fall: a room that forgot its locks would open every microphone.
+    let mut kept = None;
     loop {
         let fresh = match room.take() {
             Some(room) => Ok(room),
             None => rooms.build(&spec).await,
         };
         match fresh {
-            Ok(room) => {
-                let actor = Actor::new(rooms.clone(), &spec, room);
-                if AssertUnwindSafe(actor.run(&mut inbox)).catch_unwind().await.is_ok() {
+            Ok(mut room) => {
+                if let Some(kept) = kept.clone() {
+                    room.go_on(kept);
+                }
+                let actor = Actor::new(rooms.clone(), &spec, room, clerk.clone(), evidence.clone());
+                if AssertUnwindSafe(actor.run(&mut inbox, &mut kept)).catch_unwind().await.is_ok() {
                     break;
                 }
                 panics += 1;
+                let at_ms = clerk.clock.now_ms();
+                evidence.fall(at_ms);
+                if kept.as_ref().is_some_and(|kept| kept.host_present) {
+                    rooms.tell(RoomEvent::HostPresence { room: spec.room.clone(), present: false, at_ms });
+                }
+                if kept.as_ref().is_some_and(|kept| kept.state == RoomState::Closed) {
+                    break;
+                }
                 metrics::counter!("kafedra_panics_total", "where" => "room").increment(1);
                 tracing::error!(room = %spec.room, panics, "a room panicked and is built anew");
                 if panics >= MOST_PANICS {
@@ -157,18 +176,27 @@ async fn supervise(rooms: Rooms, spec: RoomSpec, mut inbox: mpsc::Receiver<Event
     rooms.forget(&spec.room);
 }
 
+/// The SFU's room of this one: closed however the actor ends, by a panic too.
+struct OpenMedia(MediaRoom);
+
+impl Drop for OpenMedia {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 struct Actor {
     rooms: Rooms,
     clerk: Clerk,
     room: Room,
     bindings: HashMap<PeerId, Binding>,
-    media: Option<MediaRoom>,
+    media: Option<OpenMedia>,
     media_events: Option<mpsc::Receiver<SfuEvent>>,
     keys: MediaKeys,
     /// Chat under way; answered in the order in which it was asked.
     chat: FuturesOrdered<BoxFuture<'static, Option<Stored>>>,
-    /// Evidence under way. Apart from the chat: it is tried again while the store is away, chat is refused at once.
-    evidence: FuturesUnordered<BoxFuture<'static, Option<Stored>>>,
+    /// Apart from the chat: evidence is tried again while the store is away, chat is refused at once.
+    evidence: Evidence,
     offers: FuturesUnordered<BoxFuture<'static, MediaEvent>>,
     beat: Instant,
     finished: bool,
@@ -185,32 +213,26 @@ enum Wake {
 }
 
 impl Actor {
-    fn new(rooms: Rooms, spec: &RoomSpec, room: Room) -> Self {
+    fn new(rooms: Rooms, spec: &RoomSpec, room: Room, clerk: Clerk, evidence: Evidence) -> Self {
         let opened = rooms.sfu().filter(|_| spec.has_media()).map(|sfu| sfu.open_room());
         let (media, media_events) = opened.unzip();
-        let clerk = Clerk {
-            store: rooms.store().clone(),
-            clock: rooms.clock().clone(),
-            school: SchoolId::new(spec.school.as_str()),
-            room: ConsultationId::new(spec.room.as_str()),
-        };
         Self {
             rooms,
             clerk,
             room,
             bindings: HashMap::new(),
-            media,
+            media: media.map(OpenMedia),
             media_events,
             keys: MediaKeys::default(),
             chat: FuturesOrdered::new(),
-            evidence: FuturesUnordered::new(),
+            evidence,
             offers: FuturesUnordered::new(),
             beat: Instant::now() + BEAT,
             finished: false,
         }
     }
 
-    async fn run(mut self, inbox: &mut mpsc::Receiver<Event>) {
+    async fn run(mut self, inbox: &mut mpsc::Receiver<Event>, kept: &mut Option<Kept>) {
         let mut stopping = None;
         while !self.finished {
             let wake = self.wait(inbox).await;
@@ -235,14 +257,13 @@ impl Actor {
                 Wake::Beat => self.beat(),
             }
             self.drain();
+            self.room.keep_in(kept);
         }
         // What was asked for before the end is kept; the store answers or refuses in bounded time.
         self.bindings.clear();
         while self.chat.next().await.is_some() {}
-        while self.evidence.next().await.is_some() {}
-        if let Some(media) = &self.media {
-            media.close();
-        }
+        self.evidence.flush().await;
+        self.media = None;
         if let Some(done) = stopping {
             let _ = done.send(());
         }
@@ -253,7 +274,6 @@ impl Actor {
         tokio::select! {
             biased;
             Some(stored) = self.chat.next(), if !self.chat.is_empty() => Wake::Stored(stored),
-            Some(_) = self.evidence.next(), if !self.evidence.is_empty() => Wake::Stored(None),
             Some(event) = self.offers.next(), if !self.offers.is_empty() => Wake::Answered(event),
             () = sleep_until(timeout) => Wake::Timer,
             event = next_event(&mut self.media_events) => Wake::Media(event),
@@ -389,20 +409,20 @@ impl Actor {
                 | Record::ChatHistory { .. }
                 | Record::ChatMissing { .. }
         );
+        if !is_chat {
+            self.evidence.record(record, at_ms);
+            return;
+        }
         let mut write: BoxFuture<'static, Option<Stored>> = Box::pin(self.clerk.clone().keep(record));
         // The first poll puts the job into the writer's queue: writes are done in the order of the records.
         if let Poll::Ready(stored) = poll_once(write.as_mut()) {
             write = Box::pin(std::future::ready(stored));
         }
-        if is_chat {
-            self.chat.push_back(write);
-        } else {
-            self.evidence.push(write);
-        }
+        self.chat.push_back(write);
     }
 
     fn command(&mut self, command: MediaCommand) {
-        let Some(media) = self.media.clone() else {
+        let Some(media) = self.media.as_ref().map(|open| open.0.clone()) else {
             if let MediaCommand::Offer { peer, id, .. } = command {
                 let (code, detail) = (RefusalCode::Unavailable, "no media on this hub".to_owned());
                 let refused = MediaEvent::OfferRefused { peer, id, code, detail };
@@ -486,13 +506,7 @@ impl Actor {
         if self.bindings.is_empty() {
             return;
         }
-        let clerk = self.clerk.clone();
-        self.evidence.push(Box::pin(async move {
-            let now_ms = clerk.clock.now_ms();
-            // A missed beat is made good by the next one.
-            let _: Result<(), StoreError> = clerk.store.beat_attendance(clerk.room, now_ms).await;
-            None
-        }));
+        self.evidence.beat(self.clerk.clock.now_ms());
     }
 }
 

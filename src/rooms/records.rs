@@ -7,17 +7,82 @@ use signaling::message::session::{LeftReason, RoomRole};
 use signaling::refusal::RefusalCode;
 use signaling::room::{Record, Stored};
 
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
 use crate::clock::WallClock;
 use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
 use crate::store::audit::AuditEvent;
 use crate::store::chat::{ChangeError, NewMessage};
 use crate::store::{Store, StoreError};
 
-/// Evidence is tried again this often, a second apart, before it is given up and counted.
-const TRIES: u32 = 30;
+/// Evidence is tried again for this long, a second apart, before it is given up and counted.
+const TRY_FOR: Duration = Duration::from_secs(30);
+/// Evidence of one room that may wait while the store is away; more is given up.
+const MOST_WAITING: usize = 4_096;
 /// Messages read again at once when the room was not answered for them.
 const MOST_MISSING: u16 = 256;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// One room's evidence, kept in the order in which it happened: the oldest is tried again until it is kept or given up,
+/// and no later one overtakes it (a stay that ends before it began would never end). Goes on when the room falls.
+#[derive(Clone)]
+pub(super) struct Evidence(mpsc::Sender<Job>);
+
+struct Job {
+    what: What,
+    at_ms: i64,
+    since: Instant,
+}
+
+enum What {
+    Record(Record),
+    /// Those present are still there.
+    Beat,
+    /// The room fell: everybody was out at that moment.
+    Fall,
+    Flush(oneshot::Sender<()>),
+}
+
+impl Evidence {
+    /// Ends by itself when the last handle is gone.
+    pub(super) fn start(clerk: Clerk) -> Self {
+        let (queue, mut jobs) = mpsc::channel::<Job>(MOST_WAITING);
+        tokio::spawn(async move {
+            while let Some(job) = jobs.recv().await {
+                clerk.keep_evidence(job).await;
+            }
+        });
+        Self(queue)
+    }
+
+    pub(super) fn record(&self, record: Record, at_ms: i64) {
+        self.push(What::Record(record), at_ms);
+    }
+
+    pub(super) fn beat(&self, at_ms: i64) {
+        self.push(What::Beat, at_ms);
+    }
+
+    pub(super) fn fall(&self, at_ms: i64) {
+        self.push(What::Fall, at_ms);
+    }
+
+    /// Waits until all before it is kept or given up.
+    pub(super) async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        let job = Job { what: What::Flush(done), at_ms: 0, since: Instant::now() };
+        if self.0.send(job).await.is_ok() {
+            let _ = flushed.await;
+        }
+    }
+
+    fn push(&self, what: What, at_ms: i64) {
+        if self.0.try_send(Job { what, at_ms, since: Instant::now() }).is_err() {
+            metrics::counter!("kafedra_evidence_lost_total").increment(1);
+        }
+    }
+}
 
 /// Writes one room's records.
 #[derive(Clone)]
@@ -66,24 +131,40 @@ impl Clerk {
                 let result = self.store.message_page(&self.room, Some(before_seq), most.min(MOST_MISSING)).await;
                 Some(Stored::ChatMissing { result: result.map(|(page, _)| page).map_err(|error| code(&error)) })
             }
-            other => {
-                self.keep_evidence(other, now_ms).await;
-                None
-            }
+            // Evidence has its own queue.
+            _ => None,
         }
     }
 
     /// Attendance and moderation: tried again while the store is away, because the room has gone on.
-    async fn keep_evidence(&self, record: Record, now_ms: i64) {
-        for tried in 1..=TRIES {
-            let Err(error) = self.evidence(&record, now_ms).await else { return };
-            let gives_up = tried == TRIES || !matches!(error, StoreError::Full | StoreError::Unavailable(_));
-            if gives_up {
+    async fn keep_evidence(&self, job: Job) {
+        let Job { what, at_ms, since } = job;
+        loop {
+            let room = self.room.clone();
+            let result = match &what {
+                What::Record(record) => self.evidence(record, at_ms).await,
+                What::Beat => {
+                    // A missed beat is made good by the next one.
+                    let _: Result<(), StoreError> = self.store.beat_attendance(room, at_ms).await;
+                    return;
+                }
+                What::Fall => match self.store.beat_attendance(room.clone(), at_ms).await {
+                    Ok(()) => self.store.close_stale_attendance(room).await,
+                    Err(error) => Err(error),
+                },
+                What::Flush(_) => break,
+            };
+            let Err(error) = result else { return };
+            let may_pass = matches!(error, StoreError::Full | StoreError::Unavailable(_));
+            if !may_pass || since.elapsed() >= TRY_FOR {
                 metrics::counter!("kafedra_evidence_lost_total").increment(1);
                 tracing::error!(room = %self.room, error = %error, "evidence of a room could not be kept");
                 return;
             }
             tokio::time::sleep(TRY_AGAIN).await;
+        }
+        if let What::Flush(done) = what {
+            let _ = done.send(());
         }
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use signaling::ids::{ClientMessageId, PersonId as WirePerson, RoomId};
 use signaling::message::chat::ChatSend;
-use signaling::message::session::{Form, RoomState};
+use signaling::message::floor::{RoomPolicy, RoomPolicyChange};
+use signaling::message::session::Form;
 use signaling::room::Seat;
 
 use super::*;
@@ -111,6 +112,30 @@ async fn a_panic_is_contained_and_the_room_comes_back_with_its_chat() {
         _ => None,
     });
     assert_eq!(chat.await.messages[0].body, "kept");
+}
+
+#[tokio::test]
+async fn a_room_that_fell_keeps_its_locks_its_times_and_the_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let rooms = rooms(folder.path()).await;
+    let room = RoomId::new("r");
+    let (bound, mut messages) = seat(&rooms, "ann").await;
+    let policy = RoomPolicy { microphones_locked: true, cameras_locked: true, chat_locked: true, admission: true };
+    bound.say(ClientMessage::RoomPolicy(RoomPolicyChange { policy: policy.clone() })).await;
+    rooms.control(&room, Control::Times { start_ms: 1, end_ms: 20, closes_ms: 30 }).await;
+    rooms.inbox(&room).unwrap().send(Event::Panic).await.unwrap();
+    wait_for(&mut messages, |message| matches!(message, ServerMessage::Reconnect(_)).then_some(())).await;
+    let (_bound, mut messages) = seat(&rooms, "ann").await;
+    let view = wait_for(&mut messages, |message| match message {
+        ServerMessage::Joined(joined) => Some(joined.room),
+        _ => None,
+    });
+    let view = view.await;
+    assert_eq!((view.policy, view.closes_ms, view.state), (policy, 30, RoomState::Live));
+    let store = rooms.store().clone();
+    rooms.shutdown().await;
+    let stays = store.attendance(&ConsultationId::new("r")).await.unwrap();
+    assert_eq!(stays.iter().map(|stay| stay.left_ms.is_some()).collect::<Vec<_>>(), [true, false]);
 }
 
 #[tokio::test]
