@@ -1,9 +1,13 @@
 //! Every route, asked by every role about lessons of their own and of others, answers what the policy table says
-//! (SAFETY SG-01). A route that is missing here fails the test.
+//! (SAFETY SG-01). A route that is missing here fails the test. Seats and what is done on them: [`rooms`].
 
-use kafedra::domain::ids::{PersonId, SchoolId};
+mod rooms;
+
+use kafedra::domain::ids::{ConsultationId, PersonId, SchoolId};
 use kafedra::domain::policy::{Action, Held, Principal, Relation, Relations, decide};
 use kafedra::domain::role::Role;
+use kafedra::store::StoreError;
+use kafedra::store::people::NewPerson;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -22,7 +26,8 @@ enum Asks {
     OfLesson(Action),
     /// The action, about whoever is there: the widest relation counts.
     OfAnybody(Action),
-    /// Media over HTTP, which has tests of its own beside the rooms.
+    /// Media over HTTP: [`rooms`] asks everybody, with a body that gets as far as the policy; a session once made
+    /// answers its maker only (`whip.rs`).
     OfRoomSeat,
 }
 
@@ -52,8 +57,31 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("delete", "/api/v1/rooms/{room}/whep/{session}", Asks::OfRoomSeat),
 ];
 
-const PEOPLE: [&str; 10] =
-    ["S-5A-01", "S-5A-03", "S-9B-01", "G-02", "G-04", "T-014", "T-021", "T-007", "D-001", "A-001"];
+/// Everybody who is asked: each role, and where it matters one inside and one outside.
+const PEOPLE: [&str; 15] = [
+    "S-5A-01",
+    "S-5A-03",
+    "S-9B-01",
+    "G-01",
+    "G-02",
+    "G-04",
+    "T-014",
+    "T-021",
+    "T-007",
+    "D-001",
+    "Z-001",
+    "A-001",
+    HEAD,
+    UNIT_HEAD,
+    OTHER_UNIT_HEAD,
+];
+
+/// Whom the demo school does not have; [`hire`] brings them.
+const HEAD: &str = "H-001";
+/// Leads the unit of both classes.
+const UNIT_HEAD: &str = "U-001";
+/// Leads a unit without classes.
+const OTHER_UNIT_HEAD: &str = "U-002";
 
 /// Homeroom teachers of the demo school.
 const HOMEROOM: [(&str, &str); 2] = [("T-014", "5А"), ("T-021", "9Б")];
@@ -64,6 +92,43 @@ struct Actor {
     principal: Principal,
     /// Ids in the person's own timetable.
     own_timetable: Vec<String>,
+    /// Of the demo's classes.
+    leads_unit: bool,
+}
+
+/// Gives the demo school a head and two heads of units.
+async fn hire(hub: &TestHub) {
+    let store = &hub.app().state.store;
+    let now_ms = hub.clock.now_ms();
+    let school = store.schools().await.unwrap().remove(0).id;
+    let lesson = hub.sign_in(DEPUTY).await.find(|item| item["class"] == "5А").await.unwrap();
+    let unit = store.consultation(&ConsultationId::new(lesson)).await.unwrap().room_facts().unit.unwrap();
+    let hash = store.account_by_login(DEPUTY).await.unwrap().unwrap().password_hash;
+    let hired: Result<(), StoreError> = store
+        .write(move |tx| {
+            Box::pin(async move {
+                let other = tx.insert_unit(&school, "Кафедра искусств", now_ms).await?;
+                for (code, role, unit) in [
+                    (HEAD, Role::Head, None),
+                    (UNIT_HEAD, Role::UnitHead, Some(&unit)),
+                    (OTHER_UNIT_HEAD, Role::UnitHead, Some(&other)),
+                ] {
+                    let person = NewPerson {
+                        code: code.to_owned(),
+                        family_name: "Новая".to_owned(),
+                        given_name: code.to_owned(),
+                        middle_name: None,
+                        birth_date: None,
+                    };
+                    let id = tx.insert_person(&school, &person, now_ms).await?;
+                    tx.insert_account(&school, &id, code, &hash, now_ms).await?;
+                    tx.insert_role(&school, &id, role, unit, now_ms).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    hired.unwrap();
 }
 
 impl Actor {
@@ -82,7 +147,7 @@ impl Actor {
         };
         let items = client.timetable().await;
         let own_timetable = items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
-        Self { code, client, principal, own_timetable }
+        Self { code, client, principal, own_timetable, leads_unit: code == UNIT_HEAD }
     }
 
     fn is(&self, role: Role) -> bool {
@@ -103,7 +168,8 @@ impl Actor {
         let mut wards = self.client.me["wards"].as_array().unwrap().iter();
         let ward_in_class = wards.any(|ward| ward["class"] == class);
         let has_ward = self.is(Role::Guardian) && if is_individual { listed } else { ward_in_class };
-        let observes = self.is(Role::DeputyHead) && !is_individual;
+        let supervises = self.is(Role::DeputyHead) || self.is(Role::Head) || self.leads_unit;
+        let observes = supervises && !is_individual;
         let sits = hosts(lesson)
             || (on_roster && lesson["audience"]["students"] == true)
             || (has_ward && lesson["audience"]["guardians"] == true)
@@ -115,6 +181,7 @@ impl Actor {
             .with_if(sits, Relation::Seat)
             .with_if(all.iter().any(|item| hosts(item) && item["class"] == class), Relation::Group)
             .with_if(HOMEROOM.contains(&(self.code, class)), Relation::Homeroom)
+            .with_if(self.leads_unit, Relation::Unit)
     }
 }
 
@@ -140,6 +207,7 @@ fn is_refused(status: StatusCode) -> bool {
 #[tokio::test]
 async fn every_route_answers_every_role_what_the_policy_table_says() {
     let hub = TestHub::start_with(|config| config.limits.logins_per_address = 1000).await;
+    hire(&hub).await;
     let deputy = hub.sign_in(DEPUTY).await;
     let all = deputy.timetable().await;
     let lesson = |form: &str, class: &str| {
@@ -183,7 +251,7 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
                     Asks::SignIn => ask(path, true, "signed in").await,
                     Asks::OfOneself(action) => ask(path, allows(action, Relations::own()), "own").await,
                     Asks::OfAnybody(action) => {
-                        let widest = Relations::own().with(Relation::Ward).with(Relation::Group);
+                        let widest = Relations::own().with(Relation::Ward).with(Relation::Group).with(Relation::Unit);
                         ask(path, allows(action, widest), "anybody").await;
                     }
                     Asks::OfLesson(action) => {
