@@ -89,7 +89,7 @@ fn chat_fan_out(bench: &mut Criterion) {
                         deleted: false,
                         reply_to,
                     };
-                    room.handle_stored(now, Stored::Chat { peer, result: Ok(message), repeated: false });
+                    room.handle_stored(now, Stored::Chat { peer, result: Ok(message) });
                 }
             });
         });
