@@ -2,7 +2,7 @@
 //! door as a person's, with the same rights.
 //!
 //! `POST` an SDP offer, get the answer and a `Location`; `PATCH` it with candidates or new ICE credentials, `DELETE` it to
-//! stop. The session ends with the room, with the right, or when the program is silent for 15 s.
+//! stop. The session ends with the room, with the right, with the sign-in, or when the program is silent for 15 s.
 
 mod fragment;
 mod program;
@@ -217,15 +217,17 @@ async fn begin(
     sdp: String,
 ) -> Result<Response, Problem> {
     let lines = media::sdp::parse(&sdp).map_err(|error| Problem::new("bad_offer").detail(error.to_string()))?;
+    let revoked = state.revoked.subscribe();
     let seat =
         state.rooms.join_headless(&RoomId::new(room.as_str()), &session.principal, seat).await.map_err(refused)?;
+    let tether = state.rooms.tether(&seat, session.principal.clone(), revoked);
     let id = uuid::Uuid::new_v4().simple().to_string();
     let person = session.principal.person.as_str().to_owned();
     let over = {
         let (programs, id) = (state.programs.clone(), id.clone());
         move || programs.remove(&id)
     };
-    let (program, answer) = program::start(seat, &lines, sdp, wanted, (person, room.clone(), kind), over).await?;
+    let (program, answer) = program::start((seat, tether), &lines, sdp, wanted, (person, room.clone(), kind), over).await?;
     state.programs.insert(id.clone(), program.clone());
     if program.is_over() {
         // It ended before it was in the table: its own removal found nothing.

@@ -37,7 +37,7 @@ const STOP_WAIT: Duration = Duration::from_secs(5);
 /// After a close the peer gets this long to read it.
 const LINGER: Duration = Duration::from_millis(500);
 /// Sign-in and access are looked at again this often, besides the moments at which the hub hears of a change.
-const RECHECK: Duration = Duration::from_secs(60);
+pub(super) const RECHECK: Duration = Duration::from_secs(60);
 
 /// Who is at the other end, as far as the upgrade could tell.
 pub enum Caller {

@@ -4,11 +4,14 @@
 use signaling::ids::{PeerId, RoomId};
 use signaling::message::{ClientMessage, ServerMessage};
 use signaling::room::Seat;
-use tokio::sync::mpsc;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Interval};
 
 use super::access::Refused;
 use super::actor::Sink;
-use super::registry::{Bound, Rooms};
+use super::connection::RECHECK;
+use super::registry::{Bound, Rooms, Signals};
 use crate::domain::policy::Principal;
 
 /// Messages that may wait for the program's driver; more are lost.
@@ -21,7 +24,65 @@ pub struct Headless {
     peer: PeerId,
 }
 
+/// What holds a program's seat: the sign-in and the right that it was taken with (WS-07).
+pub struct Tether {
+    rooms: Rooms,
+    who: Principal,
+    seat: Option<Bound>,
+    revoked: broadcast::Receiver<String>,
+    signals: watch::Receiver<Signals>,
+    recheck: Interval,
+}
+
+impl Tether {
+    /// Waits until the program has to go: signed out, expired, no longer admitted, or the hub stops.
+    pub async fn ended(mut self) {
+        let mut access = self.signals.borrow_and_update().access;
+        // Something may have ended between the door and here.
+        while self.holds().await {
+            loop {
+                tokio::select! {
+                    revoked = self.revoked.recv() => match revoked {
+                        Ok(session) if session == self.who.session => return,
+                        Ok(_) => continue,
+                        // Behind: the store knows.
+                        Err(RecvError::Lagged(_)) => break,
+                        Err(RecvError::Closed) => return,
+                    },
+                    _ = self.recheck.tick() => break,
+                    changed = self.signals.changed() => {
+                        let seen = *self.signals.borrow_and_update();
+                        if changed.is_err() || seen.stopping {
+                            return;
+                        }
+                        if std::mem::replace(&mut access, seen.access) != seen.access {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn holds(&self) -> bool {
+        let Some(seat) = &self.seat else { return false };
+        self.rooms.is_signed_in(&self.who).await && self.rooms.may_stay(&self.who, seat).await
+    }
+}
+
 impl Rooms {
+    /// Watches over a program's seat. `revoked`: sign-ins (by their hash) that end, heard from before the seat was taken.
+    pub fn tether(&self, seat: &Headless, who: Principal, revoked: broadcast::Receiver<String>) -> Tether {
+        Tether {
+            rooms: self.clone(),
+            who,
+            seat: seat.bound.clone(),
+            revoked,
+            signals: self.signals(),
+            recheck: tokio::time::interval_at(Instant::now() + RECHECK, RECHECK),
+        }
+    }
+
     /// Takes a seat for a program of this person. `Seat::Person` is not for programs.
     ///
     /// # Errors

@@ -135,13 +135,15 @@ pub(super) struct Signals {
 }
 
 /// A seat that a connection has taken.
+#[derive(Clone)]
 pub(super) struct Bound {
     pub(super) room: RoomId,
     pub(super) peer: PeerId,
-    /// As which the door let them in.
+    /// As which, and for what, the door let them in.
     role: RoomRole,
     /// Beside which child.
     beside: Option<PersonId>,
+    purpose: Purpose,
     binding: u64,
     inbox: mpsc::Sender<Event>,
     gone: CancellationToken,
@@ -357,7 +359,7 @@ impl Rooms {
         let (answer, answered) = oneshot::channel();
         let event = Event::Join { peer: peer.clone(), admission, binding, answer };
         ask(&inbox, event, answered).await?;
-        Ok(Bound { room: room.clone(), peer, role, beside, binding: id, inbox, gone })
+        Ok(Bound { room: room.clone(), peer, role, beside, purpose, binding: id, inbox, gone })
     }
 
     /// Takes a seat again. The door is asked as for a join: what was allowed may be over.
@@ -383,14 +385,15 @@ impl Rooms {
         let (answer, answered) = oneshot::channel();
         let event = Event::Resume { person, role, beside: beside.clone(), token, chat_seq, binding, answer };
         let peer = ask(&inbox, event, answered).await?;
-        Ok(Bound { room: room.clone(), peer, role, beside, binding: id, inbox, gone })
+        let purpose = Purpose::Join;
+        Ok(Bound { room: room.clone(), peer, role, beside, purpose, binding: id, inbox, gone })
     }
 
     /// Whether the door would still let a seated person in, as what they are. The clock's refusals do not count: the
     /// scheduler acts on those.
     pub(super) async fn may_stay(&self, who: &Principal, seat: &Bound) -> bool {
         use RefusalCode::{NotOnTimetable, TooEarly, TooLate, Unavailable};
-        match self.inner.parts.gate.admit(who, &seat.room, seat.beside.as_ref(), Purpose::Join).await {
+        match self.inner.parts.gate.admit(who, &seat.room, seat.beside.as_ref(), seat.purpose).await {
             Ok(entry) => entry.role == seat.role && entry.beside == seat.beside,
             Err(refused) => matches!(refused.code, TooEarly | TooLate | NotOnTimetable | Unavailable),
         }

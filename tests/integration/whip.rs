@@ -169,3 +169,39 @@ async fn a_person_has_at_most_four_publishers_and_ten_watchers() {
     }
     hub.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_ends_with_the_sign_in_that_it_came_with() {
+    let hub = TestHub::start().await;
+    let room = conference(&hub).await;
+    let signed_in = hub.sign_in(HOST).await;
+    let other = hub.token(HOST, &BOTH).await;
+    let publisher = Client::publisher().await.offer().await;
+    let watcher = Client::watcher().await.offer().await;
+    let whip = location(&post(&signed_in, &format!("/api/v1/rooms/{room}/whip?label=one"), &publisher).await);
+    let whep = location(&post(&signed_in, &format!("/api/v1/rooms/{room}/whep"), &watcher).await);
+    let stays = location(&post(&other, &format!("/api/v1/rooms/{room}/whip?label=two"), &publisher).await);
+    let trickle = async |session: &str| {
+        let request = other.request(Method::PATCH, session).header("content-type", "application/trickle-ice-sdpfrag");
+        other.send(request.body("m=audio 9 RTP/AVP 0\r\na=mid:0\r\n")).await.status
+    };
+    assert_eq!(trickle(&whip).await, StatusCode::NO_CONTENT);
+
+    assert_eq!(signed_in.delete("/api/v1/session").await.status, StatusCode::NO_CONTENT);
+    for session in [&whip, &whep] {
+        until_async("the program is out", async || trickle(session).await == StatusCode::NOT_FOUND).await;
+    }
+    assert_eq!(trickle(&stays).await, StatusCode::NO_CONTENT, "came with another sign-in");
+
+    let owner = hub.sign_in(HOST).await;
+    let asked = serde_json::json!({ "scopes": BOTH, "expires_in_s": 60 });
+    let short = owner.post("/api/v1/tokens", &asked).await.body["token"].as_str().unwrap().to_owned();
+    let short = Program { token: Some(short), ..hub.client() };
+    let runs_out = location(&post(&short, &format!("/api/v1/rooms/{room}/whip?label=three"), &publisher).await);
+    hub.clock.advance_ms(61_000);
+    assert_eq!(trickle(&runs_out).await, StatusCode::NO_CONTENT, "nobody has looked yet");
+    hub.app().state.rooms.access_changed();
+    until_async("the token has run out", async || trickle(&runs_out).await == StatusCode::NOT_FOUND).await;
+    assert_eq!(trickle(&stays).await, StatusCode::NO_CONTENT);
+    hub.stop().await;
+}

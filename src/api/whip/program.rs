@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::fragment::{self, Fragment};
 use super::{Kind, Problem};
-use crate::rooms::headless::Headless;
+use crate::rooms::headless::{Headless, Tether};
 
 /// How long the room may take to answer an offer.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -85,7 +85,7 @@ impl Program {
 /// # Errors
 /// The room's refusal; the seat is given up.
 pub(super) async fn start(
-    seat: Headless,
+    (seat, tether): (Headless, Tether),
     lines: &Description,
     sdp: String,
     wanted: Wanted,
@@ -113,7 +113,11 @@ pub(super) async fn start(
     task.ask_for_slots().await;
     let (asks, inbox) = mpsc::channel(REQUESTS);
     tokio::spawn(async move {
-        task.run(inbox).await;
+        // Dropped with the task, the seat is given up.
+        tokio::select! {
+            () = task.run(inbox) => {}
+            () = tether.ended() => {}
+        }
         over();
     });
     Ok((Program { person, room, kind, asks }, answer))
