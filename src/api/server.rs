@@ -10,7 +10,7 @@ use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
@@ -36,6 +36,13 @@ impl Connections {
 }
 
 struct Counted(Connections);
+
+/// A connection's place under the cap, in the extensions of its requests. Whoever takes the connection over (an upgrade)
+/// keeps a clone: hyper lets go of its own then.
+#[derive(Clone)]
+pub struct Place {
+    _held: Arc<(OwnedSemaphorePermit, Counted)>,
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -74,12 +81,8 @@ pub async fn serve(
             continue;
         };
         connections.0.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted(connections.clone());
-        let connection = connection(stream, PeerAddress(peer), router.clone(), stop.clone());
-        running.spawn(async move {
-            connection.await;
-            drop((permit, counted));
-        });
+        let place = Place { _held: Arc::new((permit, Counted(connections.clone()))) };
+        running.spawn(connection(stream, PeerAddress(peer), place, router.clone(), stop.clone()));
     }
     drop(listener);
     running.close();
@@ -90,12 +93,19 @@ pub async fn serve(
 
 /// One connection until it closes, is upgraded, or has finished its request after `stop`. Resets, timeouts and bad heads
 /// are the client's affair.
-async fn connection(stream: TcpStream, peer: PeerAddress, router: Router, mut stop: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    peer: PeerAddress,
+    place: Place,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     // Signaling is small messages that must not wait for each other.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(place.clone());
         router.clone().oneshot(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()

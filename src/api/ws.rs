@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::ApiState;
 use super::auth;
 use super::origin::Caller as Page;
+use super::server::Place;
 use crate::rooms::connection::{Caller, Connection};
 
 /// Largest message and frame.
@@ -26,6 +27,7 @@ const READ_BUFFER: usize = 4_096;
 pub async fn upgrade(
     State(state): State<ApiState>,
     headers: HeaderMap,
+    place: Option<Extension<Place>>,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let page = state.origins.caller(&headers);
@@ -64,5 +66,8 @@ pub async fn upgrade(
         .write_buffer_size(0)
         .max_message_size(MOST_BYTES)
         .max_frame_size(MOST_BYTES)
-        .on_upgrade(|socket| connection.run(socket))
+        .on_upgrade(|socket| async move {
+            connection.run(socket).await;
+            drop(place);
+        })
 }

@@ -77,3 +77,23 @@ async fn one_connection_too_many_is_closed_at_once() {
     drop(held);
     hub.stop().await;
 }
+
+#[tokio::test]
+async fn an_upgraded_connection_keeps_its_place() {
+    use tokio::io::AsyncReadExt as _;
+
+    let hub = TestHub::start_with(|config| config.server.max_connections = 2).await;
+    let held = [
+        tokio_tungstenite::connect_async(hub.socket_url()).await.unwrap(),
+        tokio_tungstenite::connect_async(hub.socket_url()).await.unwrap(),
+    ];
+    let mut refused = tokio::net::TcpStream::connect(hub.app().addr).await.unwrap();
+    let closed = tokio::time::timeout(std::time::Duration::from_secs(2), refused.read_to_end(&mut Vec::new())).await;
+    assert!(closed.is_ok(), "the third connection was kept");
+    drop(held);
+    crate::client::until_async("the places are free again", async || {
+        tokio_tungstenite::connect_async(hub.socket_url()).await.is_ok()
+    })
+    .await;
+    hub.stop().await;
+}
