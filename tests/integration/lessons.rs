@@ -128,3 +128,30 @@ async fn chat_and_seats_survive_a_restart_of_the_hub() {
     assert_eq!(joined["room"]["state"], "live");
     hub.stop().await;
 }
+
+#[tokio::test]
+async fn the_clock_ends_a_lesson_and_its_people_are_told() {
+    let hub = TestHub::start().await;
+    let student = hub.sign_in(OTHER_STUDENT).await;
+    let item = open(&student, "video_conference").await;
+    let room = item["room"].as_str().unwrap();
+    let ms = |name: &str| item[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    assert_eq!(ms("closes_at") - ms("end"), 10 * 60_000, "{item}");
+    let mut host = connect(&host_of(&hub, &item).await).await;
+    assert_eq!(join(&mut host, room).await["type"], "joined");
+    let mut ann = connect(&student).await;
+    assert_eq!(join(&mut ann, room).await["type"], "joined");
+    let state = || async {
+        student.get(&format!("/api/v1/consultations/{room}")).await.body["state"].as_str().unwrap().to_owned()
+    };
+    // The scheduler is to know of the teacher before the time passes.
+    let live = async { while state().await != "live" {} };
+    timeout(Duration::from_secs(5), live).await.expect("it is not live");
+    hub.clock.advance_ms(ms("closes_at") - hub.clock.now_ms());
+    for wire in [&mut ann, &mut host] {
+        let closed = wire.hears("closed").await;
+        assert_eq!((&closed["reason"], &closed["room"]), (&json!("ended"), &json!(room)));
+    }
+    assert_eq!(state().await, "held");
+    hub.stop().await;
+}
