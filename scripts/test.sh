@@ -11,7 +11,7 @@ step "tools" scripts/check-tools.sh
 step "test tools" scripts/install-test-deps.sh
 step "web client: build" scripts/build-web.sh
 step "rust: build" scripts/build-hub.sh --with-tests
-step "rust: tests" cargo test --release --workspace --locked
+step "rust: tests" cargo test --release --workspace --locked --no-fail-fast
 step "web client: units" in_web_client npm run --silent test
 step "web client: size budgets" in_web_client npm run --silent budget
 step "web client: no foreign hosts" in_web_client npm run --silent hosts

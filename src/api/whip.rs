@@ -227,7 +227,8 @@ async fn begin(
         let (programs, id) = (state.programs.clone(), id.clone());
         move || programs.remove(&id)
     };
-    let (program, answer) = program::start((seat, tether), &lines, sdp, wanted, (person, room.clone(), kind), over).await?;
+    let (program, answer) =
+        program::start((seat, tether), &lines, sdp, wanted, (person, room.clone(), kind), over).await?;
     state.programs.insert(id.clone(), program.clone());
     if program.is_over() {
         // It ended before it was in the table: its own removal found nothing.

@@ -6,7 +6,7 @@ use signaling::message::{ClientMessage, ServerMessage};
 use signaling::room::Seat;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, Interval};
+use tokio::time::Interval;
 
 use super::access::Refused;
 use super::actor::Sink;
@@ -73,14 +73,10 @@ impl Tether {
 impl Rooms {
     /// Watches over a program's seat. `revoked`: sign-ins (by their hash) that end, heard from before the seat was taken.
     pub fn tether(&self, seat: &Headless, who: Principal, revoked: broadcast::Receiver<String>) -> Tether {
-        Tether {
-            rooms: self.clone(),
-            who,
-            seat: seat.bound.clone(),
-            revoked,
-            signals: self.signals(),
-            recheck: tokio::time::interval_at(Instant::now() + RECHECK, RECHECK),
-        }
+        let mut recheck = tokio::time::interval(RECHECK);
+        // The first look is one interval from now: the seat has just been checked.
+        recheck.reset();
+        Tether { rooms: self.clone(), who, seat: seat.bound.clone(), revoked, signals: self.signals(), recheck }
     }
 
     /// Takes a seat for a program of this person. `Seat::Person` is not for programs.

@@ -8,7 +8,6 @@ use signaling::refusal::RefusalCode;
 use signaling::room::{Record, Stored};
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use crate::clock::WallClock;
 use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
@@ -17,7 +16,7 @@ use crate::store::chat::{ChangeError, NewMessage};
 use crate::store::{Store, StoreError};
 
 /// Evidence is tried again for this long, a second apart, before it is given up and counted.
-const TRY_FOR: Duration = Duration::from_secs(30);
+const TRY_FOR_MS: i64 = 30_000;
 /// Evidence of one room that may wait while the store is away; more is given up.
 const MOST_WAITING: usize = 4_096;
 /// Messages read again at once when the room was not answered for them.
@@ -32,7 +31,6 @@ pub(super) struct Evidence(mpsc::Sender<Job>);
 struct Job {
     what: What,
     at_ms: i64,
-    since: Instant,
 }
 
 enum What {
@@ -71,14 +69,14 @@ impl Evidence {
     /// Waits until all before it is kept or given up.
     pub(super) async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
-        let job = Job { what: What::Flush(done), at_ms: 0, since: Instant::now() };
+        let job = Job { what: What::Flush(done), at_ms: 0 };
         if self.0.send(job).await.is_ok() {
             let _ = flushed.await;
         }
     }
 
     fn push(&self, what: What, at_ms: i64) {
-        if self.0.try_send(Job { what, at_ms, since: Instant::now() }).is_err() {
+        if self.0.try_send(Job { what, at_ms }).is_err() {
             metrics::counter!("kafedra_evidence_lost_total").increment(1);
         }
     }
@@ -138,7 +136,7 @@ impl Clerk {
 
     /// Attendance and moderation: tried again while the store is away, because the room has gone on.
     async fn keep_evidence(&self, job: Job) {
-        let Job { what, at_ms, since } = job;
+        let Job { what, at_ms } = job;
         loop {
             let room = self.room.clone();
             let result = match &what {
@@ -156,7 +154,7 @@ impl Clerk {
             };
             let Err(error) = result else { return };
             let may_pass = matches!(error, StoreError::Full | StoreError::Unavailable(_));
-            if !may_pass || since.elapsed() >= TRY_FOR {
+            if !may_pass || self.clock.now_ms() - at_ms >= TRY_FOR_MS {
                 metrics::counter!("kafedra_evidence_lost_total").increment(1);
                 tracing::error!(room = %self.room, error = %error, "evidence of a room could not be kept");
                 return;

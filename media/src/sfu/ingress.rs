@@ -46,7 +46,8 @@ impl Sfu {
         let feedback_due = transport.armed[Timer::Feedback as usize].is_none();
         let level = extensions.audio_level;
 
-        let is_sending = |line: usize| matches!(transport.lines.get(line).map(|line| &line.role), Some(Role::Send { .. }));
+        let is_sending =
+            |line: usize| matches!(transport.lines.get(line).map(|line| &line.role), Some(Role::Send { .. }));
         let (stream, is_new) = match transport.streams.get(&header.ssrc).filter(|stream| is_sending(stream.line)) {
             Some(stream) => (*stream, false),
             None => match identify(transport, &self.sources, &header, &extensions) {
