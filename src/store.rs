@@ -68,7 +68,7 @@ impl Store {
     /// Runs `job` in the writer, inside its own savepoint of a group commit, and answers after `COMMIT`.
     ///
     /// `Err` of the job undoes what it wrote and leaves its neighbours alone. The caller may go away: the job still runs.
-    /// ```ignore
+    /// ```text
     /// store.write(|tx| Box::pin(async move { tx.audit(event).await?; Ok::<_, StoreError>(()) })).await?;
     /// ```
     pub async fn write<T, E, F>(&self, job: F) -> Result<T, E>
