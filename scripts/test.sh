@@ -9,6 +9,7 @@ source scripts/steps.sh
 
 step "tools" scripts/check-tools.sh
 step "test tools" scripts/install-test-deps.sh
+step "interop client" scripts/interop/install.sh
 step "web client: build" scripts/build-web.sh
 step "rust: build" scripts/build-hub.sh --with-tests
 step "rust: tests" cargo test --release --workspace --locked --no-fail-fast

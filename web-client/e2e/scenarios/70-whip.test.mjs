@@ -19,8 +19,12 @@ let hub;
 let browser;
 let publisher;
 let host;
+let python;
 
 before(async () => {
+  // First of all: it may install for a minute, and while it blocks this process the hub closes idle connections that
+  // the next request would still take from the pool.
+  python = execFileSync(`${interop}install.sh`, { encoding: 'utf8' }).trim();
   hub = await Hub.start();
   browser = await launchBrowser();
 });
@@ -85,7 +89,6 @@ async function watched({ room, token }, label) {
 }
 
 test('what aiortc publishes by WHIP, Chromium watches by WHEP', async () => {
-  const python = execFileSync(`${interop}install.sh`, { encoding: 'utf8' }).trim();
   const { room, token } = await conference();
   const options = ['--hub', hub.url, '--room', room, '--token', token, '--label', 'board', '--seconds', '120'];
   await published(python, [`${interop}aiortc_client.py`, 'publish', ...options]);
