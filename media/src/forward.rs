@@ -37,7 +37,7 @@ pub struct Source {
     pub subscribers: Vec<Subscriber>,
     /// `SourceAdded` was said.
     pub announced: bool,
-    /// By the room.
+    /// By the room; a new source is, until the room lets it flow.
     pub paused: bool,
     /// The owner may send this kind.
     pub allowed: bool,

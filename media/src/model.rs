@@ -82,9 +82,10 @@ pub enum SfuEvent {
     /// ICE and DTLS are up (again).
     Connected { peer: PeerKey },
     /// No consent for 15 s, or DTLS was closed. The peer stays known: checks that return bring `Connected`, a new offer
-    /// may replace the transport, `drop_peer` ends it. Its sources are announced again, unpaused, when they flow again.
+    /// may replace the transport, `drop_peer` ends it. Its sources are paused, and announced again when packets come again.
     Disconnected { peer: PeerKey },
-    /// The first packet of a source arrived that its owner may send.
+    /// The first packet of a source arrived that its owner may send. It is paused: nothing of it is forwarded before
+    /// `Sfu::pause(…, false)`, which also asks for a key frame.
     SourceAdded { peer: PeerKey, source: SourceKey, kind: SourceKind },
     /// The source left with a renegotiation or with its peer.
     SourceRemoved { source: SourceKey },

@@ -427,7 +427,7 @@ impl Sfu {
             for place in places {
                 if let Some(source) = self.source(place) {
                     source.announced = false;
-                    source.paused = false;
+                    source.paused = true;
                 }
                 if let Some(room) = self.rooms.get_mut(&room) {
                     room.speakers.remove(place);

@@ -229,6 +229,49 @@ fn a_paused_source_costs_its_watchers_nothing() {
     assert_eq!(watcher.receive(&mut world).len(), 1);
 }
 
+/// Issue 2: the room hears of a source by its first packet, and only then can hold it back.
+#[test]
+fn nothing_of_a_new_source_is_forwarded_before_the_room_lets_it_flow() {
+    let mut world = World::new();
+    world.mutes = true;
+    let microphone = LineSpec::Send(SourceKey(12), SourceKind::Microphone, &[]);
+    let mut publisher = Peer::new(1, vec![camera(CAMERA), microphone]);
+    let mut watcher = Peer::new(2, vec![LineSpec::Receive("video"), LineSpec::Receive("audio")]);
+    publisher.connect(&mut world);
+    watcher.connect(&mut world);
+    world.sfu.set_slots(world.now, ROOM, PeerKey(2), vec![wish("0", CAMERA, 1080)]);
+    let send = |world: &mut World, publisher: &mut Peer, sequence: u16| {
+        let payload = vp8(sequence.is_multiple_of(10).then_some(360), sequence, b"");
+        publisher.send(world, 1000, 0, "", sequence, 9000, &payload);
+        publisher.send(world, 1001, 1, "", sequence, 960, b"opus");
+        world.pass(Duration::from_millis(20));
+    };
+    for sequence in 0..50 {
+        send(&mut world, &mut publisher, sequence);
+    }
+    assert!(watcher.receive(&mut world).is_empty());
+    assert_eq!(world.sfu.load().counters.packets_forwarded, 0);
+    let added = |event: &&SfuEvent| matches!(event, SfuEvent::SourceAdded { .. });
+    assert_eq!(world.events.iter().filter(added).count(), 2, "announced while paused");
+    publisher.receive(&mut world);
+    assert!(publisher.reports::<PictureLossIndication>().is_empty(), "nobody waits for a picture yet");
+
+    world.sfu.pause(ROOM, CAMERA, false);
+    world.sfu.pause(ROOM, SourceKey(12), false);
+    publisher.receive(&mut world);
+    assert_eq!(publisher.reports::<PictureLossIndication>().len(), 1, "the key frame that was missed");
+    send(&mut world, &mut publisher, 50);
+    assert_eq!(watcher.receive(&mut world).len(), 2);
+
+    // A transport that is replaced starts again from nothing.
+    let mut again = Peer::new(1, publisher.lines.clone());
+    again.connect(&mut world);
+    for sequence in 0..50 {
+        send(&mut world, &mut again, sequence);
+    }
+    assert!(watcher.receive(&mut world).is_empty());
+}
+
 #[test]
 fn a_replayed_or_forged_packet_is_never_forwarded() {
     let (mut world, mut publisher, mut watcher) = watched();

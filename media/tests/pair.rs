@@ -33,6 +33,8 @@ pub struct World {
     pub events: Vec<SfuEvent>,
     /// Datagrams on their way to peers.
     pub sent: Vec<(SocketAddr, Vec<u8>)>,
+    /// Sources stay paused after an offer.
+    pub mutes: bool,
 }
 
 impl World {
@@ -48,7 +50,7 @@ impl World {
         })
         .unwrap();
         sfu.open_room(ROOM);
-        Self { sfu, now, events: Vec::new(), sent: Vec::new() }
+        Self { sfu, now, events: Vec::new(), sent: Vec::new(), mutes: false }
     }
 
     pub fn deliver(&mut self, from: SocketAddr, datagram: &[u8]) {
@@ -241,6 +243,10 @@ impl Peer {
             self.answer.lines().find_map(|line| line.strip_prefix(name)).expect("the answer has it").to_owned()
         };
         self.remote = (value("a=ice-ufrag:"), value("a=ice-pwd:"));
+        // As a room does that mutes nobody.
+        for (_, source, _) in &request.sends {
+            world.sfu.pause(ROOM, *source, world.mutes);
+        }
     }
 
     pub fn check(&self, password: &str, nominate: bool) -> Vec<u8> {

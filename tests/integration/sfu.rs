@@ -23,6 +23,9 @@ async fn publish(room: &MediaRoom, peer: u64) -> Client {
     ];
     let offer = OfferRequest { sdp: client.offer().await, sends, allowed: Publish::ALL };
     client.answer(room.offer(PeerKey(peer), offer).await.unwrap()).await;
+    for source in [SourceKey(peer * 10), SourceKey(peer * 10 + 1)] {
+        room.pause(source, false);
+    }
     client.connected().await;
     client
 }

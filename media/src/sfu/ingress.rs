@@ -14,7 +14,7 @@ use super::{Sfu, Wake};
 use crate::forward::SourceIndex;
 use crate::forward::reception::Reception;
 use crate::forward::slot::Egress;
-use crate::model::SfuEvent;
+use crate::model::{PeerKey, RoomKey, SfuEvent, SourceKey, SourceKind};
 use crate::rtp::{self, extension};
 use crate::transport::{MAX_STREAMS, Role, Stream, Timer, Transport, TransportIndex};
 
@@ -80,8 +80,23 @@ impl Sfu {
 
         let Some(Some(source)) = self.sources.get_mut(place.0) else { return };
         // SG-10: from the very packet on which the right is gone.
-        if !source.is_open() {
+        if !source.allowed {
             self.counters.packets_not_allowed += 1;
+            return;
+        }
+        let (room, key, kind) = (source.room, source.key, source.kind);
+        let is_first = !std::mem::replace(&mut source.announced, true);
+        if source.paused {
+            self.counters.packets_not_allowed += 1;
+            // Known already, so that the un-pause can ask for the key frame that is lost here.
+            if let Some(layer) = source.layers.get_mut(usize::from(stream.layer))
+                && !is_retransmission
+            {
+                layer.ssrc.get_or_insert(header.ssrc);
+            }
+            if is_first {
+                self.announce(place, room, peer, key, kind);
+            }
             return;
         }
         let wants_repair = !source.kind.is_audio() && !source.subscribers.is_empty();
@@ -103,15 +118,8 @@ impl Sfu {
             source.dirty = true;
             self.dirty.push(place);
         }
-        let (room, key, kind) = (source.room, source.key, source.kind);
-        if !std::mem::replace(&mut source.announced, true) {
-            self.tell(room, SfuEvent::SourceAdded { peer, source: key, kind });
-            if kind.is_audio() {
-                if let Some(room) = self.rooms.get_mut(&room) {
-                    room.speakers.add(place, kind);
-                }
-                self.assign_audio(room);
-            }
+        if is_first {
+            self.announce(place, room, peer, key, kind);
         }
         if restarted {
             self.interrupt(place);
@@ -126,7 +134,18 @@ impl Sfu {
         }
     }
 
-    fn note_level(&mut self, now: Instant, key: crate::model::RoomKey, place: SourceIndex, level: u8) {
+    /// Says that a source is there; the room decides whether it flows.
+    fn announce(&mut self, place: SourceIndex, room: RoomKey, peer: PeerKey, source: SourceKey, kind: SourceKind) {
+        self.tell(room, SfuEvent::SourceAdded { peer, source, kind });
+        if kind.is_audio() {
+            if let Some(room) = self.rooms.get_mut(&room) {
+                room.speakers.add(place, kind);
+            }
+            self.assign_audio(room);
+        }
+    }
+
+    fn note_level(&mut self, now: Instant, key: RoomKey, place: SourceIndex, level: u8) {
         let Some(room) = self.rooms.get_mut(&key) else { return };
         room.speakers.note(place, level);
         room.heard = Some(now);

@@ -267,7 +267,8 @@ impl Sfu {
             layers,
             subscribers: Vec::new(),
             announced: false,
-            paused: false,
+            // Until the room says otherwise: a re-offer must not carry one packet past a mute.
+            paused: true,
             allowed: true,
             dirty: false,
         };

@@ -23,8 +23,9 @@ const SPEAKERS_SPACING: Duration = Duration::from_millis(300);
 pub(super) struct Source {
     pub(super) peer: PeerId,
     pub(super) kind: SourceKind,
-    /// As last told to the SFU.
-    pub(super) paused: bool,
+    /// As last told to the SFU since it announced the source. Until then it holds the source back, but a command of before
+    /// may still be on its way: so the first word is always said.
+    pub(super) paused: Option<bool>,
 }
 
 impl Room {
@@ -150,12 +151,12 @@ impl Room {
             .sources
             .iter()
             .map(|(id, source)| (id, source, self.is_silent(&source.peer, source.kind)))
-            .filter(|(_, source, silent)| source.paused != *silent)
+            .filter(|(_, source, silent)| source.paused != Some(*silent))
             .map(|(id, _, silent)| (id.clone(), silent))
             .collect();
         for (source, paused) in changes {
             if let Some(known) = self.sources.get_mut(&source) {
-                known.paused = paused;
+                known.paused = Some(paused);
             }
             self.media(MediaCommand::Pause { source, paused });
         }
@@ -179,7 +180,7 @@ impl Room {
                     member.is_seated() && member.negotiation.sends.values().any(|sent| *sent == kind)
                 });
                 if declared {
-                    self.sources.insert(source, Source { peer, kind, paused: false });
+                    self.sources.insert(source, Source { peer, kind, paused: None });
                     self.dirty = true;
                 }
             }

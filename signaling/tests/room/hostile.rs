@@ -189,8 +189,8 @@ fn check(form: Form, scene: &mut Scenario, ledger: &mut Ledger, alive: &BTreeSet
                 let role = ledger.roles[&peer];
                 assert!(role != RoomRole::Observer || sends.is_empty(), "an observer sends");
                 for (_, source, kind) in sends {
-                    ledger.kinds.insert(source.clone(), (peer.clone(), kind));
-                    ledger.flowing.insert(source, (peer.clone(), kind));
+                    // It flows when the room says so, not before.
+                    ledger.kinds.insert(source, (peer.clone(), kind));
                 }
                 ledger.allowed.insert(peer, allowed);
             }

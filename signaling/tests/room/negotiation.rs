@@ -165,6 +165,27 @@ fn a_muted_source_is_held_back_from_its_first_packet() {
     assert_eq!(paused(&scene), Some(false));
 }
 
+/// The SFU holds a new source back. One that may flow is let go in so many words, also after the source came anew.
+#[test]
+fn the_first_word_about_a_source_is_always_said() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    let host = scene.host();
+    scene.unmute(&host, SourceKind::Microphone).unwrap();
+    scene.offer(&host, 1, &[SourceKind::Microphone]).unwrap();
+    let source = SourceId::new(format!("{host}:microphone"));
+    for round in 0..3 {
+        let let_go = |command: &&MediaCommand| match command {
+            MediaCommand::Pause { source: named, paused } => *named == source && !paused,
+            _ => false,
+        };
+        assert_eq!(scene.media.iter().filter(let_go).count(), 1, "round {round}");
+        scene.media.clear();
+        scene.media_event(MediaEvent::SourceRemoved { source: source.clone() });
+        let kind = SourceKind::Microphone;
+        scene.media_event(MediaEvent::SourceAdded { peer: host.clone(), source: source.clone(), kind });
+    }
+}
+
 /// The SFU fills audio slots by itself, so a seat that may only send gets none (a token for publishing hears no child).
 #[test]
 fn a_publisher_may_not_receive() {
