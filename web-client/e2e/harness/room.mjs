@@ -107,6 +107,7 @@ export function ended(page) {
 
 export async function openParticipants(page) {
   await openPanel(page, /^Участники: /);
+  await page.getByRole('region', { name: 'Участники' }).getByRole('listitem').first().waitFor();
 }
 
 export async function openChat(page) {

@@ -18,7 +18,8 @@ import { Stage, Voices } from './stage';
 import { roomTexts } from './texts';
 
 // Opened on demand: the room itself must be small.
-const PeoplePanel = lazy(async () => ({ default: (await import('./people-panel')).PeoplePanel }));
+const loadPeoplePanel = () => import('./people-panel');
+const PeoplePanel = lazy(async () => ({ default: (await loadPeoplePanel()).PeoplePanel }));
 
 type Props = { session: RoomSession; snapshot: Snapshot };
 
@@ -37,6 +38,10 @@ export function RoomView({ session, snapshot }: Props) {
   }));
   const changeView = (change: Partial<View>) => setView((before) => ({ ...before, ...change }));
   useHotkeys(session);
+  // Fetched while nobody waits for it, so that it opens at once, on a dropped line too.
+  useEffect(() => {
+    void loadPeoplePanel();
+  }, []);
 
   return (
     <div className={styles.room} data-form={model.room?.form}>
