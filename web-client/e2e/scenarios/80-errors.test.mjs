@@ -50,7 +50,7 @@ test('too early: a countdown, and somebody else’s lesson: a refusal', async ()
   assert.ok(later, 'something is still to come');
   await page.goto(`/room/${later.room}`);
   const enter = page.getByRole('button', { name: 'Войти в комнату' });
-  const early = page.getByRole('timer').filter({ hasText: 'откроется через' });
+  const early = page.getByRole('timer').filter({ hasText: 'Комната откроется' });
   await enter.or(early).first().waitFor();
   if (await enter.isVisible()) await enter.click();
   await early.waitFor();

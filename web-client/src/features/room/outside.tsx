@@ -7,7 +7,8 @@ import type { Consultation } from '../../shared/api';
 import { serverNow } from '../../shared/clock';
 import type { Refusal } from '../../shared/errors';
 import { commonTexts } from '../../shared/i18n/common';
-import { formatCountdown, formatDuration, formatTime } from '../../shared/i18n/format';
+import { formatCountdown, formatDay, formatDuration, formatTime } from '../../shared/i18n/format';
+import type { Locale } from '../../shared/i18n/locale';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { Icon, type IconName } from '../../shared/ui/icon';
 import { useRefusalWords, useRetryCountdown } from '../../shared/ui/refusal';
@@ -78,11 +79,20 @@ export function Waiting({ model, consultation }: WaitingProps) {
   );
 }
 
+const DAY = 86_400_000;
+
+/** The day and the time at which a room opens that opens so many milliseconds from now. */
+function opening(left: number, locale: Locale) {
+  const at = Math.round((Date.now() + left) / 60_000) * 60_000;
+  return { day: formatDay(at, locale), time: formatTime(at, locale) };
+}
+
 type RefusedProps = { refusal: Refusal; consultation: Consultation | undefined; onAgain: () => void };
 
 export function Refused({ refusal, consultation, onAgain }: RefusedProps) {
   const t = useTexts(roomTexts);
   const words = useRefusalWords()(refusal.code);
+  const locale = useLocale();
   const left = useRetryCountdown(refusal);
   const timed = refusal.retryAfterMs !== undefined;
   const wasWaiting = useRef(false);
@@ -101,7 +111,7 @@ export function Refused({ refusal, consultation, onAgain }: RefusedProps) {
       {words.help && <p className={styles.text}>{words.help}</p>}
       {soon && left > 0 && (
         <p className={styles.countdown} role="timer">
-          {t('opens_in', { time: formatCountdown(left) })}
+          {left < DAY ? t('opens_in', { time: formatCountdown(left) }) : t('opens_on', opening(left, locale))}
         </p>
       )}
       <div className={styles.actions}>

@@ -42,6 +42,7 @@ const english: Translation<typeof russian> = {
   waiting_count: { one: '{count} person is waiting', other: '{count} people are waiting' },
   starts_at: 'Starts at {time}',
   opens_in: 'The room opens in {time}',
+  opens_on: 'The room opens {day}, {time}',
   try_again: 'Try again',
 
   room: 'Room',

@@ -45,6 +45,7 @@ export default {
   },
   starts_at: 'Начало в {time}',
   opens_in: 'Комната откроется через {time}',
+  opens_on: 'Комната откроется: {day}, {time}',
   try_again: 'Попробовать снова',
 
   // Room
