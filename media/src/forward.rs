@@ -41,6 +41,8 @@ pub struct Source {
     pub paused: bool,
     /// The owner may send this kind.
     pub allowed: bool,
+    /// Its payload is secret (end-to-end encryption): never looked at, never changed.
+    pub is_encrypted: bool,
     /// Some layer has packets that are not forwarded yet.
     pub dirty: bool,
 }

@@ -15,17 +15,25 @@ use crate::transport::ice::Credentials;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     Vp8,
+    Vp9,
+    Av1,
     H264,
     Opus,
+    /// Opus with older frames repeated in each packet (RFC 2198).
+    Red,
 }
 
 impl Codec {
     /// RTP clock in Hz.
     pub fn clock(self) -> u32 {
         match self {
-            Self::Opus => 48_000,
-            Self::Vp8 | Self::H264 => 90_000,
+            Self::Opus | Self::Red => 48_000,
+            Self::Vp8 | Self::Vp9 | Self::Av1 | Self::H264 => 90_000,
         }
+    }
+
+    pub fn is_audio(self) -> bool {
+        matches!(self, Self::Opus | Self::Red)
     }
 }
 
@@ -120,14 +128,17 @@ pub fn plan(offer: &Description, request: &OfferRequest) -> Result<Plan, OfferEr
     }
 
     let mut extensions = ExtensionIds::default();
-    let lines = offer.lines.iter().map(|line| plan_line(line, request, &mut extensions)).collect();
+    let allow_mixed = offer.extmap_allow_mixed;
+    let lines = offer.lines.iter().map(|line| plan_line(line, request, allow_mixed, &mut extensions)).collect();
     Ok(Plan { remote_ufrag, fingerprint, extensions, lines, extmap_allow_mixed: offer.extmap_allow_mixed })
 }
 
-fn plan_line(line: &Line, request: &OfferRequest, ids: &mut ExtensionIds) -> LinePlan {
-    let codecs = codecs(line);
+fn plan_line(line: &Line, request: &OfferRequest, allow_mixed: bool, ids: &mut ExtensionIds) -> LinePlan {
     let announced = request.sends.iter().find(|(mid, ..)| *mid == line.mid);
-    let purpose = if line.is_rejected || line.media == Media::Other || codecs.is_empty() {
+    let codecs = codecs(line, announced.map(|(_, _, kind)| *kind));
+    // RED alone carries nothing.
+    let is_refused = codecs.iter().all(|accepted| accepted.codec == Codec::Red);
+    let purpose = if line.is_rejected || line.media == Media::Other || is_refused {
         Purpose::Refused
     } else if let Some((_, source, kind)) = announced {
         Purpose::Send { source: *source, kind: *kind, rids: line.rids.clone() }
@@ -137,6 +148,8 @@ fn plan_line(line: &Line, request: &OfferRequest, ids: &mut ExtensionIds) -> Lin
         Purpose::Inactive
     };
     let is_send = matches!(purpose, Purpose::Send { .. });
+    let is_slot = purpose == Purpose::Slot;
+    let is_video = line.media == Media::Video;
     let mut accepted = Vec::new();
     for (id, uri) in &line.extensions {
         let useful = match uri.as_str() {
@@ -145,6 +158,10 @@ fn plan_line(line: &Line, request: &OfferRequest, ids: &mut ExtensionIds) -> Lin
             // The clock of an abs-send-time written here would be ours: nobody reads it until senders estimate by it.
             extension::ABS_SEND_TIME => is_send,
             extension::MID => true,
+            // Structures take more than the 16 bytes of the one-byte form, which may then be mixed with the other.
+            extension::DEPENDENCY_DESCRIPTOR => is_video && allow_mixed && (is_send || is_slot),
+            extension::FRAME_MARKING => is_video && is_send,
+            extension::VIDEO_ORIENTATION | extension::PLAYOUT_DELAY => is_video && (is_send || is_slot),
             _ => false,
         };
         if useful
@@ -170,25 +187,36 @@ fn plan_line(line: &Line, request: &OfferRequest, ids: &mut ExtensionIds) -> Lin
     }
 }
 
-/// The codecs both sides speak, the hub's preference first: one VP8, one H264 (packetization mode 1, constrained
-/// baseline when offered), one Opus.
-fn codecs(line: &Line) -> Vec<Accepted> {
+/// The codecs both sides speak, in the client's order, each once: VP8, VP9 and AV1 of profile 0, H264 (packetization mode
+/// 1, constrained baseline when offered), Opus and, on top of it, RED. Everything else (ULPFEC, FlexFEC, comfort noise) is
+/// refused: a repair stream that is not understood here could not be rewritten.
+fn codecs(line: &Line, kind: Option<SourceKind>) -> Vec<Accepted> {
     let wanted: &[(Codec, &str)] = match line.media {
-        Media::Audio => &[(Codec::Opus, "opus/48000/2")],
-        Media::Video => &[(Codec::Vp8, "vp8/90000"), (Codec::H264, "h264/90000")],
+        Media::Audio => &[(Codec::Opus, "opus/48000/2"), (Codec::Red, "red/48000/2")],
+        Media::Video => &[
+            (Codec::Vp8, "vp8/90000"),
+            (Codec::Vp9, "vp9/90000"),
+            (Codec::Av1, "av1/90000"),
+            (Codec::H264, "h264/90000"),
+        ],
         Media::Other => &[],
     };
-    wanted
+    let place = |number: u8| line.payloads.iter().position(|payload| payload.number == number);
+    let mut opus = None;
+    let mut accepted: Vec<Accepted> = wanted
         .iter()
         .filter_map(|(codec, encoding)| {
             let payload = line
                 .payloads
                 .iter()
                 .filter(|payload| payload.encoding == *encoding)
-                .filter(|payload| *codec != Codec::H264 || h264_rank(&payload.format) > 0)
+                .filter(|payload| rank(*codec, &payload.format, opus) > 0)
                 // The first of the best: `max_by_key` would give the last.
                 .rev()
-                .max_by_key(|payload| if *codec == Codec::H264 { h264_rank(&payload.format) } else { 0 })?;
+                .max_by_key(|payload| rank(*codec, &payload.format, opus))?;
+            if *codec == Codec::Opus {
+                opus = Some(payload.number);
+            }
             let retransmission = line
                 .payloads
                 .iter()
@@ -198,14 +226,34 @@ fn codecs(line: &Line) -> Vec<Accepted> {
                 })
                 .map(|other| other.number);
             let format = match codec {
-                // In-band FEC is what makes 5 % loss inaudible; stereo and the rest are as the sender likes.
+                // In-band FEC is what makes 5 % loss inaudible; stereo and the rest are as the sender likes. Silence is
+                // not sent (DTX): in a class nearly everybody is silent. A screen's sound may be music, which DTX spoils.
+                Codec::Opus if kind == Some(SourceKind::Microphone) => "minptime=10;useinbandfec=1;usedtx=1".to_owned(),
                 Codec::Opus => "minptime=10;useinbandfec=1".to_owned(),
                 Codec::Vp8 => String::new(),
-                Codec::H264 => payload.format.clone(),
+                Codec::Vp9 | Codec::Av1 | Codec::H264 | Codec::Red => payload.format.clone(),
             };
             Some(Accepted { codec: *codec, payload_type: payload.number, retransmission, format })
         })
-        .collect()
+        .collect();
+    accepted.sort_by_key(|accepted| place(accepted.payload_type));
+    accepted
+}
+
+/// How well a format suits, 0: not at all. `opus` is the payload type that RED may repeat.
+fn rank(codec: Codec, format: &str, opus: Option<u8>) -> u8 {
+    let is_profile_0 = |name| parameter(format, name).is_none_or(|profile| profile == "0");
+    match codec {
+        Codec::H264 => h264_rank(format),
+        Codec::Vp9 => u8::from(is_profile_0("profile-id")),
+        Codec::Av1 => u8::from(is_profile_0("profile")),
+        // RFC 2198 section 3: the encodings inside, one for each block.
+        Codec::Red => {
+            let is_opus = |number: &str| opus.is_some() && number.trim().parse().ok() == opus;
+            u8::from(format.split('/').all(is_opus))
+        }
+        Codec::Vp8 | Codec::Opus => 1,
+    }
 }
 
 /// How well an H264 format suits: 0 not at all, 3 constrained baseline, which every browser decodes.
@@ -346,6 +394,9 @@ fn write_codec(write: &mut impl FnMut(std::fmt::Arguments<'_>), codec: &Accepted
     let number = codec.payload_type;
     match codec.codec {
         Codec::Vp8 => write(format_args!("a=rtpmap:{number} VP8/90000")),
+        Codec::Vp9 => write(format_args!("a=rtpmap:{number} VP9/90000")),
+        Codec::Av1 => write(format_args!("a=rtpmap:{number} AV1/90000")),
+        Codec::Red => write(format_args!("a=rtpmap:{number} red/48000/2")),
         Codec::H264 => write(format_args!("a=rtpmap:{number} H264/90000")),
         Codec::Opus => write(format_args!("a=rtpmap:{number} opus/48000/2")),
     }
@@ -355,7 +406,7 @@ fn write_codec(write: &mut impl FnMut(std::fmt::Arguments<'_>), codec: &Accepted
     if transport_cc {
         write(format_args!("a=rtcp-fb:{number} transport-cc"));
     }
-    if codec.codec != Codec::Opus {
+    if !codec.codec.is_audio() {
         for feedback in ["nack", "nack pli", "ccm fir", "goog-remb"] {
             write(format_args!("a=rtcp-fb:{number} {feedback}"));
         }

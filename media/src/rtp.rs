@@ -1,8 +1,16 @@
 //! The RTP header (RFC 3550 section 5.1), read in place; payload descriptors and extensions live below.
 
 pub mod extension;
+pub mod frame;
+
+pub mod av1;
+pub mod bits;
+pub mod dependency;
 pub mod h264;
+pub mod marking;
+pub mod red;
 pub mod vp8;
+pub mod vp9;
 
 /// A parsed RTP header. Offsets point into the packet it was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

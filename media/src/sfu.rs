@@ -184,6 +184,16 @@ impl Sfu {
         self.interrupt(index);
     }
 
+    /// Says that the payload of a source is encrypted end to end, or no longer is. What is forwarded from then on is not
+    /// looked at and not changed by a byte: key frames and layers are known by the dependency descriptor or frame marking.
+    pub fn set_encrypted(&mut self, room: RoomKey, source: SourceKey, is_encrypted: bool) {
+        let Some(index) = self.rooms.get(&room).and_then(|room| room.sources.get(&source).copied()) else { return };
+        if let Some(source) = self.source(index) {
+            source.is_encrypted = is_encrypted;
+        }
+        self.interrupt(index);
+    }
+
     /// What a receiver wants on its slots; replaces the earlier wish.
     pub fn set_slots(&mut self, now: Instant, room: RoomKey, peer: PeerKey, mut wishes: Vec<SlotWish>) {
         self.now = now;

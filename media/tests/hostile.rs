@@ -5,7 +5,7 @@ use std::time::Duration;
 use media::demux::classify;
 use media::model::{OfferRequest, PeerKey, Publish, SourceKey, SourceKind};
 use media::rtp::extension::{self, ExtensionIds};
-use media::rtp::{self, h264, vp8};
+use media::rtp::{self, av1, dependency, h264, marking, red, vp8, vp9};
 use media::sdp;
 use media::transport::hello::HelloCollector;
 use media::transport::ice::ufrag_of;
@@ -30,11 +30,23 @@ proptest! {
 
     #[test]
     fn no_parser_panics_on_noise(bytes in datagram()) {
-        let _ = (classify(&bytes), ufrag_of(&bytes), vp8::parse(&bytes), h264::starts_key_frame(&bytes));
+        let _ = (classify(&bytes), ufrag_of(&bytes), vp8::parse(&bytes), vp9::parse(&bytes), av1::parse(&bytes));
+        let _ = (h264::parse(&bytes), red::primary(&bytes), marking::parse(&bytes), dependency::parse(&bytes, None));
         let _ = HelloCollector::default().push(&bytes);
         if let Some(header) = rtp::parse(&bytes) {
             prop_assert!(header.payload_offset <= bytes.len());
-            let ids = ExtensionIds { mid: 1, rid: 2, repaired_rid: 3, audio_level: 4, abs_send_time: 5, transport_cc: 6 };
+            let ids = ExtensionIds {
+                mid: 1,
+                rid: 2,
+                repaired_rid: 3,
+                audio_level: 4,
+                abs_send_time: 5,
+                transport_cc: 6,
+                dependency: 7,
+                marking: 8,
+                orientation: 9,
+                playout_delay: 10,
+            };
             let _ = extension::read(&bytes, &header, &ids);
         }
     }

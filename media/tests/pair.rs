@@ -23,8 +23,18 @@ use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{BINDING_REQUEST, Message, Setter};
 
 pub const ROOM: RoomKey = RoomKey(1);
-pub const EXTENSIONS: ExtensionIds =
-    ExtensionIds { mid: 4, rid: 10, repaired_rid: 11, audio_level: 1, abs_send_time: 2, transport_cc: 3 };
+pub const EXTENSIONS: ExtensionIds = ExtensionIds {
+    mid: 4,
+    rid: 10,
+    repaired_rid: 11,
+    audio_level: 1,
+    abs_send_time: 2,
+    transport_cc: 3,
+    dependency: 12,
+    marking: 9,
+    orientation: 13,
+    playout_delay: 5,
+};
 
 /// The core, its clock and what it said.
 pub struct World {

@@ -7,6 +7,8 @@ use super::reception::Reception;
 use super::rtx_cache::{AUDIO_PACKETS, PacketCache, VIDEO_PACKETS};
 use crate::negotiate::Codec;
 use crate::rtp;
+use crate::rtp::extension::Extensions;
+use crate::rtp::frame::Tracker;
 
 /// A layer that has sent nothing for this long is gone: the publisher lacks the bandwidth for it, or nobody may see it.
 const ACTIVE: Duration = Duration::from_millis(700);
@@ -20,6 +22,8 @@ pub struct Layer {
     pub ssrc: Option<u32>,
     pub reception: Reception,
     pub cache: PacketCache,
+    /// What its packets refer to.
+    pub tracker: Tracker,
     /// Sequence numbers that came since the last flush.
     pub pending: Vec<u16>,
     pub request: KeyFrameRequest,
@@ -40,6 +44,7 @@ impl Layer {
             ssrc: None,
             reception: Reception::new(clock),
             cache: PacketCache::new(packets),
+            tracker: Tracker::default(),
             pending: Vec::new(),
             request: KeyFrameRequest::default(),
             height: None,
@@ -50,17 +55,27 @@ impl Layer {
         }
     }
 
-    /// Takes a decrypted packet. `true`: its size became known or changed, or it came to life.
-    pub fn receive(&mut self, now: Instant, header: &rtp::Header, codec: Codec, payload: &[u8]) -> bool {
+    /// Takes a decrypted packet. `true`: its size became known or changed, or it came to life. `is_encrypted`: end to end,
+    /// so that the payload says nothing.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        header: &rtp::Header,
+        extensions: &Extensions<'_>,
+        codec: Codec,
+        payload: &[u8],
+        is_encrypted: bool,
+    ) -> bool {
         let was_active = self.is_active(now);
         self.last_packet = Some(now);
         self.packets += 1;
         self.octets += payload.len() as u64;
-        let packet = self.cache.insert(header, codec, payload);
+        let info = self.tracker.examine(codec, extensions, payload, is_encrypted);
+        let packet = self.cache.insert(header, extensions, codec, info, payload);
         let mut changed = !was_active;
-        if packet.starts_key_frame {
+        if packet.info.starts_key_frame {
             self.request.satisfy();
-            if let Some((_, height)) = packet.vp8.and_then(|descriptor| descriptor.size)
+            if let Some(height) = packet.info.height()
                 && self.height != Some(height)
             {
                 self.height = Some(height);

@@ -12,7 +12,11 @@ pub struct Mapped {
     /// Extended sequence number: rollover counter and 16 bits, what SRTP counts by.
     pub index: u64,
     pub timestamp: u32,
+    /// Decode targets that the receiver gets, for the dependency descriptor; `u32::MAX`: as the source says.
+    pub active: u32,
     pub picture_id: u16,
+    /// Of the dependency descriptor.
+    pub frame_number: u16,
     pub tl0_picture_index: u8,
 }
 
@@ -33,6 +37,7 @@ pub struct Rewrite {
     sequence: u16,
     timestamp: u32,
     picture_id: u16,
+    frame_number: u16,
     tl0_picture_index: u8,
     /// The newest packet sent.
     last: Option<(Mapped, Instant)>,
@@ -42,7 +47,7 @@ impl Rewrite {
     /// Starts a new source or layer at this packet, right behind what was sent last: one sequence number and one picture
     /// on, and as much media time as time has passed.
     pub fn switch(&mut self, now: Instant, first: &CachedPacket) {
-        let (picture_id, tl0_picture_index) = ids(first);
+        let (picture_id, tl0_picture_index) = first.info.ids.ids();
         if let Some((last, sent)) = &self.last {
             let clock = u64::from(first.codec.clock());
             let elapsed = now.saturating_duration_since(*sent).as_micros() as u64 * clock / 1_000_000;
@@ -50,6 +55,7 @@ impl Rewrite {
             self.sequence = last.sequence().wrapping_add(1).wrapping_sub(first.sequence);
             self.timestamp = timestamp.wrapping_sub(first.timestamp);
             self.picture_id = last.picture_id.wrapping_add(1).wrapping_sub(picture_id);
+            self.frame_number = last.frame_number.wrapping_add(1).wrapping_sub(frame_number(first));
             self.tl0_picture_index = last.tl0_picture_index.wrapping_add(1).wrapping_sub(tl0_picture_index);
         } else {
             // Small numbers at first: a receiver that misses the first packets still guesses rollover 0.
@@ -72,12 +78,14 @@ impl Rewrite {
                 self.base = Some(self.newest.wrapping_sub(0x2000));
             }
         }
-        let (picture_id, tl0_picture_index) = ids(packet);
+        let (picture_id, tl0_picture_index) = packet.info.ids.ids();
         let sequence = packet.sequence.wrapping_add(self.sequence);
         let mapped = Mapped {
             index: self.index_of(sequence),
             timestamp: packet.timestamp.wrapping_add(self.timestamp),
+            active: u32::MAX,
             picture_id: picture_id.wrapping_add(self.picture_id) & 0x7fff,
+            frame_number: frame_number(packet).wrapping_add(self.frame_number),
             tl0_picture_index: tl0_picture_index.wrapping_add(self.tl0_picture_index),
         };
         if self.last.as_ref().is_none_or(|(last, _)| mapped.index > last.index) {
@@ -108,12 +116,8 @@ impl Rewrite {
     }
 }
 
-fn ids(packet: &CachedPacket) -> (u16, u8) {
-    let Some(descriptor) = &packet.vp8 else { return (0, 0) };
-    (
-        descriptor.picture_id.map_or(0, |(picture_id, ..)| picture_id),
-        descriptor.tl0_picture_index.map_or(0, |(index, _)| index),
-    )
+fn frame_number(packet: &CachedPacket) -> u16 {
+    packet.info.dependency.as_ref().map_or(0, |dependency| dependency.number)
 }
 
 #[cfg(test)]
@@ -123,22 +127,18 @@ mod tests {
 
     use super::*;
     use crate::negotiate::Codec;
+    use crate::rtp::frame::PayloadIds;
     use crate::rtp::vp8::Descriptor;
 
     fn packet(sequence: u16, timestamp: u32, picture_id: u16) -> CachedPacket {
-        CachedPacket {
-            sequence,
-            timestamp,
-            marker: false,
-            codec: Codec::Vp8,
-            starts_key_frame: true,
-            vp8: Some(Descriptor {
-                picture_id: Some((picture_id, 2, true)),
-                tl0_picture_index: Some((7, 4)),
-                ..Descriptor::default()
-            }),
-            payload: vec![],
-        }
+        let mut packet = CachedPacket { sequence, timestamp, ..CachedPacket::new(Codec::Vp8) };
+        packet.info.starts_key_frame = true;
+        packet.info.ids = PayloadIds::Vp8(Descriptor {
+            picture_id: Some((picture_id, 2, true)),
+            tl0_picture_index: Some((7, 4)),
+            ..Descriptor::default()
+        });
+        packet
     }
 
     // The origin of time; the core is told the time, and so are its tests.

@@ -1,24 +1,48 @@
 //! The last packets of one layer, decrypted: what is forwarded is read from here, and so is what receivers ask for again.
 
 use crate::negotiate::Codec;
-use crate::rtp::{self, vp8};
+use crate::rtp::extension::Extensions;
+use crate::rtp::frame::FrameInfo;
+use crate::rtp::{self, red};
 
 /// Packets kept of a video layer: about two seconds at 2.5 Mbit/s. A power of two.
 pub const VIDEO_PACKETS: usize = 512;
 /// Packets kept of an audio source: enough for one batch from the socket.
 pub const AUDIO_PACKETS: usize = 64;
 
-/// One packet as it came, without its header extension.
+/// One packet as it came; of its header extension, what is passed on.
 #[derive(Clone, Debug)]
 pub struct CachedPacket {
     pub sequence: u16,
     pub timestamp: u32,
     pub marker: bool,
     pub codec: Codec,
-    /// A decoder can start here.
-    pub starts_key_frame: bool,
-    pub vp8: Option<vp8::Descriptor>,
+    pub info: FrameInfo,
+    pub orientation: Option<u8>,
+    pub playout_delay: Option<[u8; 3]>,
+    /// The dependency descriptor as it came; empty: none, or not understood.
+    pub dependency: Vec<u8>,
+    /// In a RED packet, the newest block; receivers without RED get that alone. `None`: malformed.
+    pub primary: Option<red::Primary>,
     pub payload: Vec<u8>,
+}
+
+impl CachedPacket {
+    /// An empty packet.
+    pub fn new(codec: Codec) -> Self {
+        Self {
+            sequence: 0,
+            timestamp: 0,
+            marker: false,
+            codec,
+            info: FrameInfo::default(),
+            orientation: None,
+            playout_delay: None,
+            dependency: Vec::new(),
+            primary: None,
+            payload: Vec::new(),
+        }
+    }
 }
 
 /// A ring indexed by sequence number; an old packet goes when one a ring's length newer comes.
@@ -34,30 +58,31 @@ impl PacketCache {
         Self { ring: vec![None; packets] }
     }
 
-    /// Copies a packet in, into the buffer of the one it replaces.
-    pub fn insert(&mut self, header: &rtp::Header, codec: Codec, payload: &[u8]) -> &CachedPacket {
+    /// Copies a packet in, into the buffers of the one it replaces.
+    pub fn insert(
+        &mut self,
+        header: &rtp::Header,
+        extensions: &Extensions<'_>,
+        codec: Codec,
+        info: FrameInfo,
+        payload: &[u8],
+    ) -> &CachedPacket {
         let index = usize::from(header.sequence) & (self.ring.len() - 1);
-        let packet = self.ring[index].get_or_insert_with(|| CachedPacket {
-            sequence: 0,
-            timestamp: 0,
-            marker: false,
-            codec,
-            starts_key_frame: false,
-            vp8: None,
-            payload: Vec::with_capacity(payload.len()),
-        });
+        let packet = self.ring[index].get_or_insert_with(|| CachedPacket::new(codec));
         packet.sequence = header.sequence;
         packet.timestamp = header.timestamp;
         packet.marker = header.marker;
         packet.codec = codec;
+        packet.orientation = extensions.orientation;
+        packet.playout_delay = extensions.playout_delay;
+        packet.dependency.clear();
+        if info.dependency.is_some() {
+            packet.dependency.extend_from_slice(extensions.dependency.unwrap_or_default());
+        }
+        packet.primary = if codec == Codec::Red { red::primary(payload) } else { None };
+        packet.info = info;
         packet.payload.clear();
         packet.payload.extend_from_slice(payload);
-        packet.vp8 = if codec == Codec::Vp8 { vp8::parse(payload) } else { None };
-        packet.starts_key_frame = match codec {
-            Codec::Vp8 => packet.vp8.is_some_and(|descriptor| descriptor.key_frame),
-            Codec::H264 => rtp::h264::starts_key_frame(payload),
-            Codec::Opus => true,
-        };
         packet
     }
 

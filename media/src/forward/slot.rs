@@ -8,8 +8,9 @@ use super::rewrite::{Mapped, Rewrite};
 use super::rtx_cache::CachedPacket;
 use crate::negotiate::{Accepted, Codec, SlotSsrcs};
 use crate::output::Batch;
+use crate::rtp::dependency;
 use crate::rtp::extension::{self, ExtensionIds};
-use crate::rtp::vp8;
+use crate::rtp::frame::PayloadIds;
 use crate::sdp::Media;
 use crate::transport::srtp::Outbound;
 
@@ -55,6 +56,8 @@ pub struct Slot {
     /// Ring by receiver's sequence number; empty until the first video packet.
     history: Vec<Option<Sent>>,
     retransmission_index: u64,
+    /// The dependency descriptor being written.
+    dependency: Vec<u8>,
     pub packets: u32,
     pub octets: u32,
     pub resent: u64,
@@ -74,6 +77,7 @@ impl Slot {
             rewrite: Rewrite::default(),
             history: Vec::new(),
             retransmission_index: 0,
+            dependency: Vec::new(),
             packets: 0,
             octets: 0,
             resent: 0,
@@ -106,13 +110,13 @@ impl Slot {
     /// Forwards a packet of one layer of the slot's source, if it is the layer this slot takes.
     pub fn forward(&mut self, now: Instant, layer: u8, packet: &CachedPacket, egress: &mut Egress<'_>) {
         if self.current != Some(layer) {
-            if layer != self.target || !packet.starts_key_frame {
+            if layer != self.target || !packet.info.starts_key_frame {
                 return;
             }
             self.current = Some(layer);
             self.rewrite.switch(now, packet);
         }
-        let Some(codec) = self.codecs.iter().find(|accepted| accepted.codec == packet.codec) else { return };
+        let Some((codec, start)) = self.accepted(packet) else { return };
         let (payload_type, has_retransmission) = (codec.payload_type, codec.retransmission.is_some());
         let Some(mapped) = self.rewrite.map(now, packet) else { return };
         if self.media == Media::Video {
@@ -125,9 +129,10 @@ impl Slot {
         // Without RTX a packet is sent again under its own number, and then must be the same to the last bit: GCM breaks
         // when one nonce meets two messages. So the MID stays on.
         let with_mid = self.packets < WITH_MID || !has_retransmission;
-        if self.write(payload_type, self.ssrcs.media, mapped.index, &mapped, packet, with_mid, None, egress) {
+        let ssrc = self.ssrcs.media;
+        if self.write(payload_type, ssrc, mapped.index, &mapped, packet, start, with_mid, None, egress) {
             self.packets = self.packets.wrapping_add(1);
-            self.octets = self.octets.wrapping_add(packet.payload.len() as u32);
+            self.octets = self.octets.wrapping_add((packet.payload.len() - start) as u32);
         }
     }
 
@@ -145,18 +150,19 @@ impl Slot {
         }
         sent.resends += 1;
         let mapped = sent.mapped;
-        let Some(codec) = self.codecs.iter().find(|accepted| accepted.codec == packet.codec) else { return };
+        let Some((codec, start)) = self.accepted(packet) else { return };
+        let (payload_type, retransmission) = (codec.payload_type, codec.retransmission);
         self.resent += 1;
-        match codec.retransmission {
+        match retransmission {
             Some(payload_type) => {
                 self.retransmission_index += 1;
                 let original = Some(sequence);
                 let (ssrc, index) = (self.ssrcs.retransmission, self.retransmission_index);
-                self.write(payload_type, ssrc, index, &mapped, packet, true, original, egress);
+                self.write(payload_type, ssrc, index, &mapped, packet, start, true, original, egress);
             }
             None => {
-                let (payload_type, ssrc) = (codec.payload_type, self.ssrcs.media);
-                self.write(payload_type, ssrc, mapped.index, &mapped, packet, true, None, egress);
+                let ssrc = self.ssrcs.media;
+                self.write(payload_type, ssrc, mapped.index, &mapped, packet, start, true, None, egress);
             }
         }
     }
@@ -168,18 +174,35 @@ impl Slot {
 
     /// Whether the receiver can decode this codec.
     pub fn takes(&self, codec: Codec) -> bool {
-        self.codecs.iter().any(|accepted| accepted.codec == codec)
+        let takes = |codec| self.codecs.iter().any(|accepted| accepted.codec == codec);
+        takes(codec) || codec == Codec::Red && takes(Codec::Opus)
+    }
+
+    /// The codec under which the receiver gets a packet, and where the payload for it begins. RED goes as it is to those who
+    /// take it and know the Opus inside by the same payload type; to others goes the newest frame alone. `None`: the
+    /// receiver cannot decode it.
+    fn accepted(&self, packet: &CachedPacket) -> Option<(&Accepted, usize)> {
+        let find = |codec| self.codecs.iter().find(|accepted| accepted.codec == codec);
+        if packet.codec != Codec::Red {
+            return find(packet.codec).map(|accepted| (accepted, 0));
+        }
+        let opus = find(Codec::Opus)?;
+        match (find(Codec::Red), packet.primary) {
+            (Some(red), Some(primary)) if primary.payload_type == opus.payload_type => Some((red, 0)),
+            (_, primary) => primary.map(|primary| (opus, primary.offset)),
+        }
     }
 
     /// Builds and encrypts one packet at the end of the slab.
     #[allow(clippy::too_many_arguments, reason = "one call per field of the packet, inlined into two callers")]
     fn write(
-        &self,
+        &mut self,
         payload_type: u8,
         ssrc: u32,
         index: u64,
         mapped: &Mapped,
         packet: &CachedPacket,
+        payload_start: usize,
         with_mid: bool,
         original: Option<u16>,
         egress: &mut Egress<'_>,
@@ -190,7 +213,22 @@ impl Slot {
         slab.extend_from_slice(&(index as u16).to_be_bytes());
         slab.extend_from_slice(&mapped.timestamp.to_be_bytes());
         slab.extend_from_slice(&ssrc.to_be_bytes());
-        if with_mid && extension::write(slab, &[(egress.extensions.mid, self.mid.as_bytes())]) {
+        let ids = &egress.extensions;
+        self.dependency.clear();
+        if let Some(found) = &packet.info.dependency
+            && ids.dependency != 0
+            && needs_dependency(packet)
+        {
+            let active = (mapped.active != u32::MAX).then_some(mapped.active);
+            dependency::rewrite(&mut self.dependency, &packet.dependency, found.layout, mapped.frame_number, active);
+        }
+        let elements = [
+            (if with_mid { ids.mid } else { 0 }, self.mid.as_bytes()),
+            (ids.orientation, packet.orientation.as_slice()),
+            (ids.playout_delay, packet.playout_delay.as_ref().map_or(&[][..], |delay| delay)),
+            (ids.dependency, &self.dependency),
+        ];
+        if extension::write(slab, &elements) {
             slab[start] |= 0x10;
         }
         let header = slab.len() - start;
@@ -198,10 +236,8 @@ impl Slot {
             slab.extend_from_slice(&original.to_be_bytes());
         }
         let payload = slab.len();
-        slab.extend_from_slice(&packet.payload);
-        if let Some(descriptor) = &packet.vp8 {
-            vp8::rewrite(&mut slab[payload..], descriptor, mapped.picture_id, mapped.tl0_picture_index);
-        }
+        slab.extend_from_slice(packet.payload.get(payload_start..).unwrap_or_default());
+        packet.info.ids.rewrite(&mut slab[payload..], mapped.picture_id, mapped.tl0_picture_index);
         if !egress.srtp.seal_rtp(slab, start, header, ssrc, index) {
             slab.truncate(start);
             return false;
@@ -209,4 +245,10 @@ impl Slot {
         egress.batch.commit(egress.to, start);
         true
     }
+}
+
+/// Whether the receiver needs the dependency descriptor: AV1 has nothing else, and of a secret payload nothing else is
+/// known. VP8, VP9 and H264 tell it all in the payload, and browsers get one truth instead of two.
+fn needs_dependency(packet: &CachedPacket) -> bool {
+    packet.codec == Codec::Av1 || packet.codec != Codec::H264 && packet.info.ids == PayloadIds::None
 }

@@ -10,6 +10,12 @@ pub const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 pub const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
 pub const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
+pub const DEPENDENCY_DESCRIPTOR: &str =
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+pub const FRAME_MARKING: &str = "urn:ietf:params:rtp-hdrext:framemarking";
+pub const VIDEO_ORIENTATION: &str = "urn:3gpp:video-orientation";
+pub const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+
 /// Negotiated ids of one transport, 0: not negotiated. Bundled m-lines share them (RFC 8843 section 9.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExtensionIds {
@@ -19,6 +25,10 @@ pub struct ExtensionIds {
     pub audio_level: u8,
     pub abs_send_time: u8,
     pub transport_cc: u8,
+    pub dependency: u8,
+    pub marking: u8,
+    pub orientation: u8,
+    pub playout_delay: u8,
 }
 
 impl ExtensionIds {
@@ -31,6 +41,10 @@ impl ExtensionIds {
             AUDIO_LEVEL => Some(&mut self.audio_level),
             ABS_SEND_TIME => Some(&mut self.abs_send_time),
             TRANSPORT_CC => Some(&mut self.transport_cc),
+            DEPENDENCY_DESCRIPTOR => Some(&mut self.dependency),
+            FRAME_MARKING => Some(&mut self.marking),
+            VIDEO_ORIENTATION => Some(&mut self.orientation),
+            PLAYOUT_DELAY => Some(&mut self.playout_delay),
             _ => None,
         }
     }
@@ -45,6 +59,14 @@ pub struct Extensions<'a> {
     /// RFC 6464: whether the sender calls it voice, and the level in -dBov (0 loudest, 127 silence).
     pub audio_level: Option<(bool, u8)>,
     pub transport_cc: Option<u16>,
+    /// See [`super::dependency`].
+    pub dependency: Option<&'a [u8]>,
+    /// See [`super::marking`].
+    pub marking: Option<&'a [u8]>,
+    /// 3GPP TS 26.114 section 7.4.5: camera, flip and rotation; passed on.
+    pub orientation: Option<u8>,
+    /// Least and greatest delay, 12 bits each, in 10 ms; passed on.
+    pub playout_delay: Option<[u8; 3]>,
 }
 
 /// Reads the known elements; unknown and malformed ones are skipped.
@@ -84,23 +106,36 @@ pub fn read<'a>(packet: &'a [u8], header: &Header, ids: &ExtensionIds) -> Extens
             found.audio_level = value.first().map(|byte| (byte & 0x80 != 0, byte & 0x7f));
         } else if id == ids.transport_cc {
             found.transport_cc = value.first_chunk().map(|bytes| u16::from_be_bytes(*bytes));
+        } else if id == ids.dependency {
+            found.dependency = Some(value);
+        } else if id == ids.marking {
+            found.marking = Some(value);
+        } else if id == ids.orientation {
+            found.orientation = value.first().copied();
+        } else if id == ids.playout_delay {
+            found.playout_delay = value.try_into().ok();
         }
     }
     found
 }
 
-/// Appends a one-byte-form extension block with these elements (id, at most 16 bytes each) to a header being built;
-/// ids of 0 are left out. Returns whether a block was written: the caller sets the X bit.
+/// Appends an extension block with these elements to a header being built: in the one-byte form, or in the two-byte form
+/// when an element needs it (more than 16 bytes). Left out are ids of 0, empty values and those over 255 bytes. Returns
+/// whether a block was written: the caller sets the X bit.
 pub fn write(out: &mut Vec<u8>, elements: &[(u8, &[u8])]) -> bool {
+    let is_written = |(id, value): &&(u8, &[u8])| (1..=14).contains(id) && (1..=255).contains(&value.len());
+    let two_bytes = elements.iter().filter(is_written).any(|(_, value)| value.len() > 16);
     let start = out.len();
-    for (id, value) in elements {
-        if (1..=14).contains(id) && (1..=16).contains(&value.len()) {
-            if out.len() == start {
-                out.extend_from_slice(&[0xbe, 0xde, 0, 0]);
-            }
-            out.push(id << 4 | (value.len() - 1) as u8);
-            out.extend_from_slice(value);
+    for (id, value) in elements.iter().filter(is_written) {
+        if out.len() == start {
+            out.extend_from_slice(if two_bytes { &[0x10, 0, 0, 0] } else { &[0xbe, 0xde, 0, 0] });
         }
+        if two_bytes {
+            out.extend_from_slice(&[*id, value.len() as u8]);
+        } else {
+            out.push(id << 4 | (value.len() - 1) as u8);
+        }
+        out.extend_from_slice(value);
     }
     if out.len() == start {
         return false;
@@ -108,8 +143,8 @@ pub fn write(out: &mut Vec<u8>, elements: &[(u8, &[u8])]) -> bool {
     while !(out.len() - start).is_multiple_of(4) {
         out.push(0);
     }
-    let words = ((out.len() - start) / 4 - 1) as u8;
-    out[start + 3] = words;
+    let words = ((out.len() - start) / 4 - 1) as u16;
+    out[start + 2..start + 4].copy_from_slice(&words.to_be_bytes());
     true
 }
 
@@ -119,8 +154,18 @@ mod tests {
     use super::*;
     use crate::rtp::parse;
 
-    const IDS: ExtensionIds =
-        ExtensionIds { mid: 4, rid: 10, repaired_rid: 11, audio_level: 1, abs_send_time: 2, transport_cc: 3 };
+    const IDS: ExtensionIds = ExtensionIds {
+        mid: 4,
+        rid: 10,
+        repaired_rid: 11,
+        audio_level: 1,
+        abs_send_time: 2,
+        transport_cc: 3,
+        dependency: 12,
+        marking: 9,
+        orientation: 13,
+        playout_delay: 5,
+    };
 
     #[test]
     fn what_is_written_is_read_back() {
@@ -138,6 +183,18 @@ mod tests {
         let header = parse(&packet).unwrap();
         let found = read(&packet, &header, &IDS);
         assert_eq!((found.mid, found.audio_level), (Some("7"), Some((false, 0x20))));
+    }
+
+    #[test]
+    fn a_long_element_makes_the_block_two_byte_form() {
+        let structure = [7u8; 90];
+        let mut packet = vec![0x90, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
+        assert!(write(&mut packet, &[(4, b"12"), (12, &structure), (5, &[1, 2, 3]), (13, &[2]), (9, &[0; 256])]));
+        let header = parse(&packet).unwrap();
+        assert_eq!(header.payload_offset, packet.len());
+        let found = read(&packet, &header, &IDS);
+        assert_eq!((found.mid, found.dependency), (Some("12"), Some(&structure[..])));
+        assert_eq!((found.playout_delay, found.orientation, found.marking), (Some([1, 2, 3]), Some(2), None));
     }
 
     #[test]

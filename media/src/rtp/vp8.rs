@@ -11,6 +11,12 @@ pub struct Descriptor {
     pub picture_id: Option<(u16, u8, bool)>,
     /// TL0PICIDX and its offset.
     pub tl0_picture_index: Option<(u8, u8)>,
+    /// First packet of a frame.
+    pub starts_frame: bool,
+    /// No other frame refers to it (N).
+    pub is_discardable: bool,
+    /// Temporal layer (TID), and whether the frame refers to layer 0 only (Y); when the descriptor has them (T).
+    pub temporal: Option<(u8, bool)>,
 }
 
 /// Reads the descriptor. `None`: cut short.
@@ -37,11 +43,16 @@ pub fn parse(payload: &[u8]) -> Option<Descriptor> {
             offset += 1;
         }
         if extended & 0x30 != 0 {
-            payload.get(offset)?;
+            let layer = *payload.get(offset)?;
+            if extended & 0x20 != 0 {
+                found.temporal = Some((layer >> 6, layer & 0x20 != 0));
+            }
             offset += 1;
         }
     }
+    found.is_discardable = first & 0x20 != 0;
     let start_of_frame = first & 0x10 != 0 && first & 0x07 == 0;
+    found.starts_frame = start_of_frame;
     // RFC 6386 section 9.1: bit 0 of the first byte is 0 in a key frame, the start code and the size follow.
     if start_of_frame
         && let Some(frame) = payload.get(offset..offset + 10)
@@ -59,7 +70,17 @@ pub fn parse(payload: &[u8]) -> Option<Descriptor> {
 
 /// Writes new ids over those of a copied payload, in the width the source uses.
 pub fn rewrite(payload: &mut [u8], descriptor: &Descriptor, picture_id: u16, tl0_picture_index: u8) {
-    match descriptor.picture_id {
+    write_picture_id(payload, descriptor.picture_id, picture_id);
+    if let Some((_, offset)) = descriptor.tl0_picture_index
+        && let Some(byte) = payload.get_mut(usize::from(offset))
+    {
+        *byte = tl0_picture_index;
+    }
+}
+
+/// Writes a picture id at its place, in 15 or 7 bits: VP9 has the same field (RFC 9628 section 4.2).
+pub(super) fn write_picture_id(payload: &mut [u8], place: Option<(u16, u8, bool)>, picture_id: u16) {
+    match place {
         Some((_, offset, true)) => {
             if let Some(bytes) = payload.get_mut(usize::from(offset)..usize::from(offset) + 2) {
                 bytes.copy_from_slice(&(picture_id | 0x8000).to_be_bytes());
@@ -71,11 +92,6 @@ pub fn rewrite(payload: &mut [u8], descriptor: &Descriptor, picture_id: u16, tl0
             }
         }
         None => {}
-    }
-    if let Some((_, offset)) = descriptor.tl0_picture_index
-        && let Some(byte) = payload.get_mut(usize::from(offset))
-    {
-        *byte = tl0_picture_index;
     }
 }
 
@@ -93,6 +109,7 @@ mod tests {
         assert_eq!(found.size, Some((640, 360)));
         assert_eq!(found.picture_id, Some((0x1234, 2, true)));
         assert_eq!(found.tl0_picture_index, Some((0x56, 4)));
+        assert_eq!((found.starts_frame, found.temporal), (true, Some((0, true))));
         rewrite(&mut payload, &found, 0x7fff, 9);
         let again = parse(&payload).unwrap();
         assert_eq!((again.picture_id, again.tl0_picture_index), (Some((0x7fff, 2, true)), Some((9, 4))));

@@ -15,6 +15,7 @@ use crate::forward::SourceIndex;
 use crate::forward::reception::Reception;
 use crate::forward::slot::Egress;
 use crate::model::{PeerKey, RoomKey, SfuEvent, SourceKey, SourceKind};
+use crate::rtp::frame::Tracker;
 use crate::rtp::{self, extension};
 use crate::transport::{MAX_STREAMS, Role, Stream, Timer, Transport, TransportIndex};
 
@@ -100,6 +101,7 @@ impl Sfu {
             return;
         }
         let wants_repair = !source.kind.is_audio() && !source.subscribers.is_empty();
+        let is_encrypted = source.is_encrypted;
         let Some(layer) = source.layers.get_mut(usize::from(stream.layer)) else { return };
         let restarted = !is_retransmission && layer.ssrc != Some(header.ssrc) && layer.ssrc.is_some();
         if !is_retransmission && (is_new || layer.ssrc.is_none() || restarted) {
@@ -107,12 +109,14 @@ impl Sfu {
             if restarted {
                 layer.reception = Reception::new(codec.clock());
                 layer.sender_report = None;
+                layer.tracker = Tracker::default();
             }
         }
         if !layer.reception.receive(now, header.sequence, header.timestamp, wants_repair) {
             return;
         }
-        let changed = layer.receive(now, &header, codec, &packet[header.payload_offset..end]);
+        let payload = &packet[header.payload_offset..end];
+        let changed = layer.receive(now, &header, &extensions, codec, payload, is_encrypted);
         let has_missing = layer.reception.has_missing();
         if !source.dirty {
             source.dirty = true;

@@ -270,6 +270,7 @@ impl Sfu {
             // Until the room says otherwise: a re-offer must not carry one packet past a mute.
             paused: true,
             allowed: true,
+            is_encrypted: false,
             dirty: false,
         };
         let index = SourceIndex(Self::place(&mut self.sources, source));
