@@ -5,6 +5,7 @@ pub mod layer;
 pub mod reception;
 pub mod rewrite;
 pub mod rtx_cache;
+pub mod selector;
 pub mod slot;
 
 use std::time::Instant;
@@ -12,6 +13,7 @@ use std::time::Instant;
 use crate::model::{PeerKey, RoomKey, SourceKey, SourceKind};
 use crate::transport::TransportIndex;
 use layer::Layer;
+use slot::Slot;
 
 /// Place of a source in its worker's table; reused after the source is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,8 +62,11 @@ impl Source {
         self.allowed && !self.paused
     }
 
-    /// The layer for a picture of this height.
-    pub fn choose_layer(&self, now: Instant, max_height: u16) -> u8 {
-        layer::choose(&self.layers, now, max_height)
+    /// Chooses for a slot the layer, and of a layered stream the spatial layer, by the height of its picture.
+    pub fn aim(&self, now: Instant, slot: &mut Slot) {
+        slot.target = layer::choose(&self.layers, now, slot.max_height);
+        if let Some(layer) = self.layers.get(usize::from(slot.target)) {
+            slot.selector.wanted.spatial = layer.choose_spatial(slot.max_height);
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::reception::Reception;
 use super::rtx_cache::{AUDIO_PACKETS, PacketCache, VIDEO_PACKETS};
 use crate::negotiate::Codec;
 use crate::rtp;
+use crate::rtp::dependency::MAX_LAYERS;
 use crate::rtp::extension::Extensions;
 use crate::rtp::frame::Tracker;
 
@@ -29,6 +30,8 @@ pub struct Layer {
     pub request: KeyFrameRequest,
     /// Height of its last key frame, when the codec tells it.
     pub height: Option<u16>,
+    /// Spatial layers within it, and the height of each (0: not told), as of its last key frame.
+    pub spatial: Option<(u8, [u16; MAX_LAYERS as usize])>,
     last_packet: Option<Instant>,
     /// RTP time and publisher's NTP time (32.32 seconds) of the last sender report.
     pub sender_report: Option<(u32, u64)>,
@@ -48,6 +51,7 @@ impl Layer {
             pending: Vec::new(),
             request: KeyFrameRequest::default(),
             height: None,
+            spatial: None,
             last_packet: None,
             sender_report: None,
             packets: 0,
@@ -81,9 +85,24 @@ impl Layer {
                 self.height = Some(height);
                 changed = true;
             }
+            if packet.info.heights.is_some() && packet.info.heights != self.spatial {
+                self.spatial = packet.info.heights;
+                changed = true;
+            }
         }
         self.pending.push(header.sequence);
         changed
+    }
+
+    /// The spatial layer for a picture drawn `max_height` high: the highest that is not higher, else the lowest. All, while
+    /// the heights are not known.
+    pub fn choose_spatial(&self, max_height: u16) -> u8 {
+        let Some((layers, heights)) = self.spatial.filter(|(layers, _)| *layers > 1) else { return u8::MAX };
+        let heights = heights.iter().take(usize::from(layers));
+        if heights.clone().any(|height| *height == 0) {
+            return u8::MAX;
+        }
+        heights.filter(|height| **height <= max_height).count().saturating_sub(1) as u8
     }
 
     pub fn is_active(&self, now: Instant) -> bool {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::SourceIndex;
 use super::rewrite::{Mapped, Rewrite};
 use super::rtx_cache::CachedPacket;
+use super::selector::Selector;
 use crate::negotiate::{Accepted, Codec, SlotSsrcs};
 use crate::output::Batch;
 use crate::rtp::dependency;
@@ -52,6 +53,8 @@ pub struct Slot {
     current: Option<u8>,
     /// The layer that should be forwarded.
     pub target: u8,
+    /// Of a stream with layers inside, which of them are.
+    pub selector: Selector,
     rewrite: Rewrite,
     /// Ring by receiver's sequence number; empty until the first video packet.
     history: Vec<Option<Sent>>,
@@ -74,6 +77,7 @@ impl Slot {
             max_height: 0,
             current: None,
             target: 0,
+            selector: Selector::default(),
             rewrite: Rewrite::default(),
             history: Vec::new(),
             retransmission_index: 0,
@@ -99,7 +103,8 @@ impl Slot {
 
     /// The layer whose key frame it waits for, if it waits.
     pub fn awaits(&self) -> Option<u8> {
-        (self.media == Media::Video && self.current != Some(self.target)).then_some(self.target)
+        let awaits = self.current != Some(self.target) || self.selector.awaits_key_frame();
+        (self.media == Media::Video && awaits).then_some(self.target)
     }
 
     /// The layer that flows, or will.
@@ -114,11 +119,17 @@ impl Slot {
                 return;
             }
             self.current = Some(layer);
+            self.selector.restart();
             self.rewrite.switch(now, packet);
         }
         let Some((codec, start)) = self.accepted(packet) else { return };
         let (payload_type, has_retransmission) = (codec.payload_type, codec.retransmission.is_some());
-        let Some(mapped) = self.rewrite.map(now, packet) else { return };
+        let Some(selected) = self.selector.select(packet) else {
+            self.rewrite.leave_out(packet);
+            return;
+        };
+        let Some(mut mapped) = self.rewrite.map(now, packet) else { return };
+        (mapped.marker, mapped.active) = (selected.marker, selected.active);
         if self.media == Media::Video {
             if self.history.is_empty() {
                 self.history.resize(HISTORY, None);
@@ -209,7 +220,7 @@ impl Slot {
     ) -> bool {
         let slab = &mut egress.batch.slab;
         let start = slab.len();
-        slab.extend_from_slice(&[0x80, payload_type | u8::from(packet.marker) << 7]);
+        slab.extend_from_slice(&[0x80, payload_type | u8::from(mapped.marker) << 7]);
         slab.extend_from_slice(&(index as u16).to_be_bytes());
         slab.extend_from_slice(&mapped.timestamp.to_be_bytes());
         slab.extend_from_slice(&ssrc.to_be_bytes());

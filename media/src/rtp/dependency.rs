@@ -113,9 +113,9 @@ pub struct Structure {
 }
 
 impl Structure {
-    /// The decode target for these layers: the largest that exceeds neither.
-    pub fn target(&self, spatial: u8, temporal: u8) -> u8 {
-        let all = 0..self.targets;
+    /// The decode target for these layers: the largest of the active ones (a mask) that exceeds neither.
+    pub fn target(&self, spatial: u8, temporal: u8, active: u32) -> u8 {
+        let all = (0..self.targets).filter(|target| active >> target & 1 != 0);
         let fits = |target: &u8| {
             let (s, t) = self.layers(*target);
             s <= spatial && t <= temporal

@@ -112,7 +112,7 @@ impl Sfu {
     fn assign(&mut self, index: TransportIndex, line: usize, wanted: Option<SourceIndex>) {
         let now = self.now;
         let Some(slot) = self.transport(index).and_then(|transport| transport.slot(line)) else { return };
-        let (current, max_height) = (slot.source, slot.max_height);
+        let current = slot.source;
         if current != wanted {
             slot.assign(wanted);
             let subscriber = Subscriber { transport: index, line };
@@ -124,9 +124,10 @@ impl Sfu {
             }
         }
         let Some(place) = wanted else { return };
-        let Some(target) = self.source(place).map(|source| source.choose_layer(now, max_height)) else { return };
-        if let Some(slot) = self.transport(index).and_then(|transport| transport.slot(line)) {
-            slot.target = target;
+        let Some(Some(source)) = self.sources.get(place.0) else { return };
+        let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
+        if let Some(slot) = transport.slot(line) {
+            source.aim(now, slot);
         }
         self.want_awaited(place);
     }
@@ -135,12 +136,10 @@ impl Sfu {
     pub(super) fn retarget(&mut self, place: SourceIndex) {
         let now = self.now;
         let Some(Some(source)) = self.sources.get(place.0) else { return };
-        if source.layers.len() > 1 {
-            for subscriber in &source.subscribers {
-                let Some(Some(transport)) = self.transports.get_mut(subscriber.transport.0) else { continue };
-                if let Some(slot) = transport.slot(subscriber.line) {
-                    slot.target = source.choose_layer(now, slot.max_height);
-                }
+        for subscriber in &source.subscribers {
+            let Some(Some(transport)) = self.transports.get_mut(subscriber.transport.0) else { continue };
+            if let Some(slot) = transport.slot(subscriber.line) {
+                source.aim(now, slot);
             }
         }
         self.want_awaited(place);

@@ -90,7 +90,7 @@ fn a_key_frame_brings_the_structure() {
     assert_eq!((structure.layers(0), structure.layers(1)), ((0, 0), (1, 0)));
     assert_eq!((structure.chain(0), structure.chain(1)), (Some(0), Some(1)));
     assert_eq!((structure.contained(0), structure.contained(1)), (0b01, 0b11));
-    assert_eq!((structure.target(0, 2), structure.target(2, 2)), (0, 1));
+    assert_eq!((structure.target(0, 2, 0b11), structure.target(2, 2, 0b11), structure.target(2, 2, 0b01)), (0, 1, 0));
 }
 
 #[test]
