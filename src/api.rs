@@ -4,6 +4,7 @@
 //! requests, the limits of rate and body; then the route, whose handler takes a [`auth::Session`] and asks the policy.
 
 pub mod access;
+pub mod account;
 pub mod auth;
 pub mod body;
 pub mod headers;
@@ -101,6 +102,7 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(session::me))
         .routes(routes!(session::ticket))
         .routes(routes!(session::token))
+        .routes(routes!(account::change_password))
         .routes(routes!(timetable::timetable))
         .routes(routes!(timetable::consultation))
         .routes(routes!(timetable::cancel))

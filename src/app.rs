@@ -1,6 +1,7 @@
 //! The hub as a whole: builds the parts from the configuration, introduces them to each other, and takes them down in
 //! order. The program runs one; a test may run several in one process.
 
+pub mod access;
 pub mod demo;
 pub mod opener;
 
@@ -65,6 +66,7 @@ pub struct RunningApp {
     stop_schedule: watch::Sender<bool>,
     serving: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
+    watching: JoinHandle<()>,
     scheduling: JoinHandle<()>,
     carrying: JoinHandle<()>,
 }
@@ -117,7 +119,8 @@ impl App {
             Duration::from_secs(u64::from(config.server.shutdown_grace_s)),
         ));
         let housekeeping = tokio::spawn(keep_house(state.clone()));
-        Ok(RunningApp { addr, state, stop, stop_schedule, serving, housekeeping, scheduling, carrying })
+        let watching = tokio::spawn(access::watch(state.clone()));
+        Ok(RunningApp { addr, state, stop, stop_schedule, serving, housekeeping, watching, scheduling, carrying })
     }
 }
 
@@ -136,6 +139,7 @@ impl RunningApp {
         self.state.rooms.shutdown().await;
         let _ = self.stop.send(true);
         self.housekeeping.abort();
+        self.watching.abort();
         if let Err(error) = self.serving.await
             && error.is_panic()
         {
@@ -200,6 +204,7 @@ fn parts(
             sockets_per_person: config.limits.sockets_per_person as usize,
             joins_per_minute: config.limits.joins_per_minute,
             joins_burst: config.limits.joins_burst,
+            timing: timing(config),
             ..Default::default()
         },
     });

@@ -144,6 +144,36 @@ struct SchoolArgs {
 enum UserWhat {
     /// Add a person with a local account; the password comes by KAFEDRA_PASSWORD or --password-file
     Add(UserArgs),
+    /// Give a person another password and end their sign-ins; it comes by KAFEDRA_PASSWORD or --password-file
+    Password(PasswordArgs),
+    /// Give or take roles
+    Roles(RolesArgs),
+    /// End all sign-ins and tokens of a person
+    SignOut {
+        #[arg(long)]
+        login: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct PasswordArgs {
+    #[arg(long)]
+    login: String,
+    /// File whose first line is the password
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct RolesArgs {
+    #[arg(long)]
+    login: String,
+    /// Roles to give, from now on; several with commas
+    #[arg(long, value_delimiter = ',')]
+    add: Vec<String>,
+    /// Roles to take, at once; several with commas
+    #[arg(long, value_delimiter = ',')]
+    remove: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -251,12 +281,21 @@ fn dispatch(cli: Cli) -> Done {
         Command::School { what: SchoolWhat::Init(args) } => {
             blocking(school::init(load(settings, None)?, clock()?, args))
         }
-        Command::User { what: UserWhat::Add(args) } => blocking(account::add(load(settings, None)?, clock()?, args)),
+        Command::User { what } => user(load(settings, None)?, clock()?, what),
         Command::Token(args) => blocking(account::token(load(settings, None)?, clock()?, args)),
         Command::Doctor => blocking(doctor::run(load(settings, None)?, clock()?)),
         Command::Audit { what: AuditWhat::Verify } => blocking(audit::verify(load(settings, None)?)),
         Command::Backup { dir } => blocking(backup::backup(load(settings, None)?, dir)),
         Command::Restore { dir, force } => blocking(backup::restore(load(settings, None)?, dir, force)),
+    }
+}
+
+fn user(config: Config, clock: WallClock, what: UserWhat) -> Done {
+    match what {
+        UserWhat::Add(args) => blocking(account::add(config, clock, args)),
+        UserWhat::Password(args) => blocking(account::password(config, clock, args)),
+        UserWhat::Roles(args) => blocking(account::roles(config, clock, args)),
+        UserWhat::SignOut { login } => blocking(account::sign_out(config, clock, login)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! portable: `$1` placeholders, TEXT names, BIGINT Unix milliseconds, JSON as TEXT, no booleans (0 or 1 as BIGINT), no
 //! upsert dialects beyond `ON CONFLICT`. Each file below brings its own statements and nothing else holds any.
 
+pub mod access;
 pub mod attendance;
 pub mod audit;
 mod backup;

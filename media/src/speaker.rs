@@ -8,8 +8,9 @@ use crate::model::SourceKind;
 
 /// How often the ranking is looked at.
 pub const TICK: Duration = Duration::from_millis(100);
-/// Sources kept in the ranking: the slots of one receiver, and one more for a receiver that is itself in it.
-const RANKED: usize = 9;
+/// Sources kept in the ranking: nine slots of one receiver, so that ten people all hear each other, and one more for a
+/// receiver that is itself in it.
+const RANKED: usize = 10;
 /// Loudness (0 to 127, of the smoothed 127 - level) from which somebody counts as speaking: about -50 dBov.
 const SPEAKING: f32 = 70.0;
 /// How much louder a newcomer must be to take a ranked source's place.

@@ -278,6 +278,7 @@ pub enum Record {
     HostPresence {
         present: bool,
     },
+    /// Answered by [`Stored::Ended`]; until then everybody stays.
     EndedByHost {
         person: PersonId,
     },
@@ -313,6 +314,8 @@ pub enum Stored {
     ChatMissing {
         result: Result<Vec<ChatMessage>, RefusalCode>,
     },
+    /// The end is kept, or the store was given its time: the room closes now.
+    Ended,
 }
 
 /// What the hub tells the room: the clock's and the deputy's decisions.
@@ -376,6 +379,8 @@ pub struct Room {
     sent_sources: Vec<SourceView>,
     sent_hands: Vec<PeerId>,
     sent_lobby: Vec<WaitingView>,
+    /// The host has ended it, and the store has not answered yet.
+    ending: bool,
     finished: bool,
 }
 
@@ -411,6 +416,7 @@ impl Room {
             sent_sources: Vec::new(),
             sent_hands: Vec::new(),
             sent_lobby: Vec::new(),
+            ending: false,
             finished: false,
         }
     }
@@ -502,7 +508,10 @@ impl Room {
         if self.finished {
             return;
         }
-        self.stored(now, stored);
+        match stored {
+            Stored::Ended => self.close(now, CloseReason::EndedByHost),
+            stored => self.stored(now, stored),
+        }
         self.sync(now);
     }
 
@@ -577,7 +586,7 @@ impl Room {
             M::RemoveMember(remove) => self.remove(now, peer, &remove.peer),
             M::Admit(admit) => self.admit(peer, admit.peer.as_ref()),
             M::RoomPolicy(change) => self.change_policy(peer, change.policy),
-            M::EndRoom(_) => self.end(now, peer),
+            M::EndRoom(_) => self.end(peer),
             M::ChatSend(send) => self.chat_send(peer, send),
             M::ChatEdit(edit) => self.chat_edit(peer, edit),
             M::ChatDelete(delete) => self.chat_delete(peer, delete),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::password;
 
@@ -40,10 +40,7 @@ impl Passwords {
     /// # Errors
     /// [`Busy`] after a second of queueing.
     pub async fn verify(&self, given: String, phc: Option<String>) -> Result<bool, Busy> {
-        let permit = tokio::time::timeout(LONGEST_QUEUE, Arc::clone(&self.permits).acquire_owned())
-            .await
-            .map_err(|_| Busy)?
-            .map_err(|_| Busy)?;
+        let permit = self.permit().await?;
         let (nobody, checks) = (Arc::clone(&self.nobody), Arc::clone(&self.checks));
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -53,6 +50,25 @@ impl Passwords {
         })
         .await
         .map_err(|_| Busy)
+    }
+
+    /// The PHC string of a new password.
+    ///
+    /// # Errors
+    /// [`Busy`] after a second of queueing.
+    pub async fn hash(&self, new: String) -> Result<String, Busy> {
+        let permit = self.permit().await?;
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            password::hash(&new)
+        })
+        .await
+        .map_err(|_| Busy)
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Busy> {
+        let permit = tokio::time::timeout(LONGEST_QUEUE, Arc::clone(&self.permits).acquire_owned()).await;
+        permit.map_err(|_| Busy)?.map_err(|_| Busy)
     }
 
     /// How many passwords were hashed for comparison.

@@ -114,6 +114,7 @@ fn status(code: &str) -> StatusCode {
         | "removed_from_room"
         | "room_locked"
         | "recording_forbidden"
+        | "wrong_password"
         | "csrf" => StatusCode::FORBIDDEN,
         "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
@@ -156,6 +157,7 @@ fn status(code: &str) -> StatusCode {
         | "after_hours"
         | "not_a_school_day"
         | "import_rejected"
+        | "password_weak"
         | "version_not_supported" => StatusCode::UNPROCESSABLE_ENTITY,
         "rate_limited" | "slow_mode" => StatusCode::TOO_MANY_REQUESTS,
         "unavailable" => StatusCode::SERVICE_UNAVAILABLE,

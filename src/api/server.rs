@@ -22,6 +22,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest head of a request.
 const HEAD_BYTES: usize = 64 << 10;
 
+/// Bytes of one connection that the kernel takes and has not sent yet.
+const MOST_UNSENT: u32 = 64 << 10;
+
 /// Files that are kept free of connections: database, sockets of media, logs.
 const SPARE_FILES: u64 = 500;
 
@@ -102,6 +105,8 @@ async fn connection(
 ) {
     // Signaling is small messages that must not wait for each other.
     let _ = stream.set_nodelay(true);
+    // What a slow reader leaves unsent waits in an outbox, which has a bound, not in megabytes of the kernel.
+    let _ = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(MOST_UNSENT);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(peer);

@@ -11,10 +11,12 @@ use super::body::Json;
 use super::people;
 use super::problem::Problem;
 use super::tickets::{LIFE_S, random_secret};
-use crate::domain::password::MAX_BYTES;
+use crate::domain::ids::{PersonId, SchoolId};
+use crate::domain::password::{MAX_BYTES, is_outdated};
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Held, Relations, Scope};
 use crate::domain::role::Role;
+use crate::store::people::Account;
 use crate::store::sessions::{SessionKind, SessionRow};
 
 /// Longest login that is looked at, bytes.
@@ -134,7 +136,7 @@ pub async fn sign_in(
     // A closed account answers like a wrong password, after the same work.
     let account = account.filter(|account| !account.is_disabled);
     let phc = account.as_ref().map(|account| account.password_hash.clone());
-    let fits = match state.passwords.verify(given.password, phc).await {
+    let fits = match state.passwords.verify(given.password.clone(), phc).await {
         Ok(fits) => fits,
         Err(super::password::Busy) => {
             state.login_limits.undecided(attempt);
@@ -147,21 +149,12 @@ pub async fn sign_in(
     };
     state.login_limits.succeeded(attempt);
     metrics::counter!("kafedra_logins_total", "outcome" => "ok").increment(1);
+    if is_outdated(&account.password_hash) {
+        rehash(&state, &account, given.password).await;
+    }
     let person = account.person;
-    let secret = random_secret();
-    let today = people::today(&state.store.school(&person.school).await?, now_ms);
-    let (idle_ms, life_ms) = lifetime(&state, &state.store.roles_on(&person.id, today).await?);
-    let row = SessionRow {
-        id_hash: secret_hash(&secret),
-        school: person.school,
-        person: person.id,
-        kind: SessionKind::Cookie,
-        scopes: None,
-        created_ms: now_ms,
-        seen_ms: now_ms,
-        idle_ms,
-        expires_ms: now_ms + life_ms,
-    };
+    let (row, secret) = new_cookie(&state, person.school, person.id, now_ms).await?;
+    let life_ms = row.expires_ms - row.created_ms;
     let old = cookie(&headers, cookie_name(&state)).map(secret_hash);
     state.store.begin_session(row.clone(), old.clone()).await?;
     if let Some(old) = old {
@@ -172,6 +165,40 @@ pub async fn sign_in(
     let mut response = axum::Json(me).into_response();
     set_cookie(&state, response.headers_mut(), &secret, life_ms / 1000);
     Ok(response)
+}
+
+/// Makes a password's string anew under today's parameters, now that the password is at hand. The next sign-in does it
+/// when this one cannot.
+async fn rehash(state: &ApiState, account: &Account, password: String) {
+    let Ok(fresh) = state.passwords.hash(password).await else { return };
+    let (person, old) = (account.person.id.clone(), account.password_hash.clone());
+    if let Err(error) = state.store.rehash_password(person, old, fresh).await {
+        tracing::warn!(%error, "a password stays under old parameters");
+    }
+}
+
+/// A new sign-in of a browser, not kept yet, and its secret.
+pub(super) async fn new_cookie(
+    state: &ApiState,
+    school: SchoolId,
+    person: PersonId,
+    now_ms: i64,
+) -> Result<(SessionRow, String), Problem> {
+    let secret = random_secret();
+    let today = people::today(&state.store.school(&school).await?, now_ms);
+    let (idle_ms, life_ms) = lifetime(state, &state.store.roles_on(&person, today).await?);
+    let row = SessionRow {
+        id_hash: secret_hash(&secret),
+        school,
+        person,
+        kind: SessionKind::Cookie,
+        scopes: None,
+        created_ms: now_ms,
+        seen_ms: now_ms,
+        idle_ms,
+        expires_ms: now_ms + life_ms,
+    };
+    Ok((row, secret))
 }
 
 /// Sign out. The session, its tickets and its sockets end.
@@ -277,13 +304,13 @@ fn lifetime(state: &ApiState, roles: &[Held]) -> (i64, i64) {
 }
 
 /// Tickets go, sockets that hang on the sign-in are told.
-fn end_everywhere(state: &ApiState, hash: String) {
+pub(super) fn end_everywhere(state: &ApiState, hash: String) {
     state.tickets.revoke(&hash);
     // Nobody listens when no socket is open.
     let _ = state.revoked.send(hash);
 }
 
-fn set_cookie(state: &ApiState, headers: &mut HeaderMap, value: &str, max_age_s: i64) {
+pub(super) fn set_cookie(state: &ApiState, headers: &mut HeaderMap, value: &str, max_age_s: i64) {
     let secure = if is_https(state) { "; Secure" } else { "" };
     let name = cookie_name(state);
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}");

@@ -1,28 +1,25 @@
-//! `kafedra user add` and `kafedra token`: the first accounts of a school, and tokens for its programs.
+//! `kafedra user …` and `kafedra token`: accounts, their roles and sign-ins, and tokens for programs. A running hub on the same
+//! data notices within a second.
 
-use super::{Done, Failure, TokenArgs, UserArgs};
+use std::path::Path;
+
+use super::{Done, Failure, PasswordArgs, RolesArgs, TokenArgs, UserArgs};
 use crate::api::auth::secret_hash;
 use crate::api::tickets::random_secret;
 use crate::app::open_store;
 use crate::clock::WallClock;
 use crate::config::Config;
-use crate::domain::password;
+use crate::domain::calendar::plus_days;
+use crate::domain::password::{self, Weak};
 use crate::domain::policy::Scope;
 use crate::domain::role::Role;
-use crate::store::people::NewPerson;
-use crate::store::sessions::{SessionKind, SessionRow};
-use crate::store::{AuditEvent, StoreError};
-
-/// Shorter passwords are guessed.
-const SHORTEST: usize = 8;
+use crate::store::people::{NewPerson, Person};
+use crate::store::sessions::{PasswordChange, SessionKind, SessionRow};
+use crate::store::{AuditEvent, Store, StoreError};
 
 pub async fn add(config: Config, clock: WallClock, args: UserArgs) -> Done {
-    let roles = args
-        .role
-        .iter()
-        .map(|role| Role::parse(role).ok_or_else(|| Failure::Use(format!("no such role: {role}"))))
-        .collect::<Result<Vec<_>, _>>()?;
-    let password = password_of(&args)?;
+    let roles = parse_roles(&args.role)?;
+    let password = password_of(args.password_file.as_deref(), &args.login)?;
     let hash = password::hash(&password);
     let store = open_store(&config).await?;
     let schools = store.schools().await?;
@@ -96,8 +93,78 @@ pub async fn token(config: Config, clock: WallClock, args: TokenArgs) -> Done {
     Ok(())
 }
 
-fn password_of(args: &UserArgs) -> Result<String, Failure> {
-    let text = match &args.password_file {
+/// `kafedra user password`: a forgotten password. Ends every sign-in and token of the person.
+pub async fn password(config: Config, clock: WallClock, args: PasswordArgs) -> Done {
+    let password_hash = password::hash(&password_of(args.password_file.as_deref(), &args.login)?);
+    let store = open_store(&config).await?;
+    let person = known(&store, &args.login).await?;
+    let change = PasswordChange { school: person.school, person: person.id, instead_of: None, password_hash, by: None };
+    let done = store.change_password(change, None, clock.now_ms()).await;
+    store.close().await;
+    println!("{}: the password is changed, {} sign-ins ended", args.login, done?.len());
+    Ok(())
+}
+
+/// `kafedra user sign-out`.
+pub async fn sign_out(config: Config, clock: WallClock, login: String) -> Done {
+    let store = open_store(&config).await?;
+    let person = known(&store, &login).await?;
+    let done = store.sign_out_everywhere(person.school, person.id, clock.now_ms()).await;
+    store.close().await;
+    println!("{login}: {} sign-ins ended", done?);
+    Ok(())
+}
+
+/// `kafedra user roles`: what is not named stays as it is. A role that is taken ends with yesterday.
+pub async fn roles(config: Config, clock: WallClock, args: RolesArgs) -> Done {
+    let (add, remove) = (parse_roles(&args.add)?, parse_roles(&args.remove)?);
+    if add.is_empty() && remove.is_empty() {
+        return Err(Failure::Use("name a role: --add or --remove".into()));
+    }
+    let store = open_store(&config).await?;
+    let person = known(&store, &args.login).await?;
+    let now_ms = clock.now_ms();
+    let today = crate::api::people::today(&store.school(&person.school).await?, now_ms);
+    let held: Vec<Role> = store.roles_on(&person.id, today).await?.into_iter().map(|held| held.role).collect();
+    let written: Result<(), StoreError> = store
+        .write(move |tx| {
+            Box::pin(async move {
+                for role in remove {
+                    tx.end_role(&person.id, role, plus_days(today, -1)).await?;
+                    let event =
+                        AuditEvent::new(person.school.clone(), now_ms, "role.end", "person", person.id.as_str());
+                    tx.audit(event.with(serde_json::json!({ "role": role }))).await?;
+                }
+                for role in add.into_iter().filter(|role| !held.contains(role)) {
+                    tx.insert_role(&person.school, &person.id, role, None, now_ms).await?;
+                    let event =
+                        AuditEvent::new(person.school.clone(), now_ms, "role.assign", "person", person.id.as_str());
+                    tx.audit(event.with(serde_json::json!({ "role": role }))).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    store.close().await;
+    match written {
+        Ok(()) => Ok(()),
+        Err(StoreError::NotFound) => Err(Failure::Work(format!("{} does not hold that role", args.login))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn parse_roles(words: &[String]) -> Result<Vec<Role>, Failure> {
+    let role = |word: &String| Role::parse(word).ok_or_else(|| Failure::Use(format!("no such role: {word}")));
+    words.iter().map(role).collect()
+}
+
+async fn known(store: &Store, login: &str) -> Result<Person, Failure> {
+    let account = store.account_by_login(login).await?;
+    account.map(|account| account.person).ok_or_else(|| Failure::Work(format!("no such login: {login}")))
+}
+
+fn password_of(file: Option<&Path>, login: &str) -> Result<String, Failure> {
+    let text = match file {
         Some(file) => std::fs::read_to_string(file)
             .map_err(|error| Failure::Use(format!("{}: {error}", file.display())))?
             .lines()
@@ -107,13 +174,17 @@ fn password_of(args: &UserArgs) -> Result<String, Failure> {
         None => std::env::var("KAFEDRA_PASSWORD")
             .map_err(|_| Failure::Use("set KAFEDRA_PASSWORD or --password-file".into()))?,
     };
-    check_password(text)
+    check_password(text, login)
 }
 
-/// A password that is neither too short to be safe nor too long to be looked at.
-pub(super) fn check_password(text: String) -> Result<String, Failure> {
-    if text.chars().count() < SHORTEST || text.len() > password::MAX_BYTES {
-        return Err(Failure::Use(format!("the password needs at least {SHORTEST} characters")));
-    }
-    Ok(text)
+/// A password that nobody guesses at once.
+pub(super) fn check_password(text: String, login: &str) -> Result<String, Failure> {
+    let why = match password::check(&text, login) {
+        Ok(()) => return Ok(text),
+        Err(Weak::TooShort) => format!("the password needs at least {} characters", password::SHORTEST),
+        Err(Weak::TooLong) => format!("the password has more than {} bytes", password::MAX_BYTES),
+        Err(Weak::TooCommon) => "the password is among the first that are tried".to_owned(),
+        Err(Weak::LikeLogin) => "the password is too much like the login".to_owned(),
+    };
+    Err(Failure::Use(why))
 }

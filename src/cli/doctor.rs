@@ -1,6 +1,8 @@
 //! `kafedra doctor`: what would keep the hub from working here, one plain line each: ok, warn or fail.
 
-use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs as _};
+mod network;
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -51,9 +53,12 @@ pub async fn run(config: Config, clock: WallClock) -> Done {
     report.line(Verdict::Ok, "version", env!("CARGO_PKG_VERSION"));
     clock_line(&mut report, &clock);
     zone_line(&mut report);
-    listen_line(&mut report, config.server.listen);
-    address_line(&mut report, &config);
-    media_lines(&mut report, &config);
+    let is_running = listen_line(&mut report, config.server.listen);
+    network::public_address(&mut report, &config, is_running);
+    media_lines(&mut report, &config, is_running);
+    network::udp(&mut report, &config, is_running).await;
+    network::turn(&mut report, &config);
+    network::redis(&mut report, &config).await;
     space_line(&mut report, &config.data.dir);
     files_line(&mut report);
     store_lines(&mut report, &config).await;
@@ -67,8 +72,29 @@ pub async fn run(config: Config, clock: WallClock) -> Done {
 fn clock_line(report: &mut Report, clock: &WallClock) {
     let now_ms = clock.now_ms();
     let time = crate::api::session::rfc3339(now_ms);
-    let verdict = if (EARLIEST_MS..LATEST_MS).contains(&now_ms) { Verdict::Ok } else { Verdict::Fail };
-    report.line(verdict, "clock", time);
+    if !(EARLIEST_MS..LATEST_MS).contains(&now_ms) {
+        report.line(Verdict::Fail, "clock", time);
+    } else if is_synchronised() == Some(false) {
+        let hint = "no time server keeps it right; lessons open by this clock (chrony, systemd-timesyncd)";
+        report.line(Verdict::Warn, "clock", format!("{time}; {hint}"));
+    } else {
+        report.line(Verdict::Ok, "clock", time);
+    }
+}
+
+/// Whether the kernel says that a time server steers its clock; `None`: it does not tell.
+#[allow(unsafe_code)]
+fn is_synchronised() -> Option<bool> {
+    let mut state = std::mem::MaybeUninit::<libc::timex>::zeroed();
+    // SAFETY: zeroed is valid for this C struct and asks to change nothing (`modes` 0); the call fills it and lives no longer
+    // than it.
+    let status = unsafe {
+        if libc::adjtimex(state.as_mut_ptr()) < 0 {
+            return None;
+        }
+        state.assume_init().status
+    };
+    Some(status & libc::STA_UNSYNC == 0)
 }
 
 fn zone_line(report: &mut Report) {
@@ -78,35 +104,23 @@ fn zone_line(report: &mut Report) {
     }
 }
 
-fn listen_line(report: &mut Report, address: SocketAddr) {
+/// Whether a hub runs here.
+fn listen_line(report: &mut Report, address: SocketAddr) -> bool {
     match TcpListener::bind(address) {
         Ok(_) => report.line(Verdict::Ok, "listen", address),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && network::is_hub(address) => {
+            report.line(Verdict::Ok, "listen", format!("{address}: a hub runs there"));
+            return true;
+        }
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            report.line(Verdict::Warn, "listen", format!("{address} is in use; fine if that is this hub"));
+            report.line(Verdict::Fail, "listen", format!("{address} is taken by something that is no hub"));
         }
         Err(error) => report.line(Verdict::Fail, "listen", format!("{address}: {error}")),
     }
+    false
 }
 
-fn address_line(report: &mut Report, config: &Config) {
-    let url = config.public_url();
-    let authority = url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    if url.starts_with("http://") && host != "localhost" && host != "127.0.0.1" {
-        let why = "browsers give camera and microphone to https and localhost only";
-        report.line(Verdict::Warn, "public address", format!("{url}: {why}"));
-        return;
-    }
-    let port = if url.starts_with("https://") { 443 } else { 80 };
-    let target = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:{port}") };
-    match target.to_socket_addrs().map(|mut found| found.next()) {
-        Ok(Some(_)) => report.line(Verdict::Ok, "public address", url),
-        Ok(None) => report.line(Verdict::Fail, "public address", format!("{url}: the name has no address")),
-        Err(error) => report.line(Verdict::Fail, "public address", format!("{url}: {error}")),
-    }
-}
-
-fn media_lines(report: &mut Report, config: &Config) {
+fn media_lines(report: &mut Report, config: &Config, is_running: bool) {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = if config.media.workers == 0 { cores } else { usize::from(config.media.workers) };
     for worker in 0..workers {
@@ -117,8 +131,8 @@ fn media_lines(report: &mut Report, config: &Config) {
         let what = format!("UDP for worker {worker}");
         match bind_udp(config.media.bind, port) {
             Ok(()) => report.line(Verdict::Ok, &what, format!("{}:{port}", config.media.bind)),
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                report.line(Verdict::Warn, &what, format!("port {port} is in use; fine if that is this hub"));
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && is_running => {
+                report.line(Verdict::Ok, &what, format!("port {port}: the running hub has it"));
             }
             Err(error) => report.line(Verdict::Fail, &what, format!("port {port}: {error}")),
         }

@@ -31,7 +31,7 @@ pub async fn init(config: Config, clock: WallClock, args: SchoolArgs) -> Done {
         tz: args.tz,
         locale: "ru".into(),
         admin,
-        password_hash: password::hash(&password()?),
+        password_hash: password::hash(&password(&args.admin_login)?),
     };
     let now_ms = clock.now_ms();
     let now = jiff::Timestamp::from_millisecond(now_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
@@ -68,14 +68,14 @@ fn person(login: &str, name: &str) -> Result<NewPerson, Failure> {
 }
 
 /// From the environment, else one line of standard input.
-fn password() -> Result<String, Failure> {
+fn password(login: &str) -> Result<String, Failure> {
     if let Ok(text) = std::env::var("KAFEDRA_PASSWORD") {
-        return check_password(text);
+        return check_password(text, login);
     }
     if std::io::stdin().is_terminal() {
         eprint!("Password of the administrator (it is shown while you type): ");
     }
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).map_err(|error| Failure::work(&error))?;
-    check_password(line.trim_end_matches(['\r', '\n']).to_owned())
+    check_password(line.trim_end_matches(['\r', '\n']).to_owned(), login)
 }

@@ -4,12 +4,111 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 
+use super::fold::fold_code;
+
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
 /// Longest password that is looked at, in bytes: hashing must not be a way to burn CPU.
 pub const MAX_BYTES: usize = 1024;
+
+/// Shorter passwords are guessed (NIST SP 800-63B-4 asks for 8 where there is a second factor or a slowed door; ours has the
+/// latter).
+pub const SHORTEST: usize = 8;
+/// Fewer different characters than this are a pattern, not a password.
+const FEWEST_DIFFERENT: usize = 4;
+/// What everybody tries first, folded to lower case, as the core of a password: years and `!` at the ends do not help.
+const COMMON: &[&str] = &[
+    "password",
+    "passw0rd",
+    "qwerty",
+    "qwertyui",
+    "qwertyuiop",
+    "qwerty123",
+    "1q2w3e4r",
+    "1q2w3e4r5t",
+    "zaq12wsx",
+    "iloveyou",
+    "letmein",
+    "football",
+    "dragon",
+    "monkey",
+    "sunshine",
+    "princess",
+    "welcome",
+    "admin",
+    "administrator",
+    "school",
+    "student",
+    "teacher",
+    "пароль",
+    "йцукен",
+    "йцукенг",
+    "йцукенгш",
+    "привет",
+    "любовь",
+    "россия",
+    "школа",
+    "учитель",
+    "ученик",
+    "наташа",
+    "максим",
+    "gfhjkm",
+    "ghbdtn",
+    "kafedra",
+    "кафедра",
+];
+/// Rows of keys and counting: a password that is a run along one of them is none.
+const RUNS: &[&str] = &[
+    "01234567890123456789",
+    "98765432109876543210",
+    "abcdefghijklmnopqrstuvwxyz",
+    "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "йцукенгшщзхъфывапролджэячсмитьбю",
+];
+
+/// Why a new password is not taken. The words are part of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Weak {
+    #[error("too_short")]
+    TooShort,
+    #[error("too_long")]
+    TooLong,
+    #[error("too_common")]
+    TooCommon,
+    #[error("like_login")]
+    LikeLogin,
+}
+
+/// Whether somebody may take this as a new password. No rules about kinds of characters: they make people write passwords
+/// down, and make nobody guess longer.
+///
+/// # Errors
+/// The first reason against it.
+pub fn check(new: &str, login: &str) -> Result<(), Weak> {
+    if new.chars().count() < SHORTEST {
+        return Err(Weak::TooShort);
+    }
+    if new.len() > MAX_BYTES {
+        return Err(Weak::TooLong);
+    }
+    let folded = new.to_lowercase();
+    let core = folded.trim_matches(|character: char| !character.is_alphabetic());
+    let different: std::collections::BTreeSet<char> = folded.chars().collect();
+    let is_common = COMMON.contains(&folded.as_str()) || COMMON.contains(&core);
+    let is_run = RUNS.iter().any(|run| run.contains(folded.as_str()));
+    if is_common || is_run || different.len() < FEWEST_DIFFERENT {
+        return Err(Weak::TooCommon);
+    }
+    // A login with a year or a mark behind it is what others try first.
+    let (plain, login) = (fold_code(new), fold_code(login));
+    if plain.starts_with(&login) && plain.chars().count() < login.chars().count() + FEWEST_DIFFERENT {
+        return Err(Weak::LikeLogin);
+    }
+    Ok(())
+}
 
 fn argon2id() -> Argon2<'static> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the constants are in argon2's range");
@@ -38,6 +137,28 @@ pub fn is_outdated(phc: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_password_is_neither_short_nor_common_nor_the_login() {
+        for (new, expected) in [
+            ("1234567", Err(Weak::TooShort)),
+            ("12345678", Err(Weak::TooCommon)),
+            ("87654321", Err(Weak::TooCommon)),
+            ("abcdefgh", Err(Weak::TooCommon)),
+            ("ЙЦУКЕНГШ", Err(Weak::TooCommon)),
+            ("aaaaaaaab", Err(Weak::TooCommon)),
+            ("Password1!", Err(Weak::TooCommon)),
+            ("пароль2026", Err(Weak::TooCommon)),
+            ("S-5A-0112", Err(Weak::LikeLogin)),
+            ("s-5а-01!!", Err(Weak::LikeLogin)),
+            ("S-5A-01 and more of it", Ok(())),
+            ("kafedra-demo", Ok(())),
+            ("три белых коня", Ok(())),
+        ] {
+            assert_eq!(check(new, "S-5A-01"), expected, "{new}");
+        }
+        assert_eq!(check(&"длинный".repeat(200), "T-1"), Err(Weak::TooLong));
+    }
 
     #[test]
     fn a_password_opens_its_own_hash_only() {

@@ -19,6 +19,8 @@ use super::{Presence, Shared};
 
 /// No step of the driver waits on Redis longer than this.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// How long `kafedra doctor` waits for an answer.
+const PROBE_WAIT: Duration = Duration::from_secs(3);
 /// Notes that may wait for the driver; beyond this they are dropped and repaired by the next beat.
 const INBOX: usize = 4_096;
 
@@ -28,6 +30,11 @@ pub enum PresenceError {
     /// The address is not one that Redis understands (`redis://[user:password@]host:port/db`).
     #[error("the address of Redis cannot be understood")]
     Address(#[source] redis::RedisError),
+    /// It refuses the password, does not speak RESP3, or is not there.
+    #[error("Redis cannot be used")]
+    Refused(#[source] redis::RedisError),
+    #[error("Redis does not answer")]
+    Silent,
 }
 
 impl Presence {
@@ -38,13 +45,7 @@ impl Presence {
     /// # Errors
     /// [`PresenceError::Address`] when `url` is malformed.
     pub fn redis(url: &str, password: Option<&str>, namespace: &str) -> Result<Self, PresenceError> {
-        let info = url.into_connection_info().map_err(PresenceError::Address)?;
-        // RESP3 carries subscriptions and commands on one connection, which is what resubscription needs.
-        let mut settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        if let Some(password) = password {
-            settings = settings.set_password(password);
-        }
-        let client = Client::open(info.set_redis_settings(settings)).map_err(PresenceError::Address)?;
+        let client = client(url, password)?;
         let node = NodeId::from_random(rand::random());
         let shared = Shared::new(State::linked(node, now()));
         let stop = CancellationToken::new();
@@ -58,6 +59,32 @@ impl Presence {
         tokio::spawn(driver.run());
         Ok(Self::new(shared, Some(stop.drop_guard())))
     }
+}
+
+/// Asks a Redis for its version, over RESP3 as presence will.
+///
+/// # Errors
+/// [`PresenceError`]: malformed address, no answer, a refused password, or a server older than RESP3 (before 6).
+pub async fn probe(url: &str, password: Option<&str>) -> Result<String, PresenceError> {
+    let client = client(url, password)?;
+    let asked = async {
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd("PING").query_async::<()>(&mut connection).await?;
+        redis::cmd("INFO").arg("server").query_async::<String>(&mut connection).await
+    };
+    let info = tokio::time::timeout(PROBE_WAIT, asked).await.map_err(|_| PresenceError::Silent)?;
+    let info = info.map_err(PresenceError::Refused)?;
+    Ok(info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("unknown").trim().to_owned())
+}
+
+fn client(url: &str, password: Option<&str>) -> Result<Client, PresenceError> {
+    let info = url.into_connection_info().map_err(PresenceError::Address)?;
+    // RESP3 carries subscriptions and commands on one connection, which is what resubscription needs.
+    let mut settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    if let Some(password) = password {
+        settings = settings.set_password(password);
+    }
+    Client::open(info.set_redis_settings(settings)).map_err(PresenceError::Address)
 }
 
 /// The only place of presence that reads a clock.

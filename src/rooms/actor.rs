@@ -34,6 +34,8 @@ use crate::sfu::handle::{MediaRoom, OfferError};
 pub(super) const INBOX: usize = 1_024;
 /// Those present are written down as still present this often.
 const BEAT: Duration = Duration::from_secs(20);
+/// The end by the host is kept within this, or people are let go without (the scheduler tries on).
+const END_WAIT: Duration = Duration::from_secs(3);
 /// After this many panics a room is closed instead of built anew.
 const MOST_PANICS: u32 = 3;
 
@@ -131,6 +133,7 @@ async fn supervise(rooms: Rooms, spec: RoomSpec, mut inbox: mpsc::Receiver<Event
         clock: rooms.clock().clone(),
         school: SchoolId::new(spec.school.as_str()),
         room: ConsultationId::new(spec.room.as_str()),
+        timing: rooms.timing(),
     };
     let evidence = Evidence::start(clerk.clone());
     // Outlives a fall: a room that forgot its locks would open every microphone.
@@ -198,8 +201,16 @@ struct Actor {
     /// Apart from the chat: evidence is tried again while the store is away, chat is refused at once.
     evidence: Evidence,
     offers: FuturesUnordered<BoxFuture<'static, MediaEvent>>,
+    /// The host has ended it: who and when, until that is kept.
+    ending: Option<Ending>,
     beat: Instant,
     finished: bool,
+}
+
+struct Ending {
+    person: PersonId,
+    at_ms: i64,
+    kept: BoxFuture<'static, ()>,
 }
 
 /// What woke the loop.
@@ -208,6 +219,7 @@ enum Wake {
     Media(Option<SfuEvent>),
     Stored(Option<Stored>),
     Answered(MediaEvent),
+    Ended,
     Timer,
     Beat,
 }
@@ -227,6 +239,7 @@ impl Actor {
             chat: FuturesOrdered::new(),
             evidence,
             offers: FuturesUnordered::new(),
+            ending: None,
             beat: Instant::now() + BEAT,
             finished: false,
         }
@@ -253,6 +266,7 @@ impl Actor {
                 Wake::Stored(Some(stored)) => self.room.handle_stored(now, stored),
                 Wake::Stored(None) => {}
                 Wake::Answered(event) => self.room.handle_media(now, event),
+                Wake::Ended => self.end(now),
                 Wake::Timer => self.room.handle_timeout(now),
                 Wake::Beat => self.beat(),
             }
@@ -275,6 +289,7 @@ impl Actor {
             biased;
             Some(stored) = self.chat.next(), if !self.chat.is_empty() => Wake::Stored(stored),
             Some(event) = self.offers.next(), if !self.offers.is_empty() => Wake::Answered(event),
+            () = kept(&mut self.ending) => Wake::Ended,
             () = sleep_until(timeout) => Wake::Timer,
             event = next_event(&mut self.media_events) => Wake::Media(event),
             event = inbox.recv() => Wake::Event(event),
@@ -341,6 +356,15 @@ impl Actor {
         }
     }
 
+    /// The end is kept: now people hear of it, and the scheduler looks. What could not be kept it tries to keep.
+    fn end(&mut self, now: std::time::Instant) {
+        if let Some(Ending { person, at_ms, .. }) = self.ending.take() {
+            let (room, person) = (self.room.id().clone(), person.as_str().to_owned());
+            self.rooms.tell(RoomEvent::EndedByHost { room, person, at_ms });
+        }
+        self.room.handle_stored(now, Stored::Ended);
+    }
+
     /// A connection is gone.
     fn lose(&mut self, now: std::time::Instant, peer: &PeerId) {
         if let Some(mut bound) = self.bindings.remove(peer) {
@@ -393,7 +417,10 @@ impl Actor {
                 self.rooms.tell(event(|room, person, at_ms| RoomEvent::HostArrived { room, person, at_ms }, person));
             }
             Record::EndedByHost { person } => {
-                self.rooms.tell(event(|room, person, at_ms| RoomEvent::EndedByHost { room, person, at_ms }, person));
+                let kept = self.evidence.end(person.clone(), at_ms);
+                let kept = Box::pin(tokio::time::timeout(END_WAIT, kept).map(|_| ()));
+                self.ending = Some(Ending { person: person.clone(), at_ms, kept });
+                return;
             }
             Record::HostPresence { present } => {
                 let room = signaling::ids::RoomId::new(room);
@@ -518,6 +545,13 @@ fn poll_once<T>(future: Pin<&mut (dyn Future<Output = T> + Send)>) -> Poll<T> {
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn kept(ending: &mut Option<Ending>) {
+    match ending {
+        Some(ending) => ending.kept.as_mut().await,
         None => std::future::pending().await,
     }
 }

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 use super::access::Refused;
 use super::actor::Sink;
 use super::outbox::{CloseCode, Item, Outbox, WRITE_WAIT};
-use super::registry::{Bound, Rooms, SocketCount};
+use super::registry::{Bound, Rooms, Signals, SocketCount};
 use crate::domain::policy::Principal;
 use crate::presence::OnlineSeat;
 
@@ -65,6 +65,8 @@ enum Wake {
     Frame(Option<Result<Message, axum::Error>>),
     Revoked(Result<String, broadcast::error::RecvError>),
     Ping,
+    /// Nothing has come for too long.
+    Silent,
     Recheck,
     /// The hub stops, or access has changed.
     Signal,
@@ -185,12 +187,13 @@ impl Connection {
         let mut recheck = tokio::time::interval_at(heard + RECHECK, RECHECK);
         let mut signals = self.rooms.signals();
         signals.mark_changed();
-        let mut access = signals.borrow().access;
+        let Signals { mut access, mut sign_ins, .. } = *signals.borrow();
         loop {
             let wake = tokio::select! {
                 revoked = self.revoked.recv() => Wake::Revoked(revoked),
                 frame = stream.next() => Wake::Frame(frame),
                 _ = ping.tick() => Wake::Ping,
+                () = tokio::time::sleep_until(heard + SILENCE) => Wake::Silent,
                 _ = recheck.tick() => Wake::Recheck,
                 _ = signals.changed() => Wake::Signal,
                 () = outbox.closed() => Wake::Closed,
@@ -211,7 +214,8 @@ impl Connection {
                         return end;
                     }
                 }
-                Wake::Ping if heard.elapsed() >= SILENCE => return (CloseCode::GoingAway, "nothing heard"),
+                // Not at the next ping: that may be ten seconds off.
+                Wake::Silent => return (CloseCode::GoingAway, "nothing heard"),
                 Wake::Ping => outbox.ping(),
                 Wake::Revoked(Ok(session)) if session != signed.who.session => {}
                 Wake::Revoked(Ok(_)) => {
@@ -221,7 +225,7 @@ impl Connection {
                 }
                 // Behind: the store knows.
                 Wake::Revoked(Err(broadcast::error::RecvError::Lagged(_))) => {
-                    if let Some(end) = self.recheck(signed, outbox).await {
+                    if let Some(end) = self.recheck_sign_in(signed, outbox).await {
                         return end;
                     }
                 }
@@ -236,8 +240,11 @@ impl Connection {
                         return stop(signed, outbox).await;
                     }
                     let changed = std::mem::replace(&mut access, seen.access) != seen.access;
+                    let signed_out = std::mem::replace(&mut sign_ins, seen.sign_ins) != seen.sign_ins;
                     let end = if changed || matches!(wake, Wake::Recheck) {
                         self.recheck(signed, outbox).await
+                    } else if signed_out {
+                        self.recheck_sign_in(signed, outbox).await
                     } else {
                         None
                     };
@@ -312,16 +319,24 @@ impl Connection {
 
     /// Looks whether what was allowed at the door still is (WS-07: sign-ins, roles and links end while people are in).
     async fn recheck(&self, signed: &mut Signed, outbox: &Outbox) -> Option<(CloseCode, &'static str)> {
-        if !self.rooms.is_signed_in(&signed.who).await {
-            self.give_up(signed).await;
-            refuse(outbox, None, RefusalCode::SessionExpired.into(), None);
-            return Some((CloseCode::NotAuthenticated, "signed out"));
+        if let Some(end) = self.recheck_sign_in(signed, outbox).await {
+            return Some(end);
         }
         let seat = signed.seat.as_ref().filter(|seat| !seat.is_gone())?;
         if !self.rooms.may_stay(&signed.who, seat).await {
             self.rooms.expel(&signed.person).await;
         }
         None
+    }
+
+    /// The same for the sign-in alone.
+    async fn recheck_sign_in(&self, signed: &mut Signed, outbox: &Outbox) -> Option<(CloseCode, &'static str)> {
+        if self.rooms.is_signed_in(&signed.who).await {
+            return None;
+        }
+        self.give_up(signed).await;
+        refuse(outbox, None, RefusalCode::SessionExpired.into(), None);
+        Some((CloseCode::NotAuthenticated, "signed out"))
     }
 
     /// Leaves the room for good, so that the seat cannot be resumed.

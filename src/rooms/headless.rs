@@ -37,7 +37,7 @@ pub struct Tether {
 impl Tether {
     /// Waits until the program has to go: signed out, expired, no longer admitted, or the hub stops.
     pub async fn ended(mut self) {
-        let mut access = self.signals.borrow_and_update().access;
+        let Signals { mut access, mut sign_ins, .. } = *self.signals.borrow_and_update();
         // Something may have ended between the door and here.
         while self.holds().await {
             loop {
@@ -55,7 +55,9 @@ impl Tether {
                         if changed.is_err() || seen.stopping {
                             return;
                         }
-                        if std::mem::replace(&mut access, seen.access) != seen.access {
+                        let before = (access, sign_ins);
+                        (access, sign_ins) = (seen.access, seen.sign_ins);
+                        if before != (access, sign_ins) {
                             break;
                         }
                     }

@@ -10,9 +10,12 @@ use signaling::room::{Record, Stored};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::WallClock;
+use crate::domain::consultation::{Event, Timing};
 use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
+use crate::store::attendance::shared_ms;
 use crate::store::audit::AuditEvent;
 use crate::store::chat::{ChangeError, NewMessage};
+use crate::store::transition::{Actor, TransitionError};
 use crate::store::{Store, StoreError};
 
 /// Evidence is tried again for this long, a second apart, before it is given up and counted.
@@ -35,6 +38,8 @@ struct Job {
 
 enum What {
     Record(Record),
+    /// The host has ended it; told when that is kept or given up.
+    End(wire::PersonId, oneshot::Sender<()>),
     /// Those present are still there.
     Beat,
     /// The room fell: everybody was out at that moment.
@@ -56,6 +61,13 @@ impl Evidence {
 
     pub(super) fn record(&self, record: Record, at_ms: i64) {
         self.push(What::Record(record), at_ms);
+    }
+
+    /// The host has ended it. The answer comes when the consultation's state is kept, or never if that fails for long.
+    pub(super) fn end(&self, person: wire::PersonId, at_ms: i64) -> oneshot::Receiver<()> {
+        let (done, kept) = oneshot::channel();
+        self.push(What::End(person, done), at_ms);
+        kept
     }
 
     pub(super) fn beat(&self, at_ms: i64) {
@@ -89,6 +101,8 @@ pub(super) struct Clerk {
     pub(super) clock: WallClock,
     pub(super) school: SchoolId,
     pub(super) room: ConsultationId,
+    /// The hub's times around consultations.
+    pub(super) timing: Timing,
 }
 
 impl Clerk {
@@ -141,6 +155,7 @@ impl Clerk {
             let room = self.room.clone();
             let result = match &what {
                 What::Record(record) => self.evidence(record, at_ms).await,
+                What::End(who, _) => self.end_by_host(who, at_ms).await,
                 What::Beat => {
                     // A missed beat is made good by the next one.
                     let _: Result<(), StoreError> = self.store.beat_attendance(room, at_ms).await;
@@ -152,7 +167,7 @@ impl Clerk {
                 },
                 What::Flush(_) => break,
             };
-            let Err(error) = result else { return };
+            let Err(error) = result else { break };
             let may_pass = matches!(error, StoreError::Full | StoreError::Unavailable(_));
             if !may_pass || self.clock.now_ms() - at_ms >= TRY_FOR_MS {
                 metrics::counter!("kafedra_evidence_lost_total").increment(1);
@@ -161,7 +176,7 @@ impl Clerk {
             }
             tokio::time::sleep(TRY_AGAIN).await;
         }
-        if let What::Flush(done) = what {
+        if let What::Flush(done) | What::End(_, done) = what {
             let _ = done.send(());
         }
     }
@@ -186,7 +201,8 @@ impl Clerk {
                     serde_json::json!({ "act": action, "person": target.as_ref().map(wire::PersonId::as_str) });
                 self.audit("room.moderate", by, detail, now_ms).await
             }
-            Record::EndedByHost { person: who } => self.audit("room.end", who, serde_json::json!({}), now_ms).await,
+            // Has a job of its own.
+            Record::EndedByHost { .. } => Ok(()),
             // The scheduler hears of these and writes the consultation's own change of state.
             Record::HostArrived { .. } | Record::HostPresence { .. } => Ok(()),
             Record::Chat { .. }
@@ -195,6 +211,32 @@ impl Clerk {
             | Record::ChatHistory { .. }
             | Record::ChatMissing { .. } => Ok(()),
         }
+    }
+
+    /// The consultation's last state and the row of who ended it, in one transaction: a hub that dies right after does not
+    /// open the room again.
+    async fn end_by_host(&self, who: &wire::PersonId, at_ms: i64) -> Result<(), StoreError> {
+        let timings = self.store.timings(self.timing).await?;
+        let shared_ms = shared_ms(&self.store.attendance(&self.room).await?, at_ms);
+        let (id, by) = (self.room.clone(), Actor { person: person(who), role: None });
+        let row = AuditEvent::new(self.school.clone(), at_ms, "room.end", "consultation", id.as_str());
+        let row = row.by(&by.person, None).with(serde_json::json!({}));
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    // Who can end it has come; the scheduler perhaps has not written that yet.
+                    for event in [Event::HostJoined, Event::EndedByHost { shared_ms }] {
+                        match tx.transition(&id, event, Some(&by), &timings, at_ms).await {
+                            Ok(_) | Err(TransitionError::Refused(_)) => {}
+                            // Over already, moved by another hub, or a room without a consultation.
+                            Err(TransitionError::Store(StoreError::NotFound | StoreError::Conflict)) => {}
+                            Err(TransitionError::Store(error)) => return Err(error),
+                        }
+                    }
+                    tx.audit(row).await
+                })
+            })
+            .await
     }
 
     async fn audit(

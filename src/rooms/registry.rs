@@ -12,13 +12,14 @@ use signaling::message::ClientMessage;
 use signaling::message::session::{CloseReason, Form, IceServer, MemberView, RoomRole, RoomState, RoomView};
 use signaling::refusal::RefusalCode;
 use signaling::room::{Admission, Control, Limits, Room, RoomConfig, Seat};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Entry, Gate, Purpose, Refused};
 use super::actor::{self, Binding, Event, Sink};
 use crate::clock::WallClock;
+use crate::domain::consultation::Timing;
 use crate::domain::ids::ConsultationId;
 use crate::domain::policy::Principal;
 use crate::presence::Presence;
@@ -30,6 +31,8 @@ use crate::store::{Store, StoreError};
 const EVENTS: usize = 4_096;
 /// Chat given to a room when it opens.
 const CHAT_KEPT: u16 = 256;
+/// Seated people whose access is looked at again at the same time.
+const RECHECKS: usize = 8;
 /// A room answers within this, or it is taken for dead.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
@@ -54,6 +57,8 @@ pub struct Settings {
     pub joins_per_minute: u32,
     pub joins_burst: u32,
     pub ice_servers: Vec<IceServer>,
+    /// The hub's times around consultations.
+    pub timing: Timing,
     /// Receive slots that a client is told to offer.
     pub audio_slots: u8,
     pub video_slots: u8,
@@ -68,6 +73,7 @@ impl Default for Settings {
             joins_per_minute: 10,
             joins_burst: 20,
             ice_servers: Vec::new(),
+            timing: Timing::default(),
             audio_slots: 4,
             video_slots: 9,
         }
@@ -123,6 +129,8 @@ struct Inner {
     events: broadcast::Sender<RoomEvent>,
     signals: watch::Sender<Signals>,
     bindings: AtomicU64,
+    /// A change of access makes everybody ask at once: so many ask the store at a time, and joins still get through.
+    rechecks: Semaphore,
 }
 
 /// What every connection listens to.
@@ -132,6 +140,8 @@ pub(super) struct Signals {
     pub(super) stopping: bool,
     /// Counts the times at which somebody's access may have changed.
     pub(super) access: u64,
+    /// Counts the times at which somebody's sign-in may have ended.
+    pub(super) sign_ins: u64,
 }
 
 /// A seat that a connection has taken.
@@ -182,6 +192,7 @@ impl Rooms {
             events: broadcast::Sender::new(EVENTS),
             signals: watch::Sender::default(),
             bindings: AtomicU64::new(1),
+            rechecks: Semaphore::new(RECHECKS),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -278,6 +289,10 @@ impl Rooms {
         vec![("kafedra_rooms", self.inner.open.len() as f64), ("kafedra_sockets", sockets as f64)]
     }
 
+    pub(super) fn timing(&self) -> Timing {
+        self.inner.parts.settings.timing
+    }
+
     pub(super) fn store(&self) -> &Store {
         &self.inner.parts.store
     }
@@ -297,6 +312,11 @@ impl Rooms {
     /// Roles, links or sign-ins have changed: everybody's are looked at again, now.
     pub fn access_changed(&self) {
         self.inner.signals.send_modify(|signals| signals.access += 1);
+    }
+
+    /// Sign-ins have ended, nothing else: a cheaper look, since it comes with every sign-out.
+    pub fn sign_ins_changed(&self) {
+        self.inner.signals.send_modify(|signals| signals.sign_ins += 1);
     }
 
     pub(super) fn signals(&self) -> watch::Receiver<Signals> {
@@ -393,6 +413,7 @@ impl Rooms {
     /// scheduler acts on those.
     pub(super) async fn may_stay(&self, who: &Principal, seat: &Bound) -> bool {
         use RefusalCode::{NotOnTimetable, TooEarly, TooLate, Unavailable};
+        let _permit = self.inner.rechecks.acquire().await;
         match self.inner.parts.gate.admit(who, &seat.room, seat.beside.as_ref(), seat.purpose).await {
             Ok(entry) => entry.role == seat.role && entry.beside == seat.beside,
             Err(refused) => matches!(refused.code, TooEarly | TooLate | NotOnTimetable | Unavailable),
@@ -404,6 +425,7 @@ impl Rooms {
     }
 
     pub(super) async fn is_signed_in(&self, who: &Principal) -> bool {
+        let _permit = self.inner.rechecks.acquire().await;
         self.inner.parts.gate.is_signed_in(who).await
     }
 

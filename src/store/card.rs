@@ -417,6 +417,7 @@ impl Tx {
         .bind(occurrence.id.as_str())
         .execute(self.connection())
         .await?;
+        self.access_changed();
         sqlx::query("DELETE FROM appointment WHERE consultation_id = $1 AND booked_by IS NULL")
             .bind(occurrence.id.as_str())
             .execute(self.connection())

@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(10, "0010_sessions"),
     migration!(20, "0020_chat"),
     migration!(21, "0021_attendance"),
+    migration!(30, "0030_session_idle"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

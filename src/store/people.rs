@@ -260,12 +260,21 @@ impl Tx {
         sql::insert_many(self.connection(), into, 5, vec![row]).await
     }
 
-    pub async fn update_password(&mut self, person: &PersonId, password_hash: &str) -> Result<(), StoreError> {
-        let done = sqlx::query("UPDATE account SET password_hash = $1 WHERE person_id = $2")
-            .bind(password_hash)
-            .bind(person.as_str())
-            .execute(self.connection())
-            .await?;
+    /// `instead_of`: the string that must stand there still, else [`StoreError::NotFound`].
+    pub async fn update_password(
+        &mut self,
+        person: &PersonId,
+        password_hash: &str,
+        instead_of: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "UPDATE account SET password_hash = $1 WHERE person_id = $2 AND password_hash = COALESCE($3, password_hash)",
+        )
+        .bind(password_hash)
+        .bind(person.as_str())
+        .bind(instead_of)
+        .execute(self.connection())
+        .await?;
         if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
@@ -278,6 +287,7 @@ impl Tx {
         unit: Option<&UnitId>,
         now_ms: i64,
     ) -> Result<(), StoreError> {
+        self.access_changed();
         let row = vec![
             uuid::Uuid::now_v7().to_string().into(),
             school.as_str().into(),
@@ -290,6 +300,21 @@ impl Tx {
         sql::insert_many(self.connection(), into, 6, vec![row]).await
     }
 
+    /// Lets a role end with `last_day`. [`StoreError::NotFound`]: the person does not hold it after that day anyway.
+    pub async fn end_role(&mut self, person: &PersonId, role: Role, last_day: Date) -> Result<(), StoreError> {
+        self.access_changed();
+        let done = sqlx::query(
+            "UPDATE role_assignment SET valid_to = $1
+             WHERE person_id = $2 AND role = $3 AND (valid_to IS NULL OR valid_to > $1)",
+        )
+        .bind(last_day.to_string())
+        .bind(person.as_str())
+        .bind(role.as_str())
+        .execute(self.connection())
+        .await?;
+        if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+
     pub async fn insert_unit(&mut self, school: &SchoolId, name: &str, now_ms: i64) -> Result<UnitId, StoreError> {
         let id = UnitId::fresh();
         let row = vec![id.as_str().into(), school.as_str().into(), name.into(), now_ms.into()];
@@ -298,8 +323,51 @@ impl Tx {
     }
 
     pub async fn enroll(&mut self, group: &GroupId, student: &PersonId) -> Result<(), StoreError> {
+        self.access_changed();
         let row = vec![group.as_str().into(), student.as_str().into(), "student".into()];
         sql::insert_many(self.connection(), "enrollment (study_group_id, person_id, role)", 3, vec![row]).await
+    }
+
+    /// Lets a student's place in a group end with `last_day`. [`StoreError::NotFound`]: there is none after that day.
+    pub async fn end_enrollment(
+        &mut self,
+        group: &GroupId,
+        student: &PersonId,
+        last_day: Date,
+    ) -> Result<(), StoreError> {
+        self.access_changed();
+        let done = sqlx::query(
+            "UPDATE enrollment SET valid_to = $1 WHERE study_group_id = $2 AND person_id = $3
+             AND (valid_to IS NULL OR valid_to > $1)",
+        )
+        .bind(last_day.to_string())
+        .bind(group.as_str())
+        .bind(student.as_str())
+        .execute(self.connection())
+        .await?;
+        if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+
+    /// Ends the link of a guardian to a student, now. [`StoreError::NotFound`]: there is none that has not ended.
+    pub async fn end_guardian_link(
+        &mut self,
+        (guardian, student): (&PersonId, &PersonId),
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        self.access_changed();
+        let done = sqlx::query(
+            "UPDATE guardian_link SET state = $1, ended_at = $2, reason = $3
+             WHERE guardian_id = $4 AND student_id = $5 AND state <> $1",
+        )
+        .bind(LinkState::Ended.as_str())
+        .bind(now_ms)
+        .bind(reason)
+        .bind(guardian.as_str())
+        .bind(student.as_str())
+        .execute(self.connection())
+        .await?;
+        if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
     pub async fn insert_guardian_link(
@@ -310,6 +378,7 @@ impl Tx {
         state: LinkState,
         now_ms: i64,
     ) -> Result<(), StoreError> {
+        self.access_changed();
         let row = vec![
             uuid::Uuid::now_v7().to_string().into(),
             school.as_str().into(),

@@ -36,6 +36,19 @@ pub struct SessionRow {
     pub expires_ms: i64,
 }
 
+/// A password to write.
+#[derive(Clone, Debug)]
+pub struct PasswordChange {
+    pub school: SchoolId,
+    pub person: PersonId,
+    /// The PHC string that was checked; `None`: whatever is there.
+    pub instead_of: Option<String>,
+    /// The new PHC string.
+    pub password_hash: String,
+    /// `None`: somebody at the command line.
+    pub by: Option<PersonId>,
+}
+
 impl SessionRow {
     /// Whether it still signs anybody in.
     pub fn is_alive(&self, now_ms: i64) -> bool {
@@ -113,6 +126,64 @@ impl Store {
         self.write(move |tx| Box::pin(async move { tx.delete_sessions_of(&person).await })).await
     }
 
+    /// Gives a person another password and ends all their sign-ins and tokens; `fresh` is the one with which they go on.
+    /// Answers the hashes that ended.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]: no account, or its password is not `instead_of` any more (somebody was quicker).
+    pub async fn change_password(
+        &self,
+        change: PasswordChange,
+        fresh: Option<SessionRow>,
+        now_ms: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let PasswordChange { school, person, instead_of, password_hash, by } = change;
+                tx.update_password(&person, &password_hash, instead_of.as_deref()).await?;
+                let ended = tx.delete_sessions_of(person.as_str()).await?;
+                if let Some(fresh) = fresh {
+                    tx.insert_session(fresh).await?;
+                }
+                let event = AuditEvent::new(school, now_ms, "account.password", "person", person.as_str());
+                tx.audit(match by {
+                    Some(by) => event.by(&by, None),
+                    None => event,
+                })
+                .await?;
+                Ok(ended)
+            })
+        })
+        .await
+    }
+
+    /// Keeps the same password under today's parameters. Nothing happens when it has been changed meanwhile.
+    pub async fn rehash_password(&self, person: PersonId, from: String, to: String) -> Result<(), StoreError> {
+        let done =
+            self.write(move |tx| Box::pin(async move { tx.update_password(&person, &to, Some(&from)).await })).await;
+        match done {
+            Err(StoreError::NotFound) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Ends all sign-ins and tokens of a person on somebody's word, with a row in the journal. Answers how many.
+    pub async fn sign_out_everywhere(
+        &self,
+        school: SchoolId,
+        person: PersonId,
+        now_ms: i64,
+    ) -> Result<usize, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let ended = tx.delete_sessions_of(person.as_str()).await?.len();
+                tx.audit(AuditEvent::new(school, now_ms, "session.end_all", "person", person.as_str())).await?;
+                Ok(ended)
+            })
+        })
+        .await
+    }
+
     /// Forgets what is over; answers how many.
     pub async fn purge_sessions(&self, now_ms: i64) -> Result<u64, StoreError> {
         self.write(move |tx| {
@@ -160,12 +231,14 @@ impl Tx {
     }
 
     async fn delete_session(&mut self, id_hash: &str) -> Result<(), StoreError> {
+        self.sign_ins_changed();
         sqlx::query("DELETE FROM web_session WHERE id_hash = $1").bind(id_hash).execute(self.connection()).await?;
         Ok(())
     }
 
     /// Ends all sign-ins of a person inside a larger job. Answers their hashes.
     pub(crate) async fn delete_sessions_of(&mut self, person: &str) -> Result<Vec<String>, StoreError> {
+        self.sign_ins_changed();
         let hashes: Vec<(String,)> = sqlx::query_as("SELECT id_hash FROM web_session WHERE person_id = $1")
             .bind(person)
             .fetch_all(self.connection())

@@ -14,6 +14,7 @@ use sqlx::{Any, AnyConnection, AnyPool, Executor as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::access::Touched;
 use super::audit::ChainHead;
 use super::{Backend, StoreError};
 use crate::domain::ids::SchoolId;
@@ -31,6 +32,7 @@ pub struct Tx {
     backend: Backend,
     /// Heads of the audit chains as this batch has written them; forgotten whenever something is undone.
     pub(super) heads: HashMap<SchoolId, ChainHead>,
+    pub(super) touched: Touched,
 }
 
 impl Tx {
@@ -181,6 +183,12 @@ async fn batch(
             }
         }
     }
+    if broken.is_none()
+        && !acks.is_empty()
+        && let Err(error) = tx.raise_marks().await
+    {
+        broken = Some(error);
+    }
     let outcome = match broken {
         None if acks.is_empty() => tx.connection.execute("ROLLBACK").await.map(|_| ()),
         None => tx.connection.execute("COMMIT").await.map(|_| ()),
@@ -214,7 +222,7 @@ async fn begin(backend: Backend, pool: &AnyPool) -> Result<Tx, StoreError> {
         Backend::Postgres => "BEGIN",
     };
     connection.execute(begin).await?;
-    Ok(Tx { connection, backend, heads: HashMap::new() })
+    Ok(Tx { connection, backend, heads: HashMap::new(), touched: Touched::default() })
 }
 
 /// `Err`: the whole transaction is lost.

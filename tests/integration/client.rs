@@ -1,7 +1,8 @@
 //! A headless WebRTC client on the `webrtc` crate: publishes VP8 and Opus made by hand, counts what it receives.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rtc::rtp::header::Header;
@@ -26,6 +27,21 @@ pub struct Seen {
     pub video: AtomicU64,
     pub mark: AtomicU64,
     connected: AtomicBool,
+    /// By what ends its packets (who it is from): pictures and sounds.
+    from: Mutex<BTreeMap<u8, (u64, u64)>>,
+}
+
+impl Seen {
+    /// Pictures and sounds by who they are from, for the text of a failure.
+    pub fn counts(&self) -> BTreeMap<u8, (u64, u64)> {
+        self.from.lock().unwrap().clone()
+    }
+
+    /// Who has been seen and heard in at least so many packets each.
+    pub fn seen_and_heard(&self, packets: u64) -> Vec<u8> {
+        let from = self.from.lock().unwrap();
+        from.iter().filter(|(_, (seen, heard))| (*seen).min(*heard) >= packets).map(|(mark, _)| *mark).collect()
+    }
 }
 
 struct Handler(Arc<Seen>);
@@ -42,8 +58,14 @@ impl PeerConnectionEventHandler for Handler {
         tokio::spawn(async move {
             while let Some(event) = track.poll().await {
                 if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    let mark = packet.payload.last().copied().unwrap_or(0);
+                    {
+                        let mut from = seen.from.lock().unwrap();
+                        let (pictures, sounds) = from.entry(mark).or_default();
+                        *(if is_video { pictures } else { sounds }) += 1;
+                    }
                     if is_video {
-                        seen.mark.store(packet.payload.last().copied().unwrap_or(0).into(), Ordering::SeqCst);
+                        seen.mark.store(mark.into(), Ordering::SeqCst);
                         seen.video.fetch_add(1, Ordering::SeqCst);
                     } else {
                         seen.audio.fetch_add(1, Ordering::SeqCst);
@@ -119,6 +141,19 @@ impl Client {
         client
     }
 
+    /// One peer connection that sends ("0" video, "1" audio) and has so many receive slots of each kind.
+    pub async fn participant(slots: usize) -> Self {
+        let client = Self::publisher().await;
+        for kind in [RtpCodecKind::Video, RtpCodecKind::Audio] {
+            for _ in 0..slots {
+                let init =
+                    RTCRtpTransceiverInit { direction: RTCRtpTransceiverDirection::Recvonly, ..Default::default() };
+                client.peer.add_transceiver_from_kind(kind, Some(init)).await.unwrap();
+            }
+        }
+        client
+    }
+
     /// The offer, set as local description.
     pub async fn offer(&self) -> String {
         let offer = self.peer.create_offer(None).await.unwrap();
@@ -140,7 +175,7 @@ impl Client {
     /// Sends one picture (a key frame that ends with `mark`) and one sound.
     pub async fn send(&mut self, mark: u8) {
         let picture = [&[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01, 0, 0][..], &[mark]].concat();
-        self.send_media(&picture, &[0xfc, 1, 2, 3]).await;
+        self.send_media(&picture, &[0xfc, 1, 2, mark]).await;
     }
 
     /// Sends a VP8 key frame of one packet, and 20 ms of Opus.

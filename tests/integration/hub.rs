@@ -42,6 +42,12 @@ impl TestHub {
         Self::launch(config, WallClock::system(0), folder).await
     }
 
+    /// With a clock of one's own.
+    pub async fn start_at(clock: WallClock) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::launch(config(folder.path()), clock, folder).await
+    }
+
     async fn launch(config: Config, clock: WallClock, folder: tempfile::TempDir) -> Self {
         let app = App::start(config.clone(), clock.clone()).await.unwrap();
         let url = format!("http://{}", app.addr);
@@ -70,6 +76,11 @@ impl TestHub {
         let mut config = config(folder.path());
         config.school.demo = false;
         Self::launch(config, WallClock::system(0), folder).await
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub fn app(&self) -> &RunningApp {
@@ -177,6 +188,11 @@ impl Client {
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// Whether the timetable is shown at all.
+    pub async fn timetable_status(&self) -> StatusCode {
+        self.get("/api/v1/timetable").await.status
     }
 
     /// The consultations of today and the next days.

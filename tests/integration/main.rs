@@ -11,9 +11,11 @@ mod client;
 /// The real program as a child, for the modules below.
 mod program;
 
+mod access;
 mod cli;
 mod config;
 mod csrf;
+mod doctor;
 mod founding;
 mod headers;
 mod import;
@@ -21,10 +23,12 @@ mod lessons;
 mod logs;
 mod matrix;
 mod ops;
+mod password;
 mod presence;
 mod rate;
 mod session;
 mod sfu;
 mod sockets;
 mod st01;
+mod ten;
 mod whip;

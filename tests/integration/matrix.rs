@@ -40,6 +40,7 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("delete", "/api/v1/session", Asks::Nothing),
     ("get", "/api/v1/me", Asks::SignIn),
     ("post", "/api/v1/session/ticket", Asks::OfOneself(Action::TicketCreate)),
+    ("post", "/api/v1/me/password", Asks::OfOneself(Action::PasswordChange)),
     ("post", "/api/v1/tokens", Asks::OfOneself(Action::TokenCreate)),
     ("get", "/api/v1/timetable", Asks::OfAnybody(Action::TimetableView)),
     ("get", "/api/v1/consultations/{id}", Asks::OfLesson(Action::ConsultationView)),
@@ -194,6 +195,10 @@ fn request(client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder
             .header("content-type", "text/csv")
             .body("Код;Класс\n"),
         "/api/v1/tokens" => client.request(method, path).json(&json!({ "scopes": ["room.join"], "expires_in_s": 60 })),
+        // A password that is too weak is refused after the policy has been asked.
+        "/api/v1/me/password" => {
+            client.request(method, path).json(&json!({ "old_password": "x", "new_password": "x" }))
+        }
         // Without a reason it is refused after the policy has been asked.
         path if path.ends_with("/cancel") => client.request(method, path).json(&json!({ "reason": "" })),
         path => client.request(method, path),

@@ -1,6 +1,6 @@
 //! Presence: one contract for both kinds, the shared one against a real Redis that this test starts, kills and freezes.
 
-mod redis_server;
+pub(crate) mod redis_server;
 
 use std::time::Duration;
 

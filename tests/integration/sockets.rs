@@ -4,7 +4,9 @@ mod chat;
 mod door;
 mod flood;
 mod frames;
+mod half_open;
 mod revoked;
+mod slow;
 mod stay;
 
 use std::collections::HashSet;
@@ -19,6 +21,7 @@ use axum::response::Response;
 use axum::routing::get;
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt as _, StreamExt as _};
+use kafedra::api::server::{self, Connections};
 use kafedra::clock::WallClock;
 use kafedra::domain::ids::{PersonId, SchoolId};
 use kafedra::domain::policy::Principal;
@@ -26,13 +29,15 @@ use kafedra::presence::Presence;
 use kafedra::rooms::access::{Entry, Gate, Purpose, Refused};
 use kafedra::rooms::connection::{Caller, Connection};
 use kafedra::rooms::registry::{Parts, RoomSpec, Rooms, Settings};
+use kafedra::sfu::handle::SfuHandle;
+use kafedra::sfu::worker::SfuConfig;
 use kafedra::store::Store;
 use serde_json::{Value, json};
 use signaling::ids::{PersonId as WirePerson, RoomId};
 use signaling::message::session::{Form, RoomRole, RoomState};
 use signaling::refusal::RefusalCode;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -84,6 +89,7 @@ impl Gate for TestGate {
 /// Rooms behind a socket.
 pub struct TestRooms {
     pub rooms: Rooms,
+    pub presence: Presence,
     pub store: Store,
     pub gate: Arc<TestGate>,
     pub revoked: broadcast::Sender<String>,
@@ -106,14 +112,29 @@ impl TestRooms {
         hub
     }
 
+    /// With a media server of one worker on loopback.
+    pub async fn start_with_media() -> Self {
+        let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
+        let media = SfuConfig { bind: vec![loopback], first_port: 0, advertise: vec![loopback], workers: 1 };
+        let folder = tempfile::tempdir().unwrap();
+        let mut hub = Self::start_on_with(folder.path(), Some(kafedra::sfu::worker::start(&media).unwrap())).await;
+        hub.folder = Some(folder);
+        hub
+    }
+
     async fn start_on(folder: &Path) -> Self {
+        Self::start_on_with(folder, None).await
+    }
+
+    async fn start_on_with(folder: &Path, sfu: Option<SfuHandle>) -> Self {
         let store = Store::open(folder.join("hub.db").to_str().unwrap()).await.unwrap();
         let gate = Arc::new(TestGate::default());
+        let presence = Presence::local();
         let rooms = Rooms::new(Parts {
             store: store.clone(),
             clock: WallClock::system(0),
-            sfu: None,
-            presence: Presence::local(),
+            sfu,
+            presence: presence.clone(),
             gate: gate.clone(),
             settings: Settings { sockets_per_person: 5, joins_burst: 10_000, ..Settings::default() },
         });
@@ -122,8 +143,13 @@ impl TestRooms {
         let router = Router::new().route("/ws", get(upgrade)).with_state(door);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { rooms, store, gate, revoked, address, serving, folder: None }
+        // The hub's own accept loop: how it sets up a connection is part of what is tested.
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(async move {
+            server::serve(listener, router, 1_000, Connections::default(), stopped, Duration::from_secs(1)).await;
+            drop(stop);
+        });
+        Self { rooms, presence, store, gate, revoked, address, serving, folder: None }
     }
 
     /// In order, as the program does on SIGTERM; and again on the same data.
@@ -160,9 +186,24 @@ impl TestRooms {
     }
 
     pub async fn dial(&self, person: &str) -> Wire {
+        self.dial_over(TcpStream::connect(self.address).await.unwrap(), person).await
+    }
+
+    /// Over a connection of the test's own making.
+    pub async fn dial_over(&self, stream: TcpStream, person: &str) -> Wire {
         let url = format!("ws://{}/ws?person={person}", self.address);
-        let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let (socket, _) = tokio_tungstenite::client_async(url, MaybeTlsStream::Plain(stream)).await.unwrap();
         Wire { socket }
+    }
+
+    /// A seat over a connection of the test's own making.
+    pub async fn join_over(&self, stream: TcpStream, person: &str, room: &str) -> (Wire, Value) {
+        let mut wire = self.dial_over(stream, person).await;
+        wire.say(json!({ "type": "hello", "version": 1 })).await;
+        wire.hears("welcome").await;
+        wire.say(json!({ "type": "join", "room": room })).await;
+        let joined = wire.hears("joined").await;
+        (wire, joined)
     }
 
     /// A seat of this person: the socket and its `joined`.
@@ -214,6 +255,10 @@ impl Wire {
 
     /// The next message of this type; others are skipped.
     pub async fn hears(&mut self, kind: &str) -> Value {
+        self.hears_within(kind, PATIENCE).await
+    }
+
+    pub async fn hears_within(&mut self, kind: &str, patience: Duration) -> Value {
         let wanted = async {
             loop {
                 let message = self.next().await.unwrap_or_else(|code| panic!("closed ({code:?}) before `{kind}`"));
@@ -222,7 +267,7 @@ impl Wire {
                 }
             }
         };
-        timeout(PATIENCE, wanted).await.unwrap_or_else(|_| panic!("no `{kind}`"))
+        timeout(patience, wanted).await.unwrap_or_else(|_| panic!("no `{kind}`"))
     }
 
     /// The next message, or the code with which the socket closed (`None`: without one).
@@ -252,4 +297,15 @@ impl Wire {
     pub async fn chats(&mut self, name: &str) {
         self.say(json!({ "type": "chat_send", "client_msg_id": name, "body": format!("body {name}") })).await;
     }
+}
+
+/// The value below which 99 of 100 samples are.
+pub fn p99(samples: &mut [Duration]) -> Duration {
+    samples.sort_unstable();
+    samples[(samples.len() * 99).div_ceil(100) - 1]
+}
+
+pub fn median(values: &mut [Duration]) -> Duration {
+    values.sort_unstable();
+    values[values.len() / 2]
 }

@@ -193,6 +193,8 @@ impl Room {
     pub(super) fn stored(&mut self, now: Instant, stored: Stored) {
         self.chat.in_flight = self.chat.in_flight.saturating_sub(1);
         match stored {
+            // The room itself does that.
+            Stored::Ended => {}
             Stored::Chat { peer, result: Ok(message) } => {
                 self.tell(
                     &peer,

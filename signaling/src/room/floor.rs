@@ -124,7 +124,8 @@ impl Room {
         Ok(())
     }
 
-    pub(super) fn end(&mut self, now: Instant, by: &PeerId) -> Result<(), Refusal> {
+    /// Asks for the end to be kept: who was told that it is over must not find it open again after a crash.
+    pub(super) fn end(&mut self, by: &PeerId) -> Result<(), Refusal> {
         let member = self.seated(by)?;
         let may_end = match self.config.form {
             Form::Individual => member.is_person() && (member.role.is_staff() || member.role.is_recipient()),
@@ -134,8 +135,9 @@ impl Room {
             return Err(RefusalCode::RoleNotPermitted.into());
         }
         let person = member.person.clone();
-        self.record(Record::EndedByHost { person });
-        self.close(now, CloseReason::EndedByHost);
+        if !std::mem::replace(&mut self.ending, true) {
+            self.record(Record::EndedByHost { person });
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::message::session::RoomState;
 
 use super::Room;
 
-/// The decisions taken in a room, and its times as last told. Who was let in past `admission` is asked again.
+/// The decisions taken in a room, and its times as last told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     pub state: RoomState,
@@ -17,6 +17,8 @@ pub struct Kept {
     policy: RoomPolicy,
     promoted: BTreeSet<PersonId>,
     removed: BTreeSet<PersonId>,
+    /// Who passed the lobby is not stopped there again.
+    admitted: BTreeSet<PersonId>,
 }
 
 impl Room {
@@ -28,6 +30,7 @@ impl Room {
                 && kept.policy == self.policy
                 && kept.promoted == self.promoted
                 && kept.removed == self.removed
+                && kept.admitted == self.admitted
         });
         if !is_same {
             *kept = Some(Kept {
@@ -37,6 +40,7 @@ impl Room {
                 policy: self.policy.clone(),
                 promoted: self.promoted.clone(),
                 removed: self.removed.clone(),
+                admitted: self.admitted.clone(),
             });
         }
     }
@@ -48,5 +52,6 @@ impl Room {
         self.policy = kept.policy;
         self.promoted = kept.promoted;
         self.removed.extend(kept.removed);
+        self.admitted = kept.admitted;
     }
 }

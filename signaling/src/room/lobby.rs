@@ -22,7 +22,7 @@ pub(super) const MOST_ADMITTED: usize = 4_096;
 impl Room {
     /// Checks the limits and takes the newcomer in; `sync` decides between seat and lobby.
     pub(super) fn knock(&mut self, now: Instant, peer: PeerId, admission: Admission) -> Result<(), RefusalCode> {
-        if self.config.state == RoomState::Closed {
+        if self.config.state == RoomState::Closed || self.ending {
             return Err(RefusalCode::TooLate);
         }
         if self.removed.contains(&admission.person) {

@@ -7,7 +7,7 @@ use kafedra_signaling::message::floor::{Admit, EndRoom, RoomPolicy, RoomPolicyCh
 use kafedra_signaling::message::session::{CloseReason, Form, Leave, LeftReason, RoomRole, RoomState, WaitingReason};
 use kafedra_signaling::message::{ClientMessage, ServerMessage};
 use kafedra_signaling::refusal::RefusalCode;
-use kafedra_signaling::room::{Control, MediaCommand, Record, Seat};
+use kafedra_signaling::room::{Control, MediaCommand, Record, Seat, Stored};
 
 use crate::scenario::{Scenario, admission};
 
@@ -143,6 +143,44 @@ fn the_end_reaches_everybody_once_and_finishes_the_room() {
     let left = |record: &&Record| matches!(record, Record::Left { reason: LeftReason::Closed, .. });
     assert_eq!(scene.records.iter().filter(left).count(), 2);
     assert_eq!(scene.knock(admission(RoomRole::Recipient, "bob")), Err(RefusalCode::TooLate));
+}
+
+#[test]
+fn nobody_is_told_of_the_end_before_it_is_kept() {
+    let mut scene = Scenario::new(Form::Webinar);
+    let (host, ann) = (scene.host(), scene.student("ann"));
+    scene.take_all();
+    scene.store_answers = false;
+    for _ in 0..2 {
+        assert_eq!(scene.ask(&host, ClientMessage::EndRoom(EndRoom {})), Ok(()));
+    }
+    let asked = scene.records.iter().filter(|record| matches!(record, Record::EndedByHost { .. })).count();
+    assert_eq!((asked, scene.closed(&ann), scene.finished), (1, None, false));
+    assert_eq!(scene.knock(admission(RoomRole::Recipient, "bob")), Err(RefusalCode::TooLate));
+    scene.answer(Stored::Ended);
+    for peer in [&host, &ann] {
+        assert_eq!(scene.closed(peer), Some(CloseReason::EndedByHost));
+    }
+    assert!(scene.finished);
+}
+
+#[test]
+fn who_was_admitted_is_not_stopped_again_when_the_room_is_built_anew() {
+    let lock = |admission| RoomPolicyChange {
+        policy: RoomPolicy { microphones_locked: false, cameras_locked: false, chat_locked: false, admission },
+    };
+    let mut before = Scenario::new(Form::Webinar);
+    let (host, ann) = (before.host(), before.student("ann"));
+    before.say(&host, ClientMessage::RoomPolicy(lock(true)));
+    assert!(before.joined(&ann).is_some());
+    let mut kept = None;
+    before.room.keep_in(&mut kept);
+    let mut after = Scenario::new(Form::Webinar);
+    after.room.go_on(kept.unwrap());
+    after.host();
+    let (ann, bob) = (after.student("ann"), after.student("bob"));
+    assert!(after.joined(&ann).is_some(), "she was in before");
+    assert!(after.joined(&bob).is_none(), "he was not");
 }
 
 #[test]

@@ -283,6 +283,7 @@ impl Scenario {
                 let missing = self.stored.iter().filter(|m| m.seq > after_seq && m.seq < before_seq);
                 Stored::ChatMissing { result: Ok(missing.cloned().collect()) }
             }
+            Record::EndedByHost { .. } => Stored::Ended,
             _ => return,
         };
         self.room.handle_stored(self.now, stored);

@@ -105,6 +105,8 @@ actions! {
     PresenceView = "presence.view",
     /// One's own sign-in: `me`, ticket, sign-out.
     AccountView = "account.view" [TimetableRead, RoomJoin, RoomWatch, RoomPublish, CardsImport],
+    /// A new password for one's own account. A token changes none.
+    PasswordChange = "password.change",
     /// A ticket for the WebSocket, which needs the right to join.
     TicketCreate = "ticket.create" [RoomJoin],
     /// A token for a program of one's own. A token makes no tokens.

@@ -7,40 +7,40 @@ use std::time::Duration;
 /// How long a server may take to answer on a busy machine.
 const START: Duration = Duration::from_secs(20);
 
-pub(super) struct RedisServer {
+pub(crate) struct RedisServer {
     port: u16,
     child: Child,
 }
 
 impl RedisServer {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let server = Self { port, child: spawn(port) };
         server.wait_until_it_answers().await;
         server
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
     /// As a power cut would: no goodbye.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    pub(super) async fn start_again(&mut self) {
+    pub(crate) async fn start_again(&mut self) {
         self.child = spawn(self.port);
         self.wait_until_it_answers().await;
     }
 
     /// The server stops working but its sockets stay open: what a hanging host looks like.
-    pub(super) fn freeze(&self) {
+    pub(crate) fn freeze(&self) {
         self.signal("STOP");
     }
 
-    pub(super) fn thaw(&self) {
+    pub(crate) fn thaw(&self) {
         self.signal("CONT");
     }
 
@@ -50,7 +50,7 @@ impl RedisServer {
         assert!(status.success());
     }
 
-    pub(super) async fn command(&self, words: &[&str]) -> redis::Value {
+    pub(crate) async fn command(&self, words: &[&str]) -> redis::Value {
         let client = redis::Client::open(self.url()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let mut command = redis::cmd(words[0]);
@@ -58,7 +58,7 @@ impl RedisServer {
         command.query_async(&mut connection).await.unwrap()
     }
 
-    pub(super) async fn key_count(&self) -> i64 {
+    pub(crate) async fn key_count(&self) -> i64 {
         match self.command(&["DBSIZE"]).await {
             redis::Value::Int(count) => count,
             other => panic!("DBSIZE answered {other:?}"),

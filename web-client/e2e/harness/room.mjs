@@ -2,10 +2,10 @@
 import { PASSWORD } from './hub.mjs';
 import { until } from './until.mjs';
 
-export async function signIn(page, code) {
+export async function signIn(page, code, password = PASSWORD) {
   await page.goto('/sign-in');
   await page.getByLabel('Логин').fill(code);
-  await page.getByLabel('Пароль', { exact: true }).fill(PASSWORD);
+  await page.getByLabel('Пароль', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Войти', exact: true }).click();
   await page.getByRole('heading', { name: 'Расписание консультаций' }).waitFor();
 }

@@ -2,6 +2,7 @@
 import { useMantineColorScheme } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
+import { lazy, Suspense, useState } from 'react';
 import { signOut } from '../shared/api';
 import { commonTexts } from '../shared/i18n/common';
 import { LOCALES, setLocale } from '../shared/i18n/locale';
@@ -12,6 +13,11 @@ import { Menu, MenuDivider, MenuItem, MenuLabel } from '../shared/ui/menu';
 import { initials } from '../shared/ui/names';
 import styles from './shell.module.css';
 import { shellTexts } from './texts';
+
+/** Few open it: it comes when it is asked for. */
+const PasswordDialog = lazy(async () => ({
+  default: (await import('../features/auth/password-dialog')).PasswordDialog,
+}));
 
 export function Shell() {
   const t = useTexts(shellTexts);
@@ -49,6 +55,8 @@ function PersonMenu() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const client = useQueryClient();
   const navigate = useNavigate();
+  // Once opened it stays, so that closing gives the focus back to where it came from.
+  const [password, setPassword] = useState<boolean>();
   if (!me) return null;
   const roles = [...new Set(me.roles.map(({ role }) => tc(`role_${role}`)))].join(', ');
 
@@ -62,43 +70,53 @@ function PersonMenu() {
   };
 
   return (
-    <Menu
-      label={t('account', { name: me.person.display_name })}
-      buttonClassName={styles.person}
-      button={
-        <>
-          <span className={styles.personNames}>
-            <span className={styles.personName}>{me.person.display_name}</span>
-            <span className={styles.personRole}>{roles}</span>
-          </span>
-          <span className={styles.avatar} aria-hidden="true">
-            {initials(me.person.display_name)}
-          </span>
-        </>
-      }
-    >
-      <MenuLabel>{t('language')}</MenuLabel>
-      {LOCALES.map((item) => (
-        <MenuItem key={item} lang={item} icon="globe" checked={item === locale} onClick={() => setLocale(item)}>
-          {t(`language_${item}`)}
+    <>
+      {password !== undefined && (
+        <Suspense>
+          <PasswordDialog opened={password} onClose={() => setPassword(false)} login={me.person.code} />
+        </Suspense>
+      )}
+      <Menu
+        label={t('account', { name: me.person.display_name })}
+        buttonClassName={styles.person}
+        button={
+          <>
+            <span className={styles.personNames}>
+              <span className={styles.personName}>{me.person.display_name}</span>
+              <span className={styles.personRole}>{roles}</span>
+            </span>
+            <span className={styles.avatar} aria-hidden="true">
+              {initials(me.person.display_name)}
+            </span>
+          </>
+        }
+      >
+        <MenuLabel>{t('language')}</MenuLabel>
+        {LOCALES.map((item) => (
+          <MenuItem key={item} lang={item} icon="globe" checked={item === locale} onClick={() => setLocale(item)}>
+            {t(`language_${item}`)}
+          </MenuItem>
+        ))}
+        <MenuDivider />
+        <MenuLabel>{t('look')}</MenuLabel>
+        {(['auto', 'light', 'dark'] as const).map((look) => (
+          <MenuItem
+            key={look}
+            icon={look === 'auto' ? 'settings' : look === 'light' ? 'sun' : 'moon'}
+            checked={look === colorScheme}
+            onClick={() => setColorScheme(look)}
+          >
+            {t(`look_${look}`)}
+          </MenuItem>
+        ))}
+        <MenuDivider />
+        <MenuItem icon="settings" onClick={() => setPassword(true)}>
+          {t('change_password')}
         </MenuItem>
-      ))}
-      <MenuDivider />
-      <MenuLabel>{t('look')}</MenuLabel>
-      {(['auto', 'light', 'dark'] as const).map((look) => (
-        <MenuItem
-          key={look}
-          icon={look === 'auto' ? 'settings' : look === 'light' ? 'sun' : 'moon'}
-          checked={look === colorScheme}
-          onClick={() => setColorScheme(look)}
-        >
-          {t(`look_${look}`)}
+        <MenuItem icon="sign_out" onClick={() => void leave()}>
+          {t('sign_out')}
         </MenuItem>
-      ))}
-      <MenuDivider />
-      <MenuItem icon="sign_out" onClick={() => void leave()}>
-        {t('sign_out')}
-      </MenuItem>
-    </Menu>
+      </Menu>
+    </>
   );
 }

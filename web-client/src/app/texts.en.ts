@@ -4,6 +4,7 @@ import type russian from './texts.ru';
 const english: Translation<typeof russian> = {
   skip: 'To the content',
   account: 'Account: {name}',
+  change_password: 'Change password',
   sign_out: 'Sign out',
   language: 'Language',
   language_ru: 'Русский',

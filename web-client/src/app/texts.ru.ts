@@ -1,6 +1,7 @@
 export default {
   skip: 'К содержанию',
   account: 'Учётная запись: {name}',
+  change_password: 'Сменить пароль',
   sign_out: 'Выйти',
   language: 'Язык',
   language_ru: 'Русский',

@@ -59,6 +59,8 @@ export type PublicInfo = {
 
 export const signIn = (login: string, password: string) => request<Me>('POST', '/api/v1/session', { login, password });
 export const signOut = () => request<void>('DELETE', '/api/v1/session');
+export const changePassword = (oldPassword: string, newPassword: string) =>
+  request<void>('POST', '/api/v1/me/password', { old_password: oldPassword, new_password: newPassword });
 export const fetchMe = () => request<Me>('GET', '/api/v1/me');
 export const fetchPublicInfo = () => request<PublicInfo>('GET', '/api/v1/public');
 export const fetchTimetable = (from: string, to: string) =>

@@ -37,6 +37,8 @@ const wireCodes: Record<RefusalCode, Category> = {
 
 const httpCodes = {
   wrong_credentials: 'sign_in',
+  wrong_password: 'input',
+  password_weak: 'input',
   identity_not_trusted: 'sign_in',
   idp_not_allowed: 'sign_in',
   csrf: 'technical',

@@ -8,6 +8,8 @@ const english: Translation<typeof russian> = {
   session_expired_help: 'Sign in again: you will come back to the same page.',
   wrong_credentials: 'Login or password do not match',
   wrong_credentials_help: 'Check the keyboard layout and Caps Lock. The school can reset a forgotten password.',
+  wrong_password: 'The current password does not match',
+  password_weak: 'Such a password is easily guessed',
   identity_not_trusted: 'The account is not confirmed',
   identity_not_trusted_help: 'Staff need a confirmed account. Ask the school administrator.',
   idp_not_allowed: 'The school does not allow this way of signing in',
