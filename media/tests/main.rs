@@ -3,6 +3,7 @@
 
 mod pair;
 
+mod codecs;
 mod forwarding;
 mod hostile;
 mod negotiation;

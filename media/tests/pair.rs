@@ -112,6 +112,8 @@ impl World {
 pub struct Received {
     pub header: rtp::Header,
     pub mid: Option<String>,
+    pub dependency: Option<Vec<u8>>,
+    pub orientation: Option<u8>,
     pub payload: Vec<u8>,
 }
 
@@ -130,6 +132,14 @@ pub struct Peer {
     pub lines: Vec<LineSpec>,
     pub profiles: Vec<SrtpProtectionProfile>,
     pub with_rtx: bool,
+    /// It also knows VP9, AV1, H264 and RED, and mixes both forms of header extensions.
+    pub all_codecs: bool,
+    /// Payload type of what it sends, when not VP8 or Opus.
+    pub payload_type: Option<u8>,
+    /// Further header extension elements of what it sends.
+    pub elements: Vec<(u8, Vec<u8>)>,
+    /// Of what it sends.
+    pub marker: bool,
     /// Its SSRCs are acknowledged: packets carry neither MID nor RID any more.
     pub acknowledged: bool,
     crypto: Arc<dyn RTCCryptoProvider>,
@@ -144,6 +154,12 @@ pub struct Peer {
     pub answer: String,
     pub rtcp: Vec<BytesMut>,
 }
+
+/// Beside VP8; FlexFEC is refused.
+const ALL_VIDEO: &str = "a=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=0\r\na=rtpmap:99 rtx/90000\r\na=fmtp:99 apt=98\r\n\
+    a=rtpmap:45 AV1/90000\r\na=fmtp:45 profile=0\r\na=rtpmap:46 rtx/90000\r\na=fmtp:46 apt=45\r\n\
+    a=rtpmap:108 H264/90000\r\na=fmtp:108 packetization-mode=1;profile-level-id=42e01f\r\na=rtpmap:109 rtx/90000\r\n\
+    a=fmtp:109 apt=108\r\na=rtpmap:49 flexfec-03/90000\r\na=fmtp:49 repair-window=10000000\r\n";
 
 const SERVER: ([u8; 4], u16) = ([127, 0, 0, 1], 8090);
 
@@ -160,6 +176,10 @@ impl Peer {
                 SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
             ],
             with_rtx: true,
+            all_codecs: false,
+            payload_type: None,
+            elements: Vec::new(),
+            marker: false,
             acknowledged: false,
             crypto,
             certificate,
@@ -185,6 +205,9 @@ impl Peer {
         let fingerprint = self.false_fingerprint.clone().unwrap_or_else(|| self.fingerprint());
         let mut sdp =
             format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n", mids.join(" "));
+        if self.all_codecs {
+            sdp += "a=extmap-allow-mixed\r\n";
+        }
         for (mid, line) in self.lines.iter().enumerate() {
             let (media, direction) = match line {
                 LineSpec::Send(_, kind, _) => (if kind.is_audio() { "audio" } else { "video" }, "sendonly"),
@@ -192,7 +215,9 @@ impl Peer {
                 LineSpec::Inactive(media) => (*media, "inactive"),
             };
             let payloads = match (media, self.with_rtx) {
+                ("audio", _) if self.all_codecs => "111 63",
                 ("audio", _) => "111",
+                (_, true) if self.all_codecs => "96 97 98 99 45 46 108 109 49",
                 (_, true) => "96 97",
                 (_, false) => "96",
             };
@@ -208,13 +233,21 @@ impl Peer {
                 (11, extension::REPAIRED_RID),
                 (1, extension::AUDIO_LEVEL),
                 (3, extension::TRANSPORT_CC),
+                (12, extension::DEPENDENCY_DESCRIPTOR),
+                (13, extension::VIDEO_ORIENTATION),
             ];
             for (id, uri) in uris {
                 sdp += &format!("a=extmap:{id} {uri}\r\n");
             }
             if media == "audio" {
                 sdp += "a=rtpmap:111 opus/48000/2\r\n";
+                if self.all_codecs {
+                    sdp += "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n";
+                }
             } else {
+                if self.all_codecs {
+                    sdp += ALL_VIDEO;
+                }
                 sdp += "a=rtpmap:96 VP8/90000\r\n";
                 if self.with_rtx {
                     sdp += "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n";
@@ -384,8 +417,8 @@ impl Peer {
         level: Option<u8>,
     ) -> Vec<u8> {
         let LineSpec::Send(_, kind, _) = &self.lines[line] else { panic!("line {line} does not send") };
-        let payload_type = if kind.is_audio() { 111 } else { 96 };
-        let mut packet = vec![0x80, payload_type];
+        let payload_type = self.payload_type.unwrap_or(if kind.is_audio() { 111 } else { 96 });
+        let mut packet = vec![0x80, payload_type | u8::from(self.marker) << 7];
         packet.extend_from_slice(&sequence.to_be_bytes());
         packet.extend_from_slice(&timestamp.to_be_bytes());
         packet.extend_from_slice(&ssrc.to_be_bytes());
@@ -401,6 +434,7 @@ impl Peer {
         if let Some(level) = &level {
             elements.push((EXTENSIONS.audio_level, level));
         }
+        elements.extend(self.elements.iter().map(|(id, value)| (*id, &value[..])));
         if !elements.is_empty() {
             assert!(extension::write(&mut packet, &elements));
             packet[0] |= 0x10;
@@ -428,7 +462,9 @@ impl Peer {
                     let end = inbound.open_rtp(&mut datagram, &header).expect("authentic and not a replay");
                     let found = extension::read(&datagram, &header, &EXTENSIONS);
                     let mid = found.mid.map(str::to_owned);
-                    received.push(Received { header, mid, payload: datagram[header.payload_offset..end].to_vec() });
+                    let (dependency, orientation) = (found.dependency.map(<[u8]>::to_vec), found.orientation);
+                    let payload = datagram[header.payload_offset..end].to_vec();
+                    received.push(Received { header, mid, dependency, orientation, payload });
                 }
                 media::demux::Kind::Rtcp => self.rtcp.extend(inbound.open_rtcp(&datagram, self.crypto.crypto()).ok()),
                 _ => {}
