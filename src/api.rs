@@ -7,10 +7,13 @@ pub mod access;
 pub mod account;
 pub mod auth;
 pub mod body;
+pub mod feed;
 pub mod headers;
 pub mod health;
 pub mod lesson_cards;
 pub mod login_limit;
+pub mod notice_settings;
+pub mod notices;
 pub mod observe;
 pub mod openapi;
 pub mod origin;
@@ -36,14 +39,17 @@ use axum::Router;
 use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse as _;
-use tokio::sync::broadcast;
+use futures_util::future::BoxFuture;
+use tokio::sync::{broadcast, watch};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::clock::WallClock;
 use crate::config::Config;
 use crate::domain::consultation::Timing;
+use crate::domain::ids::PersonId;
 use crate::presence::Presence;
+use crate::rate::Buckets;
 use crate::rooms::registry::Rooms;
 use crate::sfu::handle::SfuHandle;
 use crate::store::Store;
@@ -76,9 +82,34 @@ pub struct Parts {
     pub ready: health::Readiness,
     /// Times around consultations, before a school's own policy.
     pub timing: Timing,
+    /// Who was told something just now: open pages listen.
+    pub told: broadcast::Sender<PersonId>,
+    /// Says true when the hub is going down: open streams end.
+    pub stopping: watch::Receiver<bool>,
+    /// Sends a letter (to, subject, text); `None`: the hub sends none.
+    pub send_mail: Option<SendMail>,
+    /// Codes to new addresses, by person.
+    pub mail_codes: Buckets<PersonId>,
+    /// The key that browsers subscribe to pushes with; `None`: the hub sends none.
+    pub push_key: Option<String>,
+    /// Whether a push service or a webhook may be called at this address.
+    pub may_push_to: MayCall,
+    pub may_call: MayCall,
+    /// Tells the driver of notices that something waits.
+    pub poke_notices: Box<dyn Fn() + Send + Sync>,
     /// Tells the scheduler that the timetable has changed.
     pub poke_schedule: Box<dyn Fn() + Send + Sync>,
 }
+
+/// Sends one letter, at once; what goes wrong is for the log.
+pub type SendMail = Box<
+    dyn Fn(String, String, String) -> BoxFuture<'static, Result<(), Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Sync,
+>;
+
+/// Whether an address may be called.
+pub type MayCall = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 impl Deref for ApiState {
     type Target = Parts;
@@ -110,6 +141,9 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(rooms::attendance))
         .routes(routes!(rooms::messages))
         .routes(routes!(rooms::room))
+        .merge(notices::routes())
+        .merge(notice_settings::routes())
+        .merge(feed::routes())
         .routes(routes!(presence::presence))
         .routes(routes!(whip::publish))
         .routes(routes!(whip::watch))

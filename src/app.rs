@@ -4,6 +4,7 @@
 pub mod access;
 pub mod demo;
 pub mod opener;
+pub mod outgoing;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    #[error("letters cannot be sent as configured; see [notify] smtp_*")]
+    Mail(#[source] crate::notify::mail::MailerError),
     #[error("presence over Redis does not start")]
     Presence(#[source] PresenceError),
 }
@@ -69,6 +72,7 @@ pub struct RunningApp {
     watching: JoinHandle<()>,
     scheduling: JoinHandle<()>,
     carrying: JoinHandle<()>,
+    notifying: JoinHandle<()>,
 }
 
 /// Starts hubs.
@@ -106,7 +110,18 @@ impl App {
         let (stop, stopped) = watch::channel(false);
         let connections = api::server::Connections::default();
         let (schedule, orders) = crate::schedule::driver::channel();
-        let state = ApiState::new(parts(&config, store, clock, presence, sfu, &connections, schedule.clone()));
+        let (outgoing, poked) = outgoing::Outgoing::new(&config, &store, clock.now_ms()).await?;
+        let notifier = outgoing.notifier(&config, &store, &clock);
+        let state = ApiState::new(parts(
+            &config,
+            store,
+            clock,
+            presence,
+            sfu,
+            &connections,
+            (schedule.clone(), outgoing, stopped.clone()),
+        ));
+        let notifying = tokio::spawn(notifier.run(poked, stopped.clone()));
         let (stop_schedule, schedule_stopped) = watch::channel(false);
         let scheduling = tokio::spawn(scheduler(&state, &config).run(orders, schedule_stopped));
         let carrying = tokio::spawn(opener::carry(state.rooms.clone(), schedule));
@@ -120,7 +135,18 @@ impl App {
         ));
         let housekeeping = tokio::spawn(keep_house(state.clone()));
         let watching = tokio::spawn(access::watch(state.clone()));
-        Ok(RunningApp { addr, state, stop, stop_schedule, serving, housekeeping, watching, scheduling, carrying })
+        Ok(RunningApp {
+            addr,
+            state,
+            stop,
+            stop_schedule,
+            serving,
+            housekeeping,
+            watching,
+            scheduling,
+            carrying,
+            notifying,
+        })
     }
 }
 
@@ -144,6 +170,11 @@ impl RunningApp {
             && error.is_panic()
         {
             tracing::error!("the accept loop had panicked");
+        }
+        if let Err(error) = self.notifying.await
+            && error.is_panic()
+        {
+            tracing::error!("the driver of notices had panicked");
         }
         self.state.store.close().await;
     }
@@ -187,7 +218,7 @@ fn parts(
     presence: Presence,
     sfu: crate::sfu::handle::SfuHandle,
     connections: &api::server::Connections,
-    schedule: ScheduleHandle,
+    (schedule, outgoing, stopping): (ScheduleHandle, outgoing::Outgoing, watch::Receiver<bool>),
 ) -> Parts {
     let public_url = config.public_url();
     let mut origins = config.server.allowed_origins.clone();
@@ -244,6 +275,14 @@ fn parts(
         metrics: api::observe::Metrics::new(gauges),
         ready: api::health::Readiness::new(vec![("presence", presence_is_healthy)]),
         timing: timing(config),
+        told: outgoing.told.clone(),
+        stopping,
+        send_mail: outgoing.send_mail(),
+        mail_codes: crate::rate::Buckets::new(1, Duration::from_secs(60), 3),
+        push_key: outgoing.push_key(),
+        may_push_to: outgoing.may_push_to(),
+        may_call: outgoing.may_call(),
+        poke_notices: outgoing.poke(),
         poke_schedule: Box::new(move || schedule.poke()),
         config: Arc::clone(config),
     }

@@ -9,6 +9,7 @@ pub mod layers;
 pub mod limits;
 pub mod log;
 pub mod media;
+pub mod notify;
 pub mod presence;
 pub mod schedule;
 pub mod school;
@@ -35,6 +36,7 @@ pub struct Config {
     pub session: session::Session,
     pub schedule: schedule::Schedule,
     pub turn: turn::Turn,
+    pub notify: notify::Notify,
 }
 
 /// The file as it ships, with every key and its default.

@@ -34,18 +34,22 @@ macro_rules! words {
 pub(crate) use words;
 
 pub mod access;
+pub mod address;
 pub mod attendance;
 pub mod calendar;
 pub mod card_csv;
 pub mod consultation;
 pub mod fold;
 pub mod form;
+pub mod ics;
 pub mod ids;
 pub mod lesson_card;
 pub mod norm;
+pub mod notice;
 pub mod password;
 pub mod person;
 pub mod policy;
+pub mod quiet;
 pub mod refusal;
 pub mod role;
 pub mod timetable;

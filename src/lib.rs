@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod notify;
 pub mod presence;
 pub mod rate;
 pub mod rooms;

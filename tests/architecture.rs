@@ -11,7 +11,8 @@ const LAYERS: [&[&str]; 7] = [
     &["domain", "config", "clock", "rate"],
     &["store", "presence", "sfu", "recorder"],
     &["rooms"],
-    &["api", "schedule"],
+    // `notify` sends what the store's outbox holds; like `schedule` it is driven by store and clock and knows no request.
+    &["api", "schedule", "notify"],
     &["app"],
     &["cli"],
     &["main"],
@@ -24,6 +25,8 @@ const OWNED: &[(&str, &str, &[&str])] = &[
     ("Redis", "redis", &["presence"]),
     ("SQL", "sqlx", &["store"]),
     ("UDP", "UdpSocket", &["sfu"]),
+    ("calls to the outside", "reqwest", &["notify"]),
+    ("e-mail", "lettre", &["notify"]),
 ];
 
 /// Statements are SQL even where the word `sqlx` is not said.

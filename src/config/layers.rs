@@ -50,7 +50,7 @@ pub struct Layers {
 }
 
 /// Keys that hold a [`Secret`].
-const SECRETS: [&str; 2] = ["presence.password", "turn.secret"];
+const SECRETS: [&str; 3] = ["presence.password", "turn.secret", "notify.smtp_password"];
 
 impl Layers {
     /// Lays the layers over each other and checks the result.
@@ -89,6 +89,7 @@ impl Layers {
         let mut config = typed(&merged, &origin)?;
         read_secret(&mut config.presence.password, &config.presence.password_file)?;
         read_secret(&mut config.turn.secret, &config.turn.secret_file)?;
+        read_secret(&mut config.notify.smtp_password, &config.notify.smtp_password_file)?;
         config.check()?;
         Ok(config)
     }

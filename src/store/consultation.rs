@@ -26,6 +26,8 @@ pub struct Consultation {
     pub card_key: String,
     /// Rises with each change that people are told of.
     pub sequence: i64,
+    /// When it was last written.
+    pub updated_ms: i64,
     /// The school's date of the start.
     pub date: Date,
     pub start_ms: i64,
@@ -148,6 +150,14 @@ impl Viewer {
         }
         viewer
     }
+
+    /// Without what they see as supervisors: what they hold, are invited to, or their children are.
+    #[must_use]
+    pub fn own_only(mut self) -> Self {
+        self.sees_school = false;
+        self.units.clear();
+        self
+    }
 }
 
 /// What the clock needs to know of a consultation.
@@ -182,7 +192,7 @@ const SELECT: &str = "SELECT c.id, c.school_id, c.card_id, k.external_key, c.seq
     cl.name AS class, g.name AS group_name, c.group_id, cl.unit_id, c.host_id, h.display_name AS host_name,
     c.substitute_host_id, sh.display_name AS substitute_name, s.kind, s.coverage, s.audience_students,
     s.audience_guardians, s.body, v.materials, v.homework, v.note, c.warnings, c.opened_at, c.live_at, c.host_delay_s,
-    c.closed_at, c.shared_s
+    c.closed_at, c.shared_s, c.updated_at
     FROM consultation c
     JOIN card_slot s ON s.id = c.slot_id
     JOIN card_version v ON v.id = s.version_id
@@ -206,6 +216,7 @@ fn consultation(row: &AnyRow) -> Result<Consultation, StoreError> {
         card: CardId::new(text(row, "card_id")?),
         card_key: text(row, "external_key")?,
         sequence: int(row, "sequence")?,
+        updated_ms: int(row, "updated_at")?,
         date: date(&text(row, "date")?)?,
         start_ms: int(row, "start_at")?,
         end_ms: int(row, "end_at")?,

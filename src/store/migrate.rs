@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(20, "0020_chat"),
     migration!(21, "0021_attendance"),
     migration!(30, "0030_session_idle"),
+    migration!(140, "0140_notices"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

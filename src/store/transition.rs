@@ -128,6 +128,7 @@ impl Tx {
             return Err(StoreError::Conflict.into());
         }
         self.audit(journal(&row, &step, actor, shared_s, now_ms)).await?;
+        self.tell_step(&row.school, id, before, &step, now_ms).await?;
         Ok(Transition { id: id.clone(), before, after: step.to, step: Some(step) })
     }
 

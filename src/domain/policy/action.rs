@@ -107,6 +107,8 @@ actions! {
     AccountView = "account.view" [TimetableRead, RoomJoin, RoomWatch, RoomPublish, CardsImport],
     /// A new password for one's own account. A token changes none.
     PasswordChange = "password.change",
+    /// One's own notices and what one chose about them.
+    NoticeView = "notice.view",
     /// A ticket for the WebSocket, which needs the right to join.
     TicketCreate = "ticket.create" [RoomJoin],
     /// A token for a program of one's own. A token makes no tokens.

@@ -205,9 +205,11 @@ const fn row(action: Action) -> [Cell; 8] {
         ],
         Action::SystemConfigure => [NO, NO, NO, NO, NO, NO, NO, S],
         Action::PresenceView => [NO, NO, G, S, U, NO, S, NO],
-        Action::AccountView | Action::PasswordChange | Action::TicketCreate | Action::TokenCreate => {
-            [O, O, O, O, O, O, O, O]
-        }
+        Action::AccountView
+        | Action::NoticeView
+        | Action::PasswordChange
+        | Action::TicketCreate
+        | Action::TokenCreate => [O, O, O, O, O, O, O, O],
     }
 }
 

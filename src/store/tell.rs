@@ -1,0 +1,79 @@
+//! Who is told what when a consultation goes from one state to the next; part of the transaction that moves it.
+
+use super::outbox::Letter;
+use super::{StoreError, Tx};
+use crate::domain::consultation::{Effect, NotHeldReason, State, Step};
+use crate::domain::ids::{ConsultationId, SchoolId};
+use crate::domain::notice::Notice;
+use crate::domain::role::Role;
+
+impl Tx {
+    /// Puts the notices of a step into the outbox. The clock may come by the same step twice: the key says it was told.
+    pub(super) async fn tell_step(
+        &mut self,
+        school: &SchoolId,
+        id: &ConsultationId,
+        before: State,
+        step: &Step,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        if before == step.to {
+            return Ok(());
+        }
+        match step.to {
+            State::Open => {
+                let notice = Notice::ConsultationOpened { lesson: self.lesson_of(id).await? };
+                self.tell_concerned(school, id, notice, now_ms).await
+            }
+            State::Cancelled => self.tell_cancelled(school, id, step, now_ms).await,
+            State::NotHeld if step.not_held == Some(NotHeldReason::NoHost) => {
+                let lesson = self.lesson_of(id).await?;
+                let reason = NotHeldReason::NoHost.as_str().to_owned();
+                let day = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
+                let day = day.to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+                let to = self.holders(school, &[Role::DeputyHead, Role::Head], &day).await?;
+                let notice = Notice::ConsultationNotHeld { lesson, reason };
+                self.enqueue(Letter { school: school.clone(), to, notice, key: id.as_str().to_owned(), now_ms })
+                    .await?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn tell_cancelled(
+        &mut self,
+        school: &SchoolId,
+        id: &ConsultationId,
+        step: &Step,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let lesson = self.lesson_of(id).await?;
+        let moved = step.effects.iter().find_map(|effect| match effect {
+            Effect::MovedTo(to) => Some(to.clone()),
+            _ => None,
+        });
+        let notice = match moved {
+            Some(to) => {
+                let was_ms = lesson.start_ms;
+                // The successor may be written after this step in the same transaction: then the old one is named.
+                let lesson = self.lesson_of(&to).await.unwrap_or(lesson);
+                Notice::ConsultationMoved { lesson, was_ms }
+            }
+            None => Notice::ConsultationCancelled { lesson, reason: step.detail.clone().unwrap_or_default() },
+        };
+        self.tell_concerned(school, id, notice, now_ms).await
+    }
+
+    async fn tell_concerned(
+        &mut self,
+        school: &SchoolId,
+        id: &ConsultationId,
+        notice: Notice,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let to = self.concerned(id).await?;
+        self.enqueue(Letter { school: school.clone(), to, notice, key: id.as_str().to_owned(), now_ms }).await?;
+        Ok(())
+    }
+}
