@@ -19,7 +19,8 @@ macro_rules! migration {
     };
 }
 
-/// 1 to 9 the school, 10 to 19 sessions and access, 20 to 29 rooms (chat, attendance). New ones go on from 30.
+/// 1 to 9 the school, 10 to 19 sessions and access, 20 to 29 rooms (chat, attendance), 30 to 99 whatever came next,
+/// 100 to 119 planning, 120 to 139 individual help, 140 to 159 evidence.
 const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_audit"),
     migration!(2, "0002_school"),
@@ -28,6 +29,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(20, "0020_chat"),
     migration!(21, "0021_attendance"),
     migration!(30, "0030_session_idle"),
+    migration!(100, "0100_planning"),
     migration!(140, "0140_notices"),
 ];
 
