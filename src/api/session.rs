@@ -14,7 +14,7 @@ use super::tickets::{LIFE_S, random_secret};
 use crate::domain::ids::{PersonId, SchoolId};
 use crate::domain::password::{MAX_BYTES, is_outdated};
 use crate::domain::policy::action::kind;
-use crate::domain::policy::{Held, Relations, Scope};
+use crate::domain::policy::{Action, Held, Relations, Scope};
 use crate::domain::role::Role;
 use crate::store::people::Account;
 use crate::store::sessions::{SessionKind, SessionRow};
@@ -38,6 +38,8 @@ pub struct Me {
     /// In force today; empty: no role yet.
     pub roles: Vec<RoleView>,
     pub school: SchoolView,
+    /// Codes of what the person's roles allow at all; about what, each request is asked anew.
+    pub actions: Vec<&'static str>,
     /// Children whose confirmed guardian the person is.
     pub wards: Vec<WardView>,
     /// The hub's clock, Unix milliseconds.
@@ -335,6 +337,7 @@ async fn me_of(state: &ApiState, session: &Session) -> Result<Me, Problem> {
             .iter()
             .map(|held| RoleView { role: held.role, unit: held.unit.as_ref().map(|unit| unit.as_str().to_owned()) })
             .collect(),
+        actions: principal.actions().map(Action::code).collect(),
         wards: people::wards(&state.store, &principal.person, today).await?,
         school: people::school_view(school),
         server_time_ms: now_ms,

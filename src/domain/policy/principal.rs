@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::table::permits;
 use super::{Action, Scope};
 use crate::domain::ids::{PersonId, SchoolId, UnitId};
 use crate::domain::role::Role;
@@ -37,6 +38,12 @@ impl Principal {
 
     pub fn is_staff(&self) -> bool {
         self.roles.iter().any(|held| held.role.is_staff())
+    }
+
+    /// What any of the roles allows in any relation, in the order of the table: what is worth showing a way to.
+    pub fn actions(&self) -> impl Iterator<Item = Action> {
+        let allows = |action: &Action| self.roles.iter().any(|held| !permits(*action, held.role).is_empty());
+        Action::ALL.iter().copied().filter(move |action| self.has_scope(*action) && allows(action))
     }
 
     /// Whether the sign-in as such reaches this action; roles are another matter.

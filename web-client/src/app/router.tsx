@@ -7,6 +7,7 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 import { CATEGORY, refusalOf } from '../shared/errors';
 import { meQuery } from '../shared/me';
 import { PendingPage } from './pending';
@@ -60,6 +61,17 @@ const timetable = createRoute({
   component: lazyRouteComponent(() => import('../features/timetable/page'), 'TimetablePage'),
 });
 
+/** A page inside the frame; its links stand in `nav.ts`. */
+export const page = <const Path extends string>(path: Path, component: () => Promise<{ default: () => ReactNode }>) =>
+  createRoute({ getParentRoute: () => shell, path, component: lazyRouteComponent(component) });
+
+const pages = [
+  // Planning.
+  // (/programme, /calendar, /cards, /planning)
+  // Individual help: /requests, /topics, /appointments, /children.
+  // Evidence: /reports, /notices, /import, /privacy.
+] as const;
+
 const room = createRoute({
   getParentRoute: () => signedIn,
   path: '/room/$room',
@@ -69,7 +81,7 @@ const room = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, signedIn.addChildren([shell.addChildren([timetable]), room])]),
+  routeTree: root.addChildren([signIn, signedIn.addChildren([shell.addChildren([timetable, ...pages]), room])]),
   defaultPendingComponent: PendingPage,
   defaultErrorComponent: ErrorPage,
   defaultNotFoundComponent: NotFoundPage,

@@ -11,6 +11,8 @@ import { useMe } from '../shared/me';
 import { Logo } from '../shared/ui/logo';
 import { Menu, MenuDivider, MenuItem, MenuLabel } from '../shared/ui/menu';
 import { initials } from '../shared/ui/names';
+import { linksOf } from './nav';
+import { NavButton, SideNav } from './nav-view';
 import styles from './shell.module.css';
 import { shellTexts } from './texts';
 
@@ -22,6 +24,7 @@ const PasswordDialog = lazy(async () => ({
 export function Shell() {
   const t = useTexts(shellTexts);
   const me = useMe();
+  const links = linksOf(me?.actions ?? []);
   return (
     <div className={styles.page}>
       <a className={styles.skip} href="#content">
@@ -37,12 +40,16 @@ export function Shell() {
             </span>
           </Link>
           {me?.demo && <span className={styles.demo}>{t('demo')}</span>}
+          {links.length > 1 && <NavButton links={links} />}
           <PersonMenu />
         </div>
       </header>
-      <main id="content" className={styles.content} tabIndex={-1}>
-        <Outlet />
-      </main>
+      <div className={styles.body} data-nav={links.length > 1 || undefined}>
+        {links.length > 1 && <SideNav links={links} />}
+        <main id="content" className={styles.content} tabIndex={-1}>
+          <Outlet />
+        </main>
+      </div>
     </div>
   );
 }

@@ -2,6 +2,15 @@ import type { Translation } from '../shared/i18n/texts';
 import type russian from './texts.ru';
 
 const english: Translation<typeof russian> = {
+  nav: 'Sections',
+  group_planning: 'Planning',
+  group_help: 'Help',
+  group_evidence: 'Reports and data',
+  nav_timetable: 'Timetable',
+  nav_programme: 'Programmes',
+  nav_calendar: 'Calendar',
+  nav_cards: 'Lesson cards',
+  nav_planning: 'Load and substitutions',
   skip: 'To the content',
   account: 'Account: {name}',
   change_password: 'Change password',

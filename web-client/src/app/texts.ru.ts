@@ -1,4 +1,13 @@
 export default {
+  nav: 'Разделы',
+  group_planning: 'Планирование',
+  group_help: 'Помощь',
+  group_evidence: 'Отчёты и данные',
+  nav_timetable: 'Расписание',
+  nav_programme: 'Программы',
+  nav_calendar: 'Календарь',
+  nav_cards: 'Карты уроков',
+  nav_planning: 'Нагрузка и замены',
   skip: 'К содержанию',
   account: 'Учётная запись: {name}',
   change_password: 'Сменить пароль',

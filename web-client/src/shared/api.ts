@@ -10,6 +10,8 @@ export type Me = {
   person: { id: string; code: string; display_name: string };
   roles: { role: SchoolRole; unit?: string }[];
   school: { name: string; short_name: string; tz: string; locale: string };
+  /** Codes of actions that the person's roles allow at all (the policy's table). */
+  actions: string[];
   wards: Ward[];
   server_time_ms: number;
   demo: boolean;

@@ -36,7 +36,12 @@ export async function problemOf(response: Response): Promise<KafedraError> {
   return new KafedraError({ code, retryAfterMs: retryAfterMs(response, problem), params: problem.params });
 }
 
-export async function request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+export async function request<T>(
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {
@@ -45,6 +50,7 @@ export async function request<T>(method: 'GET' | 'POST' | 'DELETE', path: string
       headers: {
         accept: 'application/json',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
     });

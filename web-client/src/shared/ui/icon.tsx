@@ -21,6 +21,7 @@ const PATHS = {
   grid: 'M4 4.5h7v7H4zM13 4.5h7v7h-7zM4 13.5h7v6H4zM13 13.5h7v6h-7z',
   speaker_layout: 'M4 4.5h16v10H4zM4 17h4.5v3H4zM9.8 17h4.4v3H9.8zM15.5 17H20v3h-4.5z',
   pin: 'M9 4h6l-.8 6 3.3 3.5H6.5L9.8 10zM12 13.5V20.5',
+  menu: 'M4 6.5h16M4 12h16M4 17.5h16',
   more: 'M5.5 12h.01M12 12h.01M18.5 12h.01',
   check: 'M5 12.5l4.5 4.5L19 7.5',
   close: 'M6 6l12 12M18 6L6 18',

@@ -1,0 +1,31 @@
+// Where the frame leads, by what the person may do. A page adds its line here, its route in `router.tsx`, its word in
+// `texts.*.ts`. Part of the frame's chunk, not of the first load.
+import type { IconName } from '../shared/ui/icon';
+import type { shellTexts } from './texts';
+
+type Word = Extract<keyof typeof shellTexts.russian, `nav_${string}`>;
+
+export type NavLink = {
+  to: string;
+  text: Word;
+  icon: IconName;
+  /** Shown when the policy lets any role of the person do one of these; its codes are those of DOMAIN 5. */
+  actions: readonly string[];
+  group: 'lessons' | 'planning' | 'help' | 'evidence';
+};
+
+const LINKS: readonly NavLink[] = [
+  { to: '/', text: 'nav_timetable', icon: 'clock', actions: ['timetable.view'], group: 'lessons' },
+
+  // Planning.
+
+  // Individual help.
+
+  // Evidence.
+];
+
+export const GROUPS = ['lessons', 'planning', 'help', 'evidence'] as const;
+
+export function linksOf(actions: readonly string[]): NavLink[] {
+  return LINKS.filter((link) => link.actions.some((action) => actions.includes(action)));
+}
