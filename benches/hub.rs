@@ -124,6 +124,10 @@ fn expand(bench: &mut Criterion) {
         bells: HashMap::from([("usual".into(), BTreeMap::from([(7, (time(14, 20, 0, 0), time(15, 0, 0, 0)))]))]),
         usual_bells: "usual".into(),
         odd_monday: date(2026, 8, 31),
+        parity_skips_breaks: false,
+        grade_weeks: BTreeMap::new(),
+        grade_days: BTreeMap::new(),
+        shift_bells: HashMap::new(),
     };
     let slot = CardSlot {
         key: "МАТ-5А-1".into(),
@@ -139,6 +143,10 @@ fn expand(bench: &mut Criterion) {
         audience: Audience { students: true, guardians: false },
         host: HostId::new("host"),
         student: None,
+        sources: Vec::new(),
+        purpose: None,
+        appointment_minutes: None,
+        capacity: None,
     };
     let school = SchoolId::new("school");
     bench.bench_function("timetable/expand a weekly slot over a year", |bencher| {

@@ -48,6 +48,7 @@ pub mod norm;
 pub mod notice;
 pub mod password;
 pub mod person;
+pub mod planning;
 pub mod policy;
 pub mod quiet;
 pub mod refusal;

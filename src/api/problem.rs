@@ -156,6 +156,7 @@ fn status(code: &str) -> StatusCode {
         | "duration_over_cap"
         | "after_hours"
         | "not_a_school_day"
+        | "no_local_act"
         | "import_rejected"
         | "password_weak"
         | "version_not_supported" => StatusCode::UNPROCESSABLE_ENTITY,

@@ -51,6 +51,13 @@ pub struct DayRule {
     pub week: Option<Parity>,
 }
 
+impl DayRule {
+    /// Nothing but the kind of day.
+    pub fn of(kind: DayKind) -> Self {
+        Self { kind, use_weekday: None, bells: None, week: None }
+    }
+}
+
 /// Start and end of each period of a day, by its number.
 pub type Bells = BTreeMap<u8, (Time, Time)>;
 
@@ -68,6 +75,23 @@ pub struct Calendar {
     pub usual_bells: String,
     /// A Monday that begins an odd week. Not the ISO week number: 2026 has week 53, which would put two odd weeks in a row.
     pub odd_monday: Date,
+    /// Weeks without a school day do not count.
+    pub parity_skips_breaks: bool,
+    /// Grades whose week is not the school's.
+    pub grade_weeks: BTreeMap<u8, i8>,
+    /// Days that are otherwise for one grade (the first grade's break in February).
+    pub grade_days: BTreeMap<(u8, Date), DayKind>,
+    /// For each schedule of the first shift, those of the others: by schedule and shift.
+    pub shift_bells: HashMap<(String, u8), String>,
+}
+
+/// For whom a calendar holds, beyond the school as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ForClass {
+    /// `None`: no class (a group of several).
+    pub grade: Option<u8>,
+    /// 1 or more.
+    pub shift: u8,
 }
 
 impl Calendar {
@@ -86,14 +110,52 @@ impl Calendar {
         (in_year && in_term && pattern).then_some(weekday)
     }
 
+    /// The calendar as one class lives by it: its grade's week and days, its shift's bells. Parity stays the school's.
+    #[must_use]
+    pub fn for_class(&self, class: ForClass) -> Self {
+        let mut own = self.clone();
+        if let Some(grade) = class.grade {
+            own.days_a_week = self.grade_weeks.get(&grade).copied().unwrap_or(self.days_a_week);
+            for ((_, date), kind) in self.grade_days.range((grade, Date::MIN)..=(grade, Date::MAX)) {
+                let rule = own.days.entry(*date).or_insert_with(|| DayRule::of(*kind));
+                rule.kind = *kind;
+            }
+        }
+        if class.shift > 1 {
+            let of_shift = |name: &String| self.shift_bells.get(&(name.clone(), class.shift)).unwrap_or(name).clone();
+            own.usual_bells = of_shift(&self.usual_bells);
+            for rule in own.days.values_mut() {
+                rule.bells = rule.bells.as_ref().map(of_shift);
+            }
+        }
+        own
+    }
+
     /// Whether the week of `date` is odd or even, counted from the anchor Monday unless an entry says otherwise.
     pub fn parity(&self, date: Date) -> Parity {
         let monday = monday_of(date);
         let said = (0..7).filter_map(|day| self.days.get(&plus_days(monday, day))).find_map(|rule| rule.week);
         said.unwrap_or_else(|| {
-            let days = days_between(self.odd_monday, monday);
-            if days.div_euclid(7) % 2 == 0 { Parity::Odd } else { Parity::Even }
+            let mut weeks = days_between(self.odd_monday, monday).div_euclid(7);
+            if self.parity_skips_breaks {
+                weeks -= self.idle_weeks(monday);
+            }
+            if weeks.rem_euclid(2) == 0 { Parity::Odd } else { Parity::Even }
         })
+    }
+
+    /// Weeks without a school day between the anchor and `monday`; behind the anchor they count negative. At most ten years are
+    /// looked at: who anchors further away has forgotten to move the anchor.
+    fn idle_weeks(&self, monday: Date) -> i32 {
+        let (from, to, sign) =
+            if monday >= self.odd_monday { (self.odd_monday, monday, 1) } else { (monday, self.odd_monday, -1) };
+        let mut week = from.max(plus_days(to, -3660));
+        let mut idle = 0;
+        while week < to {
+            idle += i32::from((0..7).all(|day| self.lessons_of(plus_days(week, day)).is_none()));
+            week = plus_days(week, 7);
+        }
+        idle * sign
     }
 
     /// Start and end of the period on `date`; `None`: that day's bells do not have it.
@@ -141,7 +203,8 @@ pub fn plus_days(date: Date, days: i32) -> Date {
     date.checked_add(jiff::Span::new().days(days)).unwrap_or(date)
 }
 
-fn monday_of(date: Date) -> Date {
+/// The Monday of a date's week.
+pub fn monday_of(date: Date) -> Date {
     plus_days(date, -i32::from(date.weekday().to_monday_zero_offset()))
 }
 
@@ -165,6 +228,10 @@ pub(crate) mod tests {
             bells: HashMap::from([("usual".to_owned(), bells.collect())]),
             usual_bells: "usual".into(),
             odd_monday: date(2026, 8, 31),
+            parity_skips_breaks: false,
+            grade_weeks: BTreeMap::new(),
+            grade_days: BTreeMap::new(),
+            shift_bells: HashMap::new(),
         }
     }
 

@@ -28,6 +28,9 @@ pub struct CardContent {
     pub materials: Vec<String>,
     pub homework: Option<Homework>,
     pub note: Option<String>,
+    /// How pupils tell what they did not understand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback_channel: Option<String>,
     /// Held on holidays and in breaks too (INV-16).
     pub allow_in_break: bool,
     pub slots: Vec<CardSlot>,
@@ -38,6 +41,45 @@ pub struct CardContent {
 pub struct Homework {
     pub text: String,
     pub due: Option<Date>,
+    /// How long it takes, by the teacher's estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub est_minutes: Option<u16>,
+}
+
+words!(
+    /// Where a topic comes from (clause 3.5).
+    SourceKind {
+        /// Somebody asked.
+        Request = "request",
+        /// Marks show a gap.
+        Performance = "performance",
+        /// The teacher's own note.
+        Note = "note",
+    }
+);
+
+words!(
+    /// What help is for (clause 1.3).
+    Purpose {
+        Difficulty = "difficulty",
+        Repetition = "repetition",
+        Deepening = "deepening",
+        Motivation = "motivation",
+        GuardianGuidance = "guardian_guidance",
+        AssessmentPrep = "assessment_prep",
+    }
+);
+
+/// Why a consultation is given; each has one at least (INV-22).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    pub kind: SourceKind,
+    /// The request or the finding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ref_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// When and how: one line of the card.
@@ -61,6 +103,17 @@ pub struct CardSlot {
     pub host: PersonId,
     /// Individual help booked for this student.
     pub student: Option<PersonId>,
+    /// For all dates; a date may have more of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    /// Office hours are cut into appointments of this length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appointment_minutes: Option<u16>,
+    /// Most people at once; `None`: as many as the form takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u16>,
 }
 
 /// On which dates.

@@ -36,6 +36,8 @@ words!(
         DailyScreenCap = "daily_screen_cap",
         AfterHours = "after_hours",
         NotASchoolDay = "not_a_school_day",
+        /// R1.1: no local act is in force on that date.
+        NoLocalAct = "no_local_act",
         RecordingConsentMissing = "recording_consent_missing",
         RecordingForbidden = "recording_forbidden",
         HostAbsent = "host_absent",

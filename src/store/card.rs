@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
-use super::sql::{self, Value, date, int, json, optional_text, placeholders, text, to_json};
+use super::sql::{self, Value, date, int, json, optional_int, optional_text, placeholders, text, to_json};
 use super::transition::Actor;
 use super::{AuditEvent, Store, StoreError, Tx, audit};
-use crate::domain::calendar::{Calendar, Span, plus_days};
+use crate::domain::calendar::{Calendar, ForClass, Span, plus_days};
 use crate::domain::consultation::{Facts, State, Timing, Timings};
 use crate::domain::fold::fold;
 use crate::domain::ids::{CardId, ConsultationId, PersonId, SchoolId, SubjectId};
@@ -28,6 +28,8 @@ pub struct PreparedCard {
     pub subject: Option<SubjectId>,
     /// Codes of norms broken in warn mode.
     pub warnings: Vec<String>,
+    /// Codes that stay on single dates as remarks.
+    pub remarks: HashMap<ConsultationId, Vec<String>>,
     /// Occurrences of each slot inside the horizon, past ones left out; in the order of the slots.
     pub occurrences: Vec<Vec<Occurrence>>,
 }
@@ -49,7 +51,7 @@ pub struct PlanChange {
 
 /// A consultation as the cards want it.
 #[derive(Clone, Debug)]
-struct Wanted {
+pub(super) struct Wanted {
     card: CardId,
     slot_id: String,
     group: String,
@@ -72,10 +74,10 @@ impl Store {
     ) -> Result<PlanChange, StoreError> {
         let calendar = self.calendar(school).await?;
         let within = horizon(calendar.date_at(now_ms), horizon_days);
-        let wanted = self.wanted(school, &calendar, within, now_ms).await?;
         let (school, timing) = (school.id.clone(), *timings.of(&school.id));
         self.write(move |tx| {
             Box::pin(async move {
+                let wanted = wanted(tx.connection(), &school, &calendar, within, now_ms).await?;
                 let change = tx.settle(&school, Scope::School, wanted, &timing, now_ms).await?;
                 if change != PlanChange::default() {
                     let detail = serde_json::json!({ "planned": change.planned, "moved": change.moved, "removed": change.removed });
@@ -106,12 +108,12 @@ impl Store {
                 continue;
             }
             let within = Span { from, to: within.to };
-            let wanted = self.wanted(&school, &calendar, within, now_ms).await?;
             let mark_ms = calendar.instant_ms(within.to, jiff::civil::time(12, 0, 0, 0));
             let (id, timing) = (school.id.clone(), *timings.of(&school.id));
             let change = self
                 .write(move |tx| {
                     Box::pin(async move {
+                        let wanted = wanted(tx.connection(), &id, &calendar, within, now_ms).await?;
                         let change = tx.settle(&id, Scope::Additions, wanted, &timing, now_ms).await?;
                         sqlx::query(
                             "INSERT INTO hub_fact (name, value) VALUES ($1, $2)
@@ -129,42 +131,50 @@ impl Store {
         }
         Ok(planned)
     }
+}
 
-    /// The occurrences of all published cards of a school with dates inside `within`, past ones left out.
-    async fn wanted(
-        &self,
-        school: &School,
-        calendar: &Calendar,
-        within: Span,
-        now_ms: i64,
-    ) -> Result<Vec<Wanted>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT k.id AS card_id, v.group_id, v.allow_in_break, s.id AS slot_id, s.body
-             FROM lesson_card k JOIN card_version v ON v.card_id = k.id AND v.version = k.version
-             JOIN card_slot s ON s.version_id = v.id WHERE k.school_id = $1 AND k.status = 'published'",
-        )
-        .bind(school.id.as_str())
-        .fetch_all(self.readers())
-        .await?;
-        let mut wanted = Vec::new();
-        for row in &rows {
-            let slot: CardSlot = json(&text(row, "body")?, "slot")?;
-            let expansion = expand(&school.id, &slot, int(row, "allow_in_break")? != 0, calendar, within);
-            for occurrence in expansion.occurrences.into_iter().filter(|one| one.end_ms > now_ms) {
-                wanted.push(Wanted {
-                    card: CardId::new(text(row, "card_id")?),
-                    slot_id: text(row, "slot_id")?,
-                    group: text(row, "group_id")?,
-                    host: slot.host.clone(),
-                    form: slot.form.as_str(),
-                    student: slot.student.clone(),
-                    warnings: None,
-                    occurrence,
-                });
-            }
+/// The occurrences of all published cards of a school with dates inside `within`, past ones left out.
+pub(super) async fn wanted(
+    connection: &mut AnyConnection,
+    school: &SchoolId,
+    calendar: &Calendar,
+    within: Span,
+    now_ms: i64,
+) -> Result<Vec<Wanted>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT k.id AS card_id, v.group_id, v.allow_in_break, s.id AS slot_id, s.body, c.grade, c.shift
+         FROM lesson_card k JOIN card_version v ON v.card_id = k.id AND v.version = k.version
+         JOIN card_slot s ON s.version_id = v.id JOIN study_group g ON g.id = v.group_id
+         LEFT JOIN school_class c ON c.id = g.class_id WHERE k.school_id = $1 AND k.status = 'published'",
+    )
+    .bind(school.as_str())
+    .fetch_all(connection)
+    .await?;
+    let mut wanted = Vec::new();
+    let mut calendars: HashMap<ForClass, Calendar> = HashMap::new();
+    for row in &rows {
+        let slot: CardSlot = json(&text(row, "body")?, "slot")?;
+        let small = |number: Option<i64>| number.and_then(|number| u8::try_from(number).ok());
+        let class = ForClass {
+            grade: small(optional_int(row, "grade")?),
+            shift: small(optional_int(row, "shift")?).unwrap_or(1),
+        };
+        let calendar = calendars.entry(class).or_insert_with(|| calendar.for_class(class));
+        let expansion = expand(school, &slot, int(row, "allow_in_break")? != 0, calendar, within);
+        for occurrence in expansion.occurrences.into_iter().filter(|one| one.end_ms > now_ms) {
+            wanted.push(Wanted {
+                card: CardId::new(text(row, "card_id")?),
+                slot_id: text(row, "slot_id")?,
+                group: text(row, "group_id")?,
+                host: slot.host.clone(),
+                form: slot.form.as_str(),
+                student: slot.student.clone(),
+                warnings: None,
+                occurrence,
+            });
         }
-        Ok(wanted)
     }
+    Ok(wanted)
 }
 
 /// What settling may touch.
@@ -230,7 +240,12 @@ impl Tx {
                 event = event.by(&actor.person, actor.role.map(Role::as_str));
             }
             events.push(event);
-            let warnings = (!card.warnings.is_empty()).then(|| to_json(&card.warnings));
+            let mut remarks = card.remarks;
+            let mut warnings_of = |id: &ConsultationId| {
+                let mut codes = remarks.remove(id).unwrap_or_default();
+                codes.extend(card.warnings.iter().filter(|code| !codes.contains(code)).cloned().collect::<Vec<_>>());
+                (!codes.is_empty()).then(|| to_json(&codes))
+            };
             for (slot, occurrences) in card.content.slots.iter().zip(card.occurrences) {
                 let slot_id = uuid::Uuid::now_v7().to_string();
                 slots.push(slot_row(slot, &slot_id, &version_id));
@@ -241,7 +256,7 @@ impl Tx {
                     host: slot.host.clone(),
                     form: slot.form.as_str(),
                     student: slot.student.clone(),
-                    warnings: warnings.clone(),
+                    warnings: warnings_of(&occurrence.id),
                     occurrence,
                 }));
             }
@@ -249,14 +264,25 @@ impl Tx {
         let connection = self.connection();
         let into = "lesson_card (id, school_id, external_key, version, content_hash, status, created_at)";
         sql::insert_many(connection, into, 7, new_cards).await?;
-        let into = "card_version (id, card_id, version, status, title, programme_id, subject_id, group_id, teacher_id, materials, homework, note, allow_in_break, published_by, published_at)";
-        sql::insert_many(connection, into, 15, versions).await?;
+        let into = "card_version (id, card_id, version, status, title, programme_id, subject_id, group_id, teacher_id, materials, homework, note, feedback_channel, allow_in_break, published_by, published_at)";
+        sql::insert_many(connection, into, 16, versions).await?;
         let into = "card_slot (id, version_id, slot_key, form, medium, kind, coverage, audience_students, audience_guardians, host_id, body)";
         sql::insert_many(connection, into, 11, slots).await?;
         for event in events {
             self.audit(event).await?;
         }
         self.settle(school, Scope::Cards(&changed), wanted, timing, now_ms).await
+    }
+
+    /// Settles the whole school's future by what a new calendar wants.
+    pub(super) async fn settle_school(
+        &mut self,
+        school: &SchoolId,
+        wanted: Vec<Wanted>,
+        timing: &Timing,
+        now_ms: i64,
+    ) -> Result<PlanChange, StoreError> {
+        self.settle(school, Scope::School, wanted, timing, now_ms).await
     }
 
     async fn supersede(&mut self, card: &CardId, version: i64, hash: &str) -> Result<(), StoreError> {
@@ -326,7 +352,7 @@ impl Tx {
         sql::insert_many(self.connection(), into, 6, bookings).await?;
         let gone: Vec<_> = existing
             .iter()
-            .filter(|(id, row)| touches && row.is_planned && !kept.contains(*id))
+            .filter(|(id, row)| touches && row.is_planned && !row.is_successor && !kept.contains(*id))
             .map(|(id, _)| id)
             .collect();
         change.removed = gone.len();
@@ -343,6 +369,19 @@ impl Tx {
                 query.execute(self.connection()).await?;
             }
         }
+        if change.planned + change.moved > 0 {
+            // R1.1: each names the act in force on its date.
+            sqlx::query(
+                "UPDATE consultation SET local_act_id = (SELECT a.id FROM local_act a WHERE a.school_id = consultation.school_id
+                 AND a.valid_from <= consultation.date AND (a.valid_to IS NULL OR a.valid_to >= consultation.date)
+                 ORDER BY a.valid_from DESC LIMIT 1)
+                 WHERE school_id = $1 AND start_at > $2 AND local_act_id IS NULL AND state = 'planned'",
+            )
+            .bind(school.as_str())
+            .bind(now_ms)
+            .execute(self.connection())
+            .await?;
+        }
         Ok(change)
     }
 
@@ -353,7 +392,7 @@ impl Tx {
         cards: Option<&[CardId]>,
         now_ms: i64,
     ) -> Result<HashMap<ConsultationId, Existing>, StoreError> {
-        const COLUMNS: &str = "SELECT id, state, slot_id, start_at, end_at, opens_at, closes_at, group_id, host_id, form FROM consultation";
+        const COLUMNS: &str = "SELECT id, state, slot_id, start_at, end_at, opens_at, closes_at, group_id, host_id, form, moved_from FROM consultation";
         let mut found = HashMap::new();
         // A card that has just been made has none.
         let chunks: Vec<Option<&[CardId]>> =
@@ -381,6 +420,7 @@ impl Tx {
                 let is_planned = text(row, "state")? == State::Planned.as_str() && int(row, "opens_at")? > now_ms;
                 let one = Existing {
                     is_planned,
+                    is_successor: optional_text(row, "moved_from")?.is_some(),
                     slot_id: text(row, "slot_id")?,
                     start_ms: int(row, "start_at")?,
                     end_ms: int(row, "end_at")?,
@@ -434,6 +474,8 @@ impl Tx {
 struct Existing {
     /// Not opened yet and not due: may be moved and removed.
     is_planned: bool,
+    /// Moved there by hand: no expansion wants it, and none takes it away.
+    is_successor: bool,
     slot_id: String,
     start_ms: i64,
     end_ms: i64,
@@ -480,6 +522,7 @@ fn version_row(
         to_json(&content.materials).into(),
         content.homework.as_ref().map(to_json).into(),
         content.note.clone().into(),
+        content.feedback_channel.clone().into(),
         i64::from(content.allow_in_break).into(),
         actor.map(|actor| actor.person.as_str().to_owned()).into(),
         now_ms.into(),

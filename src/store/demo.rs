@@ -239,6 +239,10 @@ async fn publish(
         audience: Audience { students: true, guardians: lesson.guardians },
         host: host.id.clone(),
         student,
+        sources: Vec::new(),
+        purpose: None,
+        appointment_minutes: None,
+        capacity: None,
     };
     let calendar = store.calendar(school).await?;
     let day = Span { from: plus_days(local.date(), -1), to: plus_days(local.date(), 1) };
@@ -253,12 +257,14 @@ async fn publish(
             materials: vec![],
             homework: None,
             note: None,
+            feedback_channel: None,
             allow_in_break: true,
             slots: vec![slot.clone()],
         },
         subject: subject.map(|(id,)| SubjectId::new(id)),
         // Longer than the norm on purpose; the demo's norms only warn.
         warnings: vec!["duration_over_cap".into()],
+        remarks: HashMap::new(),
         occurrences: vec![expand(&school.id, &slot, true, &calendar, day).occurrences],
     };
     let (id, timing) = (school.id.clone(), *timings.of(&school.id));
@@ -278,6 +284,9 @@ async fn load(store: &Store, files: &Files, hub: Timing, horizon_days: u32, now_
         locale: about.locale.clone(),
         days_a_week: about.days_a_week,
         odd_monday: about.odd_monday,
+        parity_skips_breaks: false,
+        calendar_version: 1,
+        academic_hour_minutes: 45,
         is_demo: true,
     };
     // One hash for all: they share a password that everybody knows.

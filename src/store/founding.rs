@@ -56,6 +56,9 @@ impl Store {
             locale: founding.locale,
             days_a_week: 5,
             odd_monday: on_or_before(year.span.from, Weekday::Monday),
+            parity_skips_breaks: false,
+            calendar_version: 1,
+            academic_hour_minutes: 45,
             is_demo: false,
         };
         let (admin, hash) = (founding.admin, founding.password_hash);

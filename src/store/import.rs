@@ -283,9 +283,13 @@ impl Judge<'_> {
             group,
             teacher: host,
             materials: row.materials.clone(),
-            homework: (!row.homework.is_empty() || row.due.is_some())
-                .then(|| Homework { text: row.homework.clone(), due: row.due }),
+            homework: (!row.homework.is_empty() || row.due.is_some()).then(|| Homework {
+                text: row.homework.clone(),
+                due: row.due,
+                est_minutes: None,
+            }),
             note: Some(row.note.clone()).filter(|note| !note.is_empty()),
+            feedback_channel: None,
             allow_in_break: false,
             slots: vec![slot],
         };
@@ -299,6 +303,7 @@ impl Judge<'_> {
             content,
             subject,
             warnings: breach,
+            remarks: HashMap::new(),
             occurrences: vec![occurrences],
         })
     }
@@ -396,6 +401,10 @@ impl Judge<'_> {
             audience: row.audience,
             host,
             student,
+            sources: Vec::new(),
+            purpose: None,
+            appointment_minutes: None,
+            capacity: None,
         })
     }
 
@@ -447,8 +456,10 @@ impl Judge<'_> {
             Recurrence::Once { date } => *date,
             Recurrence::Weekly { span, .. } | Recurrence::Window { span } => span.from,
         };
-        let grade = slot.audience.students.then_some(class.grade);
-        let Some(breach) = check_length(&known.norms, grade, day, minutes) else { return Some(Vec::new()) };
+        let Some(breach) = check_length(&known.norms, slot.audience.students, &[class.grade], day, minutes.into())
+        else {
+            return Some(Vec::new());
+        };
         let text = format!("{minutes} мин: больше нормы ({} мин)", breach.cap_minutes);
         let cell = self.cell(Column::Minutes, CellCode::DurationOverCap, text);
         if breach.mode == NormMode::Enforce {

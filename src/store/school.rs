@@ -24,6 +24,12 @@ pub struct School {
     pub days_a_week: i8,
     /// A Monday that begins an odd week.
     pub odd_monday: Date,
+    /// Weeks without a school day do not count for odd and even.
+    pub parity_skips_breaks: bool,
+    /// Rises with each change of the calendar.
+    pub calendar_version: i64,
+    /// Minutes of an academic hour.
+    pub academic_hour_minutes: i64,
     /// Made by the demo loader, may be added to by it.
     pub is_demo: bool,
 }
@@ -58,7 +64,8 @@ impl Store {
     /// All schools, oldest first; a hub usually has one.
     pub async fn schools(&self) -> Result<Vec<School>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, name, short_name, tz, locale, days_a_week, odd_monday, is_demo FROM school ORDER BY created_at, id",
+            "SELECT id, name, short_name, tz, locale, days_a_week, odd_monday, is_demo, parity_skips_breaks, calendar_version,
+             academic_hour_minutes FROM school ORDER BY created_at, id",
         )
         .fetch_all(self.readers())
         .await?;
@@ -73,6 +80,9 @@ impl Store {
                     days_a_week: i8::try_from(int(row, "days_a_week")?).unwrap_or(5),
                     odd_monday: date(&text(row, "odd_monday")?)?,
                     is_demo: flag(row, "is_demo")?,
+                    parity_skips_breaks: flag(row, "parity_skips_breaks")?,
+                    calendar_version: int(row, "calendar_version")?,
+                    academic_hour_minutes: int(row, "academic_hour_minutes")?,
                 })
             })
             .collect()
@@ -109,7 +119,52 @@ impl Store {
             bells: self.bells(&school.id).await?,
             usual_bells: usual.and_then(|(id,)| id).unwrap_or_default(),
             odd_monday: school.odd_monday,
+            parity_skips_breaks: school.parity_skips_breaks,
+            grade_weeks: self.grade_weeks(&school.id).await?,
+            grade_days: self.grade_days(&school.id).await?,
+            shift_bells: self.shift_bells(&school.id).await?,
         })
+    }
+
+    async fn grade_weeks(&self, school: &SchoolId) -> Result<BTreeMap<u8, i8>, StoreError> {
+        let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT grade, days_a_week FROM grade_week WHERE school_id = $1")
+            .bind(school.as_str())
+            .fetch_all(self.readers())
+            .await?;
+        rows.into_iter()
+            .map(|(grade, days)| {
+                Ok((word(u8::try_from(grade).ok(), "grade")?, word(i8::try_from(days).ok(), "days a week")?))
+            })
+            .collect()
+    }
+
+    async fn grade_days(&self, school: &SchoolId) -> Result<BTreeMap<(u8, Date), DayKind>, StoreError> {
+        let rows: Vec<(i64, String, String)> =
+            sqlx::query_as("SELECT grade, date, kind FROM grade_day WHERE school_id = $1")
+                .bind(school.as_str())
+                .fetch_all(self.readers())
+                .await?;
+        rows.into_iter()
+            .map(|(grade, day, kind)| {
+                let key = (word(u8::try_from(grade).ok(), "grade")?, date(&day)?);
+                Ok((key, word(DayKind::parse(&kind), "kind of day")?))
+            })
+            .collect()
+    }
+
+    /// Schedules of one name belong together, one for each shift.
+    async fn shift_bells(&self, school: &SchoolId) -> Result<HashMap<(String, u8), String>, StoreError> {
+        let rows: Vec<(String, i64, String)> = sqlx::query_as(
+            "SELECT f.id, o.shift, o.id FROM bell_schedule f
+             JOIN bell_schedule o ON o.school_id = f.school_id AND o.name = f.name AND o.shift > 1
+             WHERE f.school_id = $1 AND f.shift = 1",
+        )
+        .bind(school.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        rows.into_iter()
+            .map(|(first, shift, other)| Ok(((first, word(u8::try_from(shift).ok(), "shift")?), other)))
+            .collect()
     }
 
     async fn calendar_days(&self, school: &SchoolId) -> Result<BTreeMap<Date, DayRule>, StoreError> {
@@ -160,7 +215,8 @@ impl Store {
     /// Norms of the school, for all dates.
     pub async fn norms(&self, school: &SchoolId) -> Result<Vec<Norm>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, grade_from, grade_to, per_lesson, mode, valid_from, valid_to FROM norm WHERE school_id = $1",
+            "SELECT id, grade_from, grade_to, per_lesson, per_day_home, mode, valid_from, valid_to FROM norm
+             WHERE school_id = $1 AND device = 'pc' AND (proposed_by IS NULL OR confirmed_by IS NOT NULL)",
         )
         .bind(school.as_str())
         .fetch_all(self.readers())
@@ -173,6 +229,9 @@ impl Store {
                     grade_from: small("grade_from")?,
                     grade_to: small("grade_to")?,
                     per_lesson_minutes: word(u16::try_from(int(row, "per_lesson")?).ok(), "norm")?,
+                    per_day_minutes: sql::optional_int(row, "per_day_home")?
+                        .map(|minutes| word(u16::try_from(minutes).ok(), "norm"))
+                        .transpose()?,
                     mode: word(NormMode::parse(&text(row, "mode")?), "norm's mode")?,
                     valid_from: sql::optional_date(optional_text(row, "valid_from")?)?,
                     valid_to: sql::optional_date(optional_text(row, "valid_to")?)?,

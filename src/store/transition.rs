@@ -59,7 +59,7 @@ impl Store {
         timings: Timings,
         now_ms: i64,
     ) -> Result<Transition, TransitionError> {
-        self.transition(id, Event::Cancel { reason }, Some(actor), timings, now_ms).await
+        self.write(move |tx| Box::pin(async move { tx.cancel(&id, reason, &actor, &timings, now_ms).await })).await
     }
 }
 
@@ -128,6 +128,7 @@ impl Tx {
             return Err(StoreError::Conflict.into());
         }
         self.audit(journal(&row, &step, actor, shared_s, now_ms)).await?;
+        self.count_load(id, &row.facts, &step, now_ms).await?;
         self.tell_step(&row.school, id, before, &step, now_ms).await?;
         Ok(Transition { id: id.clone(), before, after: step.to, step: Some(step) })
     }

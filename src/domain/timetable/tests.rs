@@ -31,6 +31,10 @@ fn slot(recurrence: Recurrence, at: At) -> CardSlot {
         audience: Audience { students: true, guardians: false },
         host: PersonId::new("p"),
         student: None,
+        sources: Vec::new(),
+        purpose: None,
+        appointment_minutes: None,
+        capacity: None,
     }
 }
 

@@ -107,7 +107,10 @@ CREATE TABLE card_draft (
     revision BIGINT NOT NULL,
     body TEXT NOT NULL,
     edited_by TEXT NOT NULL,
-    edited_at BIGINT NOT NULL
+    edited_at BIGINT NOT NULL,
+    -- Staff publish what the deputy head has agreed to: this revision and no later one.
+    agreed_revision BIGINT,
+    agreed_by TEXT
 );
 -- A moved consultation's successor names its predecessor; re-expansion leaves successors alone.
 ALTER TABLE consultation ADD COLUMN moved_from TEXT;

@@ -1,0 +1,69 @@
+//! Time at the screen (DOMAIN 4.6, INV-40 to INV-44): length of a lesson, sum of a student's day, hours of the day.
+
+use std::collections::HashMap;
+
+use super::Wish;
+use super::finding::{Finding, Params};
+use super::load::local_times;
+use super::view::PlanView;
+use crate::domain::ids::PersonId;
+use crate::domain::norm::{check_daily, check_hours, check_length};
+use crate::domain::refusal::RefusalCode;
+
+/// Longer than this, eyes need a break (INV-44), minutes.
+pub const EYE_BREAK_FROM_MINUTES: i64 = 20;
+
+pub fn check(view: &PlanView, wish: &Wish<'_>, found: &mut Vec<Finding>) {
+    if !wish.slot.form.is_realtime() {
+        return;
+    }
+    let minutes = wish.minutes();
+    let grades: Vec<u8> = if wish.slot.audience.students { view.grades(wish.group).collect() } else { Vec::new() };
+    let has_students = wish.slot.audience.students;
+    if let Some(breach) = check_length(&view.norms, has_students, &grades, wish.date, minutes) {
+        let params = Params::Cap { cap_minutes: breach.cap_minutes, minutes, norm: breach.norm };
+        found.push(Finding::with_mode(RefusalCode::DurationOverCap, params, breach.mode));
+    }
+    if !has_students {
+        return;
+    }
+    day_of_students(view, wish, &grades, minutes, found);
+    let (starts, ends) = local_times(view, wish);
+    if let Some(breach) = check_hours(&view.hours, &grades, wish.date, starts, ends) {
+        let params = Params::Times { earliest: breach.earliest, latest: breach.latest, norm: breach.norm };
+        found.push(Finding::with_mode(RefusalCode::AfterHours, params, breach.mode));
+    }
+}
+
+/// INV-41, for the student whose day is fullest.
+fn day_of_students(view: &PlanView, wish: &Wish<'_>, grades: &[u8], minutes: i64, found: &mut Vec<Finding>) {
+    let mut sums: HashMap<&PersonId, i64> = wish.students(view).iter().map(|student| (student, 0)).collect();
+    if sums.is_empty() {
+        return;
+    }
+    for other in view.on_date(wish.date, wish.start_ms, &wish.id) {
+        let lasts = (other.end_ms - other.start_ms) / 60_000;
+        for student in &other.students {
+            if let Some(sum) = sums.get_mut(student) {
+                *sum += lasts;
+            }
+        }
+    }
+    let fullest = sums.values().copied().max().unwrap_or_default();
+    let Some(breach) = check_daily(&view.norms, grades, wish.date, fullest + minutes) else { return };
+    let over = sums.values().filter(|sum| **sum + minutes > i64::from(breach.cap_minutes)).count();
+    let params = Params::Daily {
+        cap_minutes: breach.cap_minutes,
+        planned_minutes: fullest,
+        wanted_minutes: minutes,
+        students: over,
+        norm: breach.norm,
+    };
+    found.push(Finding::with_mode(RefusalCode::DailyScreenCap, params, breach.mode));
+}
+
+/// When people are asked to look away from the screen: in the middle of a lesson that is longer than
+/// [`EYE_BREAK_FROM_MINUTES`]; `None`: it is short enough.
+pub fn eye_break_ms(start_ms: i64, end_ms: i64) -> Option<i64> {
+    (end_ms - start_ms > EYE_BREAK_FROM_MINUTES * 60_000).then(|| start_ms + (end_ms - start_ms) / 2)
+}

@@ -1,0 +1,259 @@
+//! What the school looks like to a planning check: its people, contracts, programmes and what is planned already.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use jiff::civil::{Date, Time, Weekday};
+
+use super::finding::Rules;
+use super::load::Hundredths;
+use crate::domain::calendar::Calendar;
+use crate::domain::ids::{CardId, ConsultationId, GroupId, PersonId, ProgrammeId};
+use crate::domain::norm::{HoursNorm, Norm};
+use crate::domain::person::in_force;
+use crate::domain::refusal::RefusalCode;
+
+/// A view of the school, complete for the dates that are asked about.
+#[derive(Clone, Debug)]
+pub struct PlanView {
+    pub calendar: Calendar,
+    pub rules: Rules,
+    pub norms: Vec<Norm>,
+    pub hours: Vec<HoursNorm>,
+    /// Minutes of an academic hour.
+    pub academic_hour_minutes: u16,
+    /// Local acts: name, from, to.
+    pub acts: Vec<(String, Option<Date>, Option<Date>)>,
+    pub groups: HashMap<GroupId, GroupFacts>,
+    pub programmes: HashMap<ProgrammeId, ProgrammeFacts>,
+    pub hosts: HashMap<PersonId, HostFacts>,
+    pub overrides: HashMap<(ConsultationId, RefusalCode), Order>,
+    planned: HashMap<ConsultationId, Entry>,
+    /// Names by the UTC day of the start: nothing lasts longer than a day.
+    by_day: HashMap<i64, Vec<ConsultationId>>,
+    /// What counts for a host's load, by date.
+    load: HashMap<PersonId, BTreeMap<Date, HashMap<ConsultationId, Hundredths>>>,
+}
+
+/// An order that lifts one finding of one consultation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub order_no: String,
+    /// For whom it was given: a substitute needs one of their own.
+    pub host: PersonId,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct GroupFacts {
+    pub members: Vec<PersonId>,
+    pub grades: BTreeSet<u8>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ProgrammeFacts {
+    pub parts: Vec<PartFacts>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PartFacts {
+    pub title: String,
+    /// What the title is looked up by.
+    pub fold: String,
+    pub starts_on: Date,
+    pub ends_on: Date,
+    pub completed_on: Option<Date>,
+    /// Folded titles of its topics.
+    pub topics: HashSet<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct HostFacts {
+    /// Holds the role of a teacher.
+    pub is_teacher: bool,
+    pub employments: Vec<Employment>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Employment {
+    pub is_teaching: bool,
+    pub from: Option<Date>,
+    pub to: Option<Date>,
+    /// The contract's share for consultations; `None`: recorded, not limited.
+    pub week: Option<Hundredths>,
+    pub month: Option<Hundredths>,
+    pub year: Option<Hundredths>,
+    pub windows: Vec<Window>,
+    pub absences: Vec<(Date, Date)>,
+}
+
+/// Working time on a weekday.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub weekday: Weekday,
+    pub starts: Time,
+    pub ends: Time,
+    pub from: Option<Date>,
+    pub to: Option<Date>,
+}
+
+impl HostFacts {
+    pub fn on(&self, date: Date) -> impl Iterator<Item = &Employment> {
+        self.employments.iter().filter(move |one| in_force(date, one.from, one.to))
+    }
+
+    /// Whether hours held that day are teaching load; else they are working time (clause 3.3).
+    pub fn teaches_on(&self, date: Date) -> bool {
+        let mut any = false;
+        for one in self.on(date) {
+            any = true;
+            if one.is_teaching {
+                return true;
+            }
+        }
+        !any && self.is_teacher
+    }
+}
+
+/// A consultation that stands in the plan.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub id: ConsultationId,
+    pub card: CardId,
+    pub date: Date,
+    pub start_ms: i64,
+    pub end_ms: i64,
+    /// Who holds it: the substitute, when there is one.
+    pub host: PersonId,
+    pub group: GroupId,
+    /// It is for single students: the group as such is free.
+    pub is_individual: bool,
+    pub students: Vec<PersonId>,
+    /// For the host's load.
+    pub academic_hours: Hundredths,
+}
+
+impl PlanView {
+    /// An empty school.
+    pub fn new(calendar: Calendar) -> Self {
+        Self {
+            calendar,
+            rules: Rules::default(),
+            norms: Vec::new(),
+            hours: Vec::new(),
+            academic_hour_minutes: 45,
+            acts: Vec::new(),
+            groups: HashMap::new(),
+            programmes: HashMap::new(),
+            hosts: HashMap::new(),
+            overrides: HashMap::new(),
+            planned: HashMap::new(),
+            by_day: HashMap::new(),
+            load: HashMap::new(),
+        }
+    }
+
+    /// The local act in force on a date (R1.1); `None`: nothing may be planned for it.
+    pub fn act_on(&self, date: Date) -> Option<&str> {
+        self.acts.iter().find(|(_, from, to)| in_force(date, *from, *to)).map(|(id, ..)| id.as_str())
+    }
+
+    pub fn members(&self, group: &GroupId) -> &[PersonId] {
+        self.groups.get(group).map_or(&[], |group| &group.members)
+    }
+
+    pub fn grades(&self, group: &GroupId) -> impl Iterator<Item = u8> {
+        self.groups.get(group).into_iter().flat_map(|group| group.grades.iter().copied())
+    }
+
+    /// Puts a consultation into the plan; one of the same name is replaced.
+    pub fn add(&mut self, entry: Entry) {
+        self.remove(&entry.id);
+        self.count(&entry.host, entry.date, entry.id.clone(), entry.academic_hours);
+        self.by_day.entry(day(entry.start_ms)).or_default().push(entry.id.clone());
+        self.planned.insert(entry.id.clone(), entry);
+    }
+
+    /// Takes a consultation out of the plan and out of its host's load.
+    pub fn remove(&mut self, id: &ConsultationId) -> Option<Entry> {
+        let entry = self.planned.remove(id)?;
+        if let Some(names) = self.by_day.get_mut(&day(entry.start_ms)) {
+            names.retain(|name| name != id);
+        }
+        if let Some(on) = self.load.get_mut(&entry.host).and_then(|dates| dates.get_mut(&entry.date)) {
+            on.remove(id);
+        }
+        Some(entry)
+    }
+
+    /// Takes everything of a card out that the predicate names.
+    pub fn remove_card(&mut self, card: &CardId, mut of: impl FnMut(&Entry) -> bool) {
+        let names: Vec<_> =
+            self.planned.values().filter(|one| one.card == *card && of(one)).map(|one| one.id.clone()).collect();
+        for name in names {
+            self.remove(&name);
+        }
+    }
+
+    /// Counts hours for a host that no planned entry stands for: what is held already.
+    pub fn count(&mut self, host: &PersonId, date: Date, id: ConsultationId, hours: Hundredths) {
+        self.load.entry(host.clone()).or_default().entry(date).or_default().insert(id, hours);
+    }
+
+    /// A host's academic hours from..=to, without one consultation.
+    pub fn hours_of(&self, host: &PersonId, from: Date, to: Date, but: &ConsultationId) -> Hundredths {
+        let Some(dates) = self.load.get(host) else { return 0 };
+        dates.range(from..=to).flat_map(|(_, on)| on.iter()).filter(|(id, _)| *id != but).map(|(_, hours)| hours).sum()
+    }
+
+    /// Entries that overlap a time, without one.
+    pub fn overlapping(&self, start_ms: i64, end_ms: i64, but: &ConsultationId) -> impl Iterator<Item = &Entry> {
+        (day(start_ms) - 1..=day(end_ms))
+            .filter_map(|day| self.by_day.get(&day))
+            .flatten()
+            .filter_map(|id| self.planned.get(id))
+            .filter(move |one| one.start_ms < end_ms && start_ms < one.end_ms && one.id != *but)
+    }
+
+    /// Entries on a date of the school, without one.
+    pub fn on_date(&self, date: Date, around_ms: i64, but: &ConsultationId) -> impl Iterator<Item = &Entry> {
+        (day(around_ms) - 1..=day(around_ms) + 1)
+            .filter_map(|day| self.by_day.get(&day))
+            .flatten()
+            .filter_map(|id| self.planned.get(id))
+            .filter(move |one| one.date == date && one.id != *but)
+    }
+
+    pub fn planned(&self) -> impl Iterator<Item = &Entry> {
+        self.planned.values()
+    }
+
+    pub fn len(&self) -> usize {
+        self.planned.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.planned.is_empty()
+    }
+}
+
+fn day(at_ms: i64) -> i64 {
+    at_ms.div_euclid(86_400_000)
+}
+
+impl Entry {
+    /// What an accepted wish becomes.
+    pub fn of(wish: &super::Wish<'_>, view: &PlanView, card: CardId) -> Self {
+        let hour = view.academic_hour_minutes;
+        Self {
+            id: wish.id.clone(),
+            card,
+            date: wish.date,
+            start_ms: wish.start_ms,
+            end_ms: wish.end_ms,
+            host: wish.host.clone(),
+            group: wish.group.clone(),
+            is_individual: wish.slot.form.mode() == crate::domain::form::Mode::Individual,
+            students: wish.students(view).to_vec(),
+            academic_hours: super::load::academic_hours(wish.minutes(), super::load::is_whole_period(wish.slot), hour),
+        }
+    }
+}

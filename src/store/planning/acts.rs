@@ -1,0 +1,79 @@
+//! The local acts of the school (R1.1): the paper on which assistance rests, with the days on which it is in force.
+
+use jiff::civil::Date;
+
+use super::super::school::School;
+use super::super::sql::{self, date, optional_date, optional_text, text};
+use super::super::transition::Actor;
+use super::super::{AuditEvent, Store, StoreError, Tx};
+use crate::domain::role::Role;
+
+/// A local act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalAct {
+    pub id: String,
+    pub number: String,
+    pub dated: Date,
+    pub title: String,
+    /// The law it rests on.
+    pub basis: String,
+    pub valid_from: Date,
+    pub valid_to: Option<Date>,
+}
+
+impl Store {
+    /// Acts of the school, the newest first.
+    pub async fn local_acts(&self, school: &School) -> Result<Vec<LocalAct>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, number, dated, title, basis, valid_from, valid_to FROM local_act WHERE school_id = $1
+             ORDER BY valid_from DESC, id DESC",
+        )
+        .bind(school.id.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LocalAct {
+                    id: text(row, "id")?,
+                    number: text(row, "number")?,
+                    dated: date(&text(row, "dated")?)?,
+                    title: text(row, "title")?,
+                    basis: text(row, "basis")?,
+                    valid_from: date(&text(row, "valid_from")?)?,
+                    valid_to: optional_date(optional_text(row, "valid_to")?)?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Tx {
+    /// Writes an act. The one before it is not ended by this: two may be in force for a while.
+    pub async fn insert_local_act(
+        &mut self,
+        school: &School,
+        act: &LocalAct,
+        actor: Option<&Actor>,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let row = vec![
+            act.id.as_str().into(),
+            school.id.as_str().into(),
+            act.number.as_str().into(),
+            act.dated.to_string().into(),
+            act.title.as_str().into(),
+            act.basis.as_str().into(),
+            act.valid_from.to_string().into(),
+            act.valid_to.map(|day| day.to_string()).into(),
+            now_ms.into(),
+        ];
+        let into = "local_act (id, school_id, number, dated, title, basis, valid_from, valid_to, created_at)";
+        sql::insert_many(self.connection(), into, 9, vec![row]).await?;
+        let mut event = AuditEvent::new(school.id.clone(), now_ms, "local_act.add", "local_act", &act.id)
+            .with(serde_json::json!({ "number": act.number, "valid_from": act.valid_from, "valid_to": act.valid_to }));
+        if let Some(actor) = actor {
+            event = event.by(&actor.person, actor.role.map(Role::as_str));
+        }
+        self.audit(event).await
+    }
+}

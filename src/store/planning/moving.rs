@@ -1,0 +1,196 @@
+//! Moving and cancelling: what was planned is cancelled, what takes its place is planned and checked like everything else.
+
+use jiff::civil::{Date, Time};
+
+use super::super::school::School;
+use super::super::sql::{self, text};
+use super::super::transition::{Actor, Transition, TransitionError};
+use super::super::{AuditEvent, StoreError, Tx};
+use super::notice::{Notice, NoticeKind};
+use super::substitute::{again, checked};
+use super::{PlanError, successor_of, view};
+use crate::domain::calendar::{Calendar, Span};
+use crate::domain::consultation::{Effect, Event, Facts, State, Timings};
+use crate::domain::ids::{ConsultationId, SchoolId};
+use crate::domain::planning::check;
+use crate::domain::planning::finding::Finding;
+use crate::domain::refusal::RefusalCode;
+use crate::domain::role::Role;
+
+impl From<TransitionError> for PlanError {
+    fn from(error: TransitionError) -> Self {
+        match error {
+            TransitionError::Refused(code) => Self::Refused(code),
+            TransitionError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl Tx {
+    /// Cancels and tells everybody. Refusals: `illegal_transition`, `reason_required`.
+    pub async fn cancel(
+        &mut self,
+        id: &ConsultationId,
+        reason: String,
+        actor: &Actor,
+        timings: &Timings,
+        now_ms: i64,
+    ) -> Result<Transition, TransitionError> {
+        let done = self.transition(id, Event::Cancel { reason }, Some(actor), timings, now_ms).await?;
+        let row: (String,) = sqlx::query_as("SELECT school_id FROM consultation WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_one(self.connection())
+            .await
+            .map_err(StoreError::from)?;
+        let late = done.step.iter().flat_map(|step| &step.effects).any(|one| *one == Effect::Notice { late: true });
+        let notice = Notice::of(NoticeKind::Cancelled, id.clone()).with("late", late);
+        self.notify(&SchoolId::new(row.0), notice, now_ms).await?;
+        Ok(done)
+    }
+
+    /// Moves a consultation to another date and time: a successor in the same card version takes its place. The successor is
+    /// checked as if it were planned anew; bookings, topics and the substitute go along.
+    #[allow(clippy::too_many_arguments)]
+    pub async fn move_consultation(
+        &mut self,
+        school: &School,
+        calendar: &Calendar,
+        id: &ConsultationId,
+        (date, start): (Date, Time),
+        reason: &str,
+        actor: &Actor,
+        timings: &Timings,
+        now_ms: i64,
+    ) -> Result<ConsultationId, PlanError> {
+        self.lock_planning(school).await?;
+        let mut again = again(self.connection(), id).await?;
+        if again.school != school.id {
+            return Err(StoreError::NotFound.into());
+        }
+        if !matches!(again.state, State::Planned | State::Open) {
+            return Err(PlanError::Refused(RefusalCode::IllegalTransition));
+        }
+        if reason.trim().is_empty() {
+            return Err(PlanError::Refused(RefusalCode::ReasonRequired));
+        }
+        let to = successor_of(id);
+        let lasts = again.end_ms - again.start_ms;
+        (again.date, again.start_ms) = (date, calendar.instant_ms(date, start));
+        again.end_ms = again.start_ms + lasts;
+        if again.start_ms <= now_ms {
+            return Err(PlanError::Refused(RefusalCode::TooLate));
+        }
+        let mut view = view::load(self.connection(), school, calendar.clone(), Span { from: date, to: date }).await?;
+        // The place that becomes free is no obstacle, and neither are its own appointments.
+        let own: Vec<ConsultationId> = view
+            .planned()
+            .filter(|one| one.id == *id || one.id.as_str().starts_with(&format!("{id}#")))
+            .map(|one| one.id.clone())
+            .collect();
+        for one in own {
+            view.remove(&one);
+        }
+        let host = again.substitute.clone().unwrap_or_else(|| again.host.clone());
+        let findings = check(&view, &again.wish(&to, &host));
+        if findings.iter().any(Finding::is_refusal) {
+            return Err(PlanError::Findings(vec![checked(&to, &again, findings)]));
+        }
+        let event = Event::Move { to: to.clone(), reason: reason.to_owned() };
+        self.transition(id, event, Some(actor), timings, now_ms).await?;
+        let timing = timings.of(&school.id);
+        let facts = Facts {
+            state: State::Planned,
+            start_ms: again.start_ms,
+            end_ms: again.end_ms,
+            opens_ms: again.start_ms - timing.lead_ms,
+            closes_ms: again.end_ms + timing.overrun_ms,
+            grace_from_ms: None,
+            host_lost_ms: None,
+        };
+        let remarks: Vec<&str> = findings.iter().map(|one| one.code.as_str()).collect();
+        let row = vec![
+            to.as_str().into(),
+            school.id.as_str().into(),
+            again.card.as_str().into(),
+            again.slot_id.as_str().into(),
+            again.slot_key.as_str().into(),
+            date.to_string().into(),
+            facts.start_ms.into(),
+            facts.end_ms.into(),
+            facts.opens_ms.into(),
+            facts.closes_ms.into(),
+            again.slot.form.as_str().into(),
+            again.group.as_str().into(),
+            again.host.as_str().into(),
+            again.substitute.as_ref().map(|one| one.as_str().to_owned()).into(),
+            facts.state.as_str().into(),
+            0_i64.into(),
+            (!remarks.is_empty()).then(|| sql::to_json(&remarks)).into(),
+            view.act_on(date).map(str::to_owned).into(),
+            id.as_str().into(),
+            facts.due_ms(timing).into(),
+            now_ms.into(),
+        ];
+        let into = "consultation (id, school_id, card_id, slot_id, slot_key, date, start_at, end_at, opens_at, closes_at, form, group_id, host_id, substitute_host_id, state, sequence, warnings, local_act_id, moved_from, due_at, updated_at)";
+        sql::insert_many(self.connection(), into, 21, vec![row]).await?;
+        self.take_along(id, &to, facts.start_ms).await?;
+        let event = AuditEvent::new(school.id.clone(), now_ms, "consultation.plan", "consultation", to.as_str())
+            .by(&actor.person, actor.role.map(Role::as_str))
+            .because(reason.trim())
+            .with(serde_json::json!({ "moved_from": id, "date": date, "start_ms": facts.start_ms }));
+        self.audit(event).await?;
+        let notice = Notice::of(NoticeKind::Moved, to.clone()).with("moved_from", id.as_str());
+        self.notify(&school.id, notice, now_ms).await?;
+        self.access_changed();
+        Ok(to)
+    }
+
+    /// Bookings with their place inside the consultation, and what was chosen for the date.
+    async fn take_along(
+        &mut self,
+        from: &ConsultationId,
+        to: &ConsultationId,
+        start_ms: i64,
+    ) -> Result<(), StoreError> {
+        let rows = sqlx::query(
+            "SELECT a.id, a.starts - c.start_at AS after, a.ends - a.starts AS lasts, a.student_id, a.booked_by
+             FROM appointment a JOIN consultation c ON c.id = a.consultation_id
+             WHERE a.consultation_id = $1 AND a.state = 'booked'",
+        )
+        .bind(from.as_str())
+        .fetch_all(self.connection())
+        .await?;
+        let mut bookings = Vec::new();
+        for row in &rows {
+            let starts = start_ms + sql::int(row, "after")?;
+            bookings.push(vec![
+                uuid::Uuid::now_v7().to_string().into(),
+                to.as_str().into(),
+                starts.into(),
+                (starts + sql::int(row, "lasts")?).into(),
+                sql::optional_text(row, "student_id")?.into(),
+                sql::optional_text(row, "booked_by")?.into(),
+                "booked".into(),
+            ]);
+        }
+        let into = "appointment (id, consultation_id, starts, ends, student_id, booked_by, state)";
+        sql::insert_many(self.connection(), into, 7, bookings).await?;
+        for row in &rows {
+            sqlx::query("UPDATE appointment SET state = 'cancelled_by_host' WHERE id = $1")
+                .bind(text(row, "id")?)
+                .execute(self.connection())
+                .await?;
+        }
+        for sql in [
+            "INSERT INTO consultation_part (consultation_id, part_id)
+             SELECT $1, part_id FROM consultation_part WHERE consultation_id = $2",
+            "INSERT INTO consultation_topic (consultation_id, topic_id)
+             SELECT $1, topic_id FROM consultation_topic WHERE consultation_id = $2",
+            "INSERT INTO consultation_source (consultation_id, n, kind, ref_id, text)
+             SELECT $1, n, kind, ref_id, text FROM consultation_source WHERE consultation_id = $2",
+        ] {
+            sqlx::query(sql).bind(to.as_str()).bind(from.as_str()).execute(self.connection()).await?;
+        }
+        Ok(())
+    }
+}
