@@ -19,6 +19,7 @@ pub mod openapi;
 pub mod origin;
 pub mod password;
 pub mod people;
+pub mod planning;
 pub mod presence;
 pub mod problem;
 pub mod public;
@@ -138,6 +139,7 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(timetable::consultation))
         .routes(routes!(timetable::cancel))
         .merge(imports(max_import))
+        .merge(planning::routes())
         .routes(routes!(rooms::attendance))
         .routes(routes!(rooms::messages))
         .routes(routes!(rooms::room))

@@ -4,7 +4,9 @@
 pub mod acts;
 pub mod drafts;
 pub mod moving;
+pub mod norms;
 pub mod notice;
+pub mod options;
 pub mod overrides;
 pub mod publish;
 pub mod substitute;

@@ -253,3 +253,27 @@ impl Tx {
         sql::insert_many(self.connection(), "topic (id, part_id, n, title, title_fold)", 5, fresh).await
     }
 }
+
+impl Store {
+    /// Grades of the classes of these groups.
+    pub async fn grades_of_groups(
+        &self,
+        groups: &[crate::domain::ids::GroupId],
+    ) -> Result<std::collections::BTreeSet<u8>, StoreError> {
+        let mut grades = std::collections::BTreeSet::new();
+        for chunk in groups.chunks(500) {
+            let sql = format!(
+                "SELECT DISTINCT c.grade FROM study_group g JOIN school_class c ON c.id = g.class_id WHERE g.id IN ({})",
+                sql::placeholders(1, chunk.len())
+            );
+            let mut query = sqlx::query_as::<_, (i64,)>(sqlx::AssertSqlSafe(sql));
+            for group in chunk {
+                query = query.bind(group.as_str());
+            }
+            for (grade,) in query.fetch_all(self.readers()).await? {
+                grades.insert(word(u8::try_from(grade).ok(), "grade")?);
+            }
+        }
+        Ok(grades)
+    }
+}

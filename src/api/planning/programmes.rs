@@ -1,0 +1,256 @@
+//! Programmes, their parts and topics; completing a part.
+
+use axum::extract::{Path, State};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::super::ApiState;
+use super::super::access;
+use super::super::auth::Session;
+use super::super::body::Json;
+use super::super::problem::Problem;
+use super::{actor, day, parsed, reason, school_of};
+use crate::domain::ids::{PartId, ProgrammeId};
+use crate::domain::policy::action::kind;
+use crate::domain::policy::{Action, Relation, Relations, decide};
+use crate::domain::role::Role;
+use crate::store::programme::{PartPlan, Programme};
+use crate::store::school::School;
+
+/// Bounds of what is written: a year has no more parts, a part no more topics.
+const MOST_PARTS: usize = 60;
+const MOST_TOPICS: usize = 200;
+const TITLE_CHARACTERS: usize = 200;
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ProgrammesView {
+    items: Vec<ProgrammeView>,
+    today: String,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ProgrammeView {
+    id: String,
+    subject_id: String,
+    subject: String,
+    grade: u8,
+    year: String,
+    starts_on: String,
+    ends_on: String,
+    parts: Vec<PartView>,
+    /// The person who asks may complete and change its parts.
+    editable: bool,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct PartView {
+    id: String,
+    title: String,
+    starts_on: String,
+    ends_on: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed_on: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed_by: Option<String>,
+    topics: Vec<String>,
+}
+
+fn relations(session: &Session, programme: &Programme) -> Relations {
+    Relations::school().with_if(programme.teachers.contains(&session.principal.person), Relation::Group)
+}
+
+fn view(session: &Session, programme: Programme) -> ProgrammeView {
+    let editable = decide(&session.principal, Action::PartComplete, relations(session, &programme)).is_ok();
+    ProgrammeView {
+        editable,
+        id: programme.id.as_str().to_owned(),
+        subject_id: programme.subject_id.as_str().to_owned(),
+        subject: programme.subject,
+        grade: programme.grade,
+        year: programme.year,
+        starts_on: programme.starts_on.to_string(),
+        ends_on: programme.ends_on.to_string(),
+        parts: programme
+            .parts
+            .into_iter()
+            .map(|part| PartView {
+                id: part.id.as_str().to_owned(),
+                title: part.title,
+                starts_on: part.starts_on.to_string(),
+                ends_on: part.ends_on.to_string(),
+                completed_on: part.completed_on.map(|day| day.to_string()),
+                completed_by: part.completed_by,
+                topics: part.topics.into_iter().map(|(_, title)| title).collect(),
+            })
+            .collect(),
+    }
+}
+
+/// Programmes: of the school for those who work there, of their own grade for students, of their children's for guardians.
+#[utoipa::path(get, path = "/api/v1/programmes", tag = "planning", responses(
+    (status = 200, body = ProgrammesView), (status = 401, body = Problem), (status = 403, body = Problem)
+))]
+pub async fn programmes(
+    State(state): State<ApiState>,
+    session: Session,
+) -> Result<axum::Json<ProgrammesView>, Problem> {
+    session.allow::<kind::TimetableView>(Relations::own().with(Relation::Ward).with(Relation::Unit))?;
+    let today = access::today(&state, &session).await?;
+    let mut all = state.store.programmes(&session.principal.school).await?;
+    if !session.principal.roles.iter().any(|held| held.role.is_staff()) {
+        let facts = state.store.person_facts(&session.principal.person, today).await?;
+        let groups = facts
+            .groups
+            .iter()
+            .chain(facts.wards.iter().filter(|_| facts.has(Role::Guardian)).flat_map(|ward| &ward.groups));
+        let grades = state.store.grades_of_groups(&groups.cloned().collect::<Vec<_>>()).await?;
+        all.retain(|programme| grades.contains(&programme.grade));
+    }
+    let items = all.into_iter().map(|one| view(&session, one)).collect();
+    Ok(axum::Json(ProgrammesView { items, today: today.to_string() }))
+}
+
+/// What is written of a part.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartBody {
+    title: String,
+    starts_on: String,
+    ends_on: String,
+    /// In their order.
+    topics: Vec<String>,
+}
+
+impl PartBody {
+    fn plan(self, programme: &Programme) -> Result<PartPlan, Problem> {
+        let title = title(&self.title)?;
+        let (starts_on, ends_on) = (day(&self.starts_on)?, day(&self.ends_on)?);
+        if starts_on > ends_on || starts_on < programme.starts_on || ends_on > programme.ends_on {
+            return Err(Problem::bad_request("dates: inside the programme, the first before the last"));
+        }
+        if self.topics.len() > MOST_TOPICS {
+            return Err(Problem::bad_request(format!("topics: at most {MOST_TOPICS}")));
+        }
+        let mut topics = Vec::with_capacity(self.topics.len());
+        for topic in &self.topics {
+            let topic = self::title(topic)?;
+            let is_new = !topics
+                .iter()
+                .any(|other: &String| crate::domain::fold::fold(other) == crate::domain::fold::fold(&topic));
+            if is_new {
+                topics.push(topic);
+            }
+        }
+        Ok(PartPlan { title, starts_on, ends_on, topics })
+    }
+}
+
+fn title(text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > TITLE_CHARACTERS {
+        return Err(Problem::bad_request(format!("a title of 1 to {TITLE_CHARACTERS} characters")));
+    }
+    Ok(text.to_owned())
+}
+
+/// Add a part to a programme.
+#[utoipa::path(post, path = "/api/v1/programmes/{id}/parts", tag = "planning", params(("id" = String, Path)),
+    request_body = PartBody, responses(
+    (status = 200, body = ProgrammeView), (status = 400, body = Problem), (status = 401, body = Problem),
+    (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 409, description = "`conflict`: a part of that title is there", body = Problem)
+))]
+pub async fn new_part(
+    State(state): State<ApiState>,
+    session: Session,
+    Path(id): Path<String>,
+    Json(body): Json<serde_json::Value>,
+) -> Result<axum::Json<ProgrammeView>, Problem> {
+    let programme = state.store.programme(&session.principal.school, &ProgrammeId::new(id)).await?;
+    let grant = session.allow::<kind::PartComplete>(relations(&session, &programme))?;
+    if programme.parts.len() >= MOST_PARTS {
+        return Err(Problem::bad_request(format!("at most {MOST_PARTS} parts")));
+    }
+    let plan = parsed::<PartBody>(body)?.plan(&programme)?;
+    let (school, by) = (school_of(&state, &session).await?, actor(&session, &grant));
+    let (id, now_ms) = (programme.id.clone(), state.clock.now_ms());
+    state
+        .store
+        .write(move |tx| Box::pin(async move { tx.put_part(&school, &id, None, &plan, &by, now_ms).await }))
+        .await?;
+    again(&state, &session, programme.id).await
+}
+
+/// Change a part: title, dates, topics. Topics that stay keep what hangs on them.
+#[utoipa::path(put, path = "/api/v1/parts/{id}", tag = "planning", params(("id" = String, Path)),
+    request_body = PartBody, responses(
+    (status = 200, body = ProgrammeView), (status = 400, body = Problem), (status = 401, body = Problem),
+    (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)
+))]
+pub async fn put_part(
+    State(state): State<ApiState>,
+    session: Session,
+    Path(id): Path<String>,
+    Json(body): Json<serde_json::Value>,
+) -> Result<axum::Json<ProgrammeView>, Problem> {
+    let part = PartId::new(id);
+    let programme = state.store.programme_of_part(&session.principal.school, &part).await?;
+    let grant = session.allow::<kind::PartComplete>(relations(&session, &programme))?;
+    let plan = parsed::<PartBody>(body)?.plan(&programme)?;
+    let (school, by) = (school_of(&state, &session).await?, actor(&session, &grant));
+    let (id, now_ms) = (programme.id.clone(), state.clock.now_ms());
+    state
+        .store
+        .write(move |tx| Box::pin(async move { tx.put_part(&school, &id, Some(&part), &plan, &by, now_ms).await }))
+        .await?;
+    again(&state, &session, programme.id).await
+}
+
+/// On which day a part was finished.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Completing {
+    /// YYYY-MM-DD, today or earlier; `null` takes the completion back and needs a reason.
+    on: Option<String>,
+    #[serde(default)]
+    reason: String,
+}
+
+/// Complete a part, which opens the preparation for its assessment; or take that back.
+#[utoipa::path(post, path = "/api/v1/parts/{id}/complete", tag = "planning", params(("id" = String, Path)),
+    request_body = Completing, responses(
+    (status = 200, body = ProgrammeView), (status = 400, body = Problem), (status = 401, body = Problem),
+    (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 422, description = "`reason_required`", body = Problem)
+))]
+pub async fn complete(
+    State(state): State<ApiState>,
+    session: Session,
+    Path(id): Path<String>,
+    Json(asked): Json<Completing>,
+) -> Result<axum::Json<ProgrammeView>, Problem> {
+    let part = PartId::new(id);
+    let programme = state.store.programme_of_part(&session.principal.school, &part).await?;
+    let grant = session.allow::<kind::PartComplete>(relations(&session, &programme))?;
+    let today = access::today(&state, &session).await?;
+    let on: Option<Date> = asked.on.as_deref().map(day).transpose()?;
+    let starts = programme.parts.iter().find(|one| one.id == part).map_or(programme.starts_on, |one| one.starts_on);
+    if on.is_some_and(|on| on > today || on < starts) {
+        return Err(Problem::bad_request("on: from the part's first day to today"));
+    }
+    let why = if on.is_none() { Some(reason(&asked.reason)?.to_owned()) } else { None };
+    let (school, by, now_ms): (School, _, _) =
+        (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
+    state
+        .store
+        .write(move |tx| {
+            Box::pin(async move { tx.complete_part(&school, &part, on, why.as_deref(), &by, now_ms).await })
+        })
+        .await?;
+    again(&state, &session, programme.id).await
+}
+
+async fn again(state: &ApiState, session: &Session, id: ProgrammeId) -> Result<axum::Json<ProgrammeView>, Problem> {
+    let programme = state.store.programme(&session.principal.school, &id).await?;
+    Ok(axum::Json(view(session, programme)))
+}
