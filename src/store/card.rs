@@ -326,6 +326,8 @@ impl Tx {
             }
         };
         let touches = !matches!(scope, Scope::Additions);
+        // Of a calendar everybody hears once, not of each date.
+        let tells = matches!(scope, Scope::Cards(_));
         let mut change = PlanChange::default();
         let mut kept = HashSet::new();
         let (mut rows, mut bookings) = (Vec::new(), Vec::new());
@@ -333,9 +335,16 @@ impl Tx {
             kept.insert(one.occurrence.id.clone());
             match existing.get(&one.occurrence.id) {
                 Some(row) if !touches || !row.is_planned || row.is_as(&one, timing) => {}
-                Some(_) => {
+                Some(row) => {
+                    let was = (row.start_ms, row.end_ms, row.host.clone(), row.form.clone());
                     self.move_to(&one, timing, now_ms).await?;
                     change.moved += 1;
+                    let occurrence = &one.occurrence;
+                    let is_moved = (was.0, was.1) != (occurrence.start_ms, occurrence.end_ms);
+                    let is_other = was.2 != one.host.as_str() || was.3 != one.form;
+                    if tells && (is_moved || is_other) {
+                        self.tell_moved_by_card(school, &occurrence.id, was.0, is_moved, now_ms).await?;
+                    }
                 }
                 None => {
                     change.planned += 1;
@@ -356,6 +365,11 @@ impl Tx {
             .map(|(id, _)| id)
             .collect();
         change.removed = gone.len();
+        if tells {
+            for id in &gone {
+                self.tell_dropped_by_card(school, id, now_ms).await?;
+            }
+        }
         for chunk in gone.chunks(500) {
             for (before, after) in [
                 ("DELETE FROM appointment WHERE consultation_id IN (", ")"),

@@ -59,7 +59,7 @@ impl Store {
         timings: Timings,
         now_ms: i64,
     ) -> Result<Transition, TransitionError> {
-        self.write(move |tx| Box::pin(async move { tx.cancel(&id, reason, &actor, &timings, now_ms).await })).await
+        self.transition(id, Event::Cancel { reason }, Some(actor), timings, now_ms).await
     }
 }
 

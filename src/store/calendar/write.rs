@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use sqlx::Row as _;
 
 use super::super::card::{horizon, wanted};
-use super::super::planning::notice::{Notice, NoticeKind};
 use super::super::school::School;
 use super::super::sql::{self, int, optional_text, text};
 use super::super::{AuditEvent, StoreError, Tx};
 use super::{CalendarChange, CalendarDoc, CalendarEdit, CalendarError, Moved};
-use crate::domain::ids::ConsultationId;
+use jiff::civil::Date;
+
+use crate::domain::calendar::Calendar;
+use crate::domain::ids::{ConsultationId, PersonId};
 use crate::domain::role::Role;
 
 /// Collisions told of in one preview.
@@ -53,7 +55,7 @@ impl Tx {
         let wanted = wanted(self.connection(), &school.id, &calendar, within, now_ms).await?;
         let ids: Vec<ConsultationId> = before.keys().cloned().collect();
         // Whoever is told has to be known before rows go.
-        let concerned = self.concerned(&ids).await?;
+        let mut concerned = self.people_of(&ids).await?;
         self.settle_school(&school.id, wanted, timings.of(&school.id), now_ms).await?;
         let after = self.future_of(&school, now_ms).await?;
         let mut change = difference(&before, &after);
@@ -61,10 +63,13 @@ impl Tx {
         change.collisions = collisions(&after);
         let changed: Vec<ConsultationId> =
             change.moved.iter().chain(&change.planned).chain(&change.removed).map(|one| one.id.clone()).collect();
-        let mut people: std::collections::BTreeSet<_> =
-            changed.iter().filter_map(|id| concerned.get(id)).flatten().cloned().collect();
-        people.extend(self.people_of(&changed).await?);
-        change.people = people.len();
+        let planned: Vec<ConsultationId> = change.planned.iter().map(|one| one.id.clone()).collect();
+        concerned.extend(self.people_of(&planned).await?);
+        let mut affected: BTreeMap<PersonId, u32> = BTreeMap::new();
+        for person in changed.iter().filter_map(|id| concerned.get(id)).flatten() {
+            *affected.entry(person.clone()).or_default() += 1;
+        }
+        change.people = affected.len();
         if dry_run {
             return Err(CalendarError::Tried(Box::new(change)));
         }
@@ -74,12 +79,11 @@ impl Tx {
         });
         let mut event = AuditEvent::new(school.id.clone(), now_ms, "calendar.change", "school", school.id.as_str())
             .by(&actor.person, actor.role.map(Role::as_str))
-            .with(detail.clone());
+            .with(detail);
         event.after = Some(sql::to_json(&doc));
         self.audit(event).await?;
-        if !people.is_empty() {
-            let notice = Notice::to_people(NoticeKind::CalendarChanged, people.into_iter().collect(), detail);
-            self.notify(&school.id, notice, now_ms).await?;
+        if let Some(days) = days_of(&change, &calendar) {
+            self.tell_calendar(&school.id, change.version, days, &affected, now_ms).await?;
         }
         Ok(change)
     }
@@ -241,30 +245,6 @@ impl Tx {
             })
             .collect()
     }
-
-    async fn concerned(
-        &mut self,
-        ids: &[ConsultationId],
-    ) -> Result<BTreeMap<ConsultationId, Vec<crate::domain::ids::PersonId>>, StoreError> {
-        let mut all: BTreeMap<ConsultationId, Vec<_>> = BTreeMap::new();
-        for chunk in ids.chunks(500) {
-            let places = sql::placeholders(1, chunk.len());
-            let more = sql::placeholders(1 + chunk.len(), chunk.len());
-            let sql = format!(
-                "SELECT c.id AS id, COALESCE(c.substitute_host_id, c.host_id) AS person FROM consultation c WHERE c.id IN ({places})
-                 UNION SELECT c.id, e.person_id FROM consultation c JOIN enrollment e ON e.study_group_id = c.group_id
-                 AND e.role = 'student' WHERE c.id IN ({more}) AND c.form <> 'individual'"
-            );
-            let mut query = sqlx::query_as::<_, (String, String)>(sqlx::AssertSqlSafe(sql));
-            for id in chunk.iter().chain(chunk) {
-                query = query.bind(id.as_str());
-            }
-            for (id, person) in query.fetch_all(self.connection()).await? {
-                all.entry(ConsultationId::new(id)).or_default().push(crate::domain::ids::PersonId::new(person));
-            }
-        }
-        Ok(all)
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -276,6 +256,14 @@ struct Row {
     title: String,
     class: Option<String>,
     host: String,
+}
+
+/// The first and the last day on which something changes.
+fn days_of(change: &CalendarChange, calendar: &Calendar) -> Option<(Date, Date)> {
+    let all = change.moved.iter().chain(&change.planned).chain(&change.removed);
+    let instants: Vec<i64> = all.flat_map(|one| [one.from_ms, one.to_ms]).flatten().collect();
+    let (first, last) = (instants.iter().min()?, instants.iter().max()?);
+    Some((calendar.date_at(*first), calendar.date_at(*last)))
 }
 
 fn difference(before: &BTreeMap<ConsultationId, Row>, after: &BTreeMap<ConsultationId, Row>) -> CalendarChange {

@@ -4,14 +4,13 @@ use jiff::civil::{Date, Time};
 
 use super::super::school::School;
 use super::super::sql::{self, text};
-use super::super::transition::{Actor, Transition, TransitionError};
+use super::super::transition::{Actor, TransitionError};
 use super::super::{AuditEvent, StoreError, Tx};
-use super::notice::{Notice, NoticeKind};
 use super::substitute::{again, checked};
 use super::{PlanError, successor_of, view};
 use crate::domain::calendar::{Calendar, Span};
-use crate::domain::consultation::{Effect, Event, Facts, State, Timings};
-use crate::domain::ids::{ConsultationId, SchoolId};
+use crate::domain::consultation::{Event, Facts, State, Timings};
+use crate::domain::ids::ConsultationId;
 use crate::domain::planning::check;
 use crate::domain::planning::finding::Finding;
 use crate::domain::refusal::RefusalCode;
@@ -27,27 +26,6 @@ impl From<TransitionError> for PlanError {
 }
 
 impl Tx {
-    /// Cancels and tells everybody. Refusals: `illegal_transition`, `reason_required`.
-    pub async fn cancel(
-        &mut self,
-        id: &ConsultationId,
-        reason: String,
-        actor: &Actor,
-        timings: &Timings,
-        now_ms: i64,
-    ) -> Result<Transition, TransitionError> {
-        let done = self.transition(id, Event::Cancel { reason }, Some(actor), timings, now_ms).await?;
-        let row: (String,) = sqlx::query_as("SELECT school_id FROM consultation WHERE id = $1")
-            .bind(id.as_str())
-            .fetch_one(self.connection())
-            .await
-            .map_err(StoreError::from)?;
-        let late = done.step.iter().flat_map(|step| &step.effects).any(|one| *one == Effect::Notice { late: true });
-        let notice = Notice::of(NoticeKind::Cancelled, id.clone()).with("late", late);
-        self.notify(&SchoolId::new(row.0), notice, now_ms).await?;
-        Ok(done)
-    }
-
     /// Moves a consultation to another date and time: a successor in the same card version takes its place. The successor is
     /// checked as if it were planned anew; bookings, topics and the substitute go along.
     #[allow(clippy::too_many_arguments)]
@@ -95,8 +73,6 @@ impl Tx {
         if findings.iter().any(Finding::is_refusal) {
             return Err(PlanError::Findings(vec![checked(&to, &again, findings)]));
         }
-        let event = Event::Move { to: to.clone(), reason: reason.to_owned() };
-        self.transition(id, event, Some(actor), timings, now_ms).await?;
         let timing = timings.of(&school.id);
         let facts = Facts {
             state: State::Planned,
@@ -133,14 +109,15 @@ impl Tx {
         ];
         let into = "consultation (id, school_id, card_id, slot_id, slot_key, date, start_at, end_at, opens_at, closes_at, form, group_id, host_id, substitute_host_id, state, sequence, warnings, local_act_id, moved_from, due_at, updated_at)";
         sql::insert_many(self.connection(), into, 21, vec![row]).await?;
+        // The successor first, so that the notice of the step knows the new time.
         self.take_along(id, &to, facts.start_ms).await?;
+        let event = Event::Move { to: to.clone(), reason: reason.to_owned() };
+        self.transition(id, event, Some(actor), timings, now_ms).await?;
         let event = AuditEvent::new(school.id.clone(), now_ms, "consultation.plan", "consultation", to.as_str())
             .by(&actor.person, actor.role.map(Role::as_str))
             .because(reason.trim())
             .with(serde_json::json!({ "moved_from": id, "date": date, "start_ms": facts.start_ms }));
         self.audit(event).await?;
-        let notice = Notice::of(NoticeKind::Moved, to.clone()).with("moved_from", id.as_str());
-        self.notify(&school.id, notice, now_ms).await?;
         self.access_changed();
         Ok(to)
     }

@@ -5,7 +5,6 @@ use super::super::sql::{self, int, text, word};
 use super::super::transition::Actor;
 use super::super::{AuditEvent, Store, StoreError, Tx};
 use super::PlanError;
-use super::notice::{Notice, NoticeKind};
 use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
 use crate::domain::planning::finding::is_overridable;
 use crate::domain::planning::load::may_override;
@@ -113,9 +112,8 @@ impl Tx {
                 .because(order.reason.trim())
                 .with(serde_json::json!({ "code": order.code, "order_no": order.order_no.trim(), "host": order.host }));
         self.audit(event).await?;
-        let params = serde_json::json!({ "consultation": order.consultation, "code": order.code });
-        let notice = Notice::to_people(NoticeKind::OverrideGranted, vec![order.host.clone()], params);
-        self.notify(&school.id, notice, now_ms).await?;
+        let order_no = order.order_no.trim().to_owned();
+        self.tell_order(&school.id, &order.consultation, &order.host, &order_no, now_ms).await?;
         Ok(id)
     }
 }

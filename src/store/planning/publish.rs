@@ -11,10 +11,9 @@ use super::super::sql::text;
 use super::super::transition::Actor;
 use super::super::{AuditEvent, Store, StoreError, Tx};
 use super::drafts::{self, DraftBody};
-use super::notice::{Notice, NoticeKind};
 use super::{PlanError, class_of, programme_of, view};
 use crate::domain::calendar::{Calendar, Span};
-use crate::domain::consultation::Timings;
+use crate::domain::consultation::{Event, Timings};
 use crate::domain::ids::{CardId, ConsultationId, ProgrammeId};
 use crate::domain::lesson_card::{CardStatus, Recurrence};
 use crate::domain::planning::card::{About, Checked, check_card};
@@ -162,10 +161,7 @@ impl Tx {
         let timing = asked.timings.of(&school.id);
         let change = self.publish_cards(&school.id, Some(&asked.actor), vec![prepared], timing, asked.now_ms).await?;
         self.forget_draft(card).await?;
-        if version > 0 && change.moved + change.removed > 0 {
-            let notice = Notice::of_card(NoticeKind::CardChanged, card.clone());
-            self.notify(&school.id, notice, asked.now_ms).await?;
-        }
+        self.tell_card(&school.id, card, version + 1, false, asked.now_ms).await?;
         Ok(Published {
             version: version + 1,
             planned: change.planned,
@@ -204,7 +200,8 @@ impl Tx {
         .map_err(StoreError::from)?;
         for row in &rows {
             let id = ConsultationId::new(text(row, "id")?);
-            self.cancel(&id, reason.clone(), &asked.actor, &asked.timings, asked.now_ms).await?;
+            let event = Event::Cancel { reason: reason.clone() };
+            self.transition(&id, event, Some(&asked.actor), &asked.timings, asked.now_ms).await?;
         }
         for (sql, last) in [
             ("UPDATE lesson_card SET status = 'withdrawn' WHERE id = $1", None),
@@ -227,6 +224,7 @@ impl Tx {
             .because(reason)
             .with(serde_json::json!({ "cancelled": rows.len() }));
         self.audit(event).await?;
+        self.tell_card(school, card, version, true, asked.now_ms).await?;
         Ok(rows.len())
     }
 }

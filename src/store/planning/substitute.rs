@@ -5,7 +5,6 @@ use super::super::school::School;
 use super::super::sql::{self, int, json, optional_text, text, word};
 use super::super::transition::Actor;
 use super::super::{AuditEvent, Store, StoreError, Tx};
-use super::notice::{Notice, NoticeKind};
 use super::{PlanError, view};
 use crate::domain::calendar::{Calendar, Span};
 use crate::domain::consultation::State;
@@ -180,10 +179,13 @@ impl Tx {
             .because(reason.trim())
             .with(serde_json::json!({ "from": from, "to": to }));
         self.audit(event).await?;
-        let notice = Notice::of(NoticeKind::Substituted, id.clone());
-        self.notify(&school.id, notice, now_ms).await?;
-        let params = serde_json::json!({ "consultation": id });
-        self.notify(&school.id, Notice::to_people(NoticeKind::Substituted, vec![from], params), now_ms).await?;
+        let after = to.unwrap_or(&again.host);
+        let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM substitution WHERE consultation_id = $1")
+            .bind(id.as_str())
+            .fetch_one(self.connection())
+            .await
+            .map_err(StoreError::from)?;
+        self.tell_substituted(&school.id, id, &from, after, count, now_ms).await?;
         Ok(())
     }
 
