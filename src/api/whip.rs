@@ -28,8 +28,8 @@ const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 /// Largest offer, as in signaling.
 const MOST_BYTES: usize = media::sdp::MAX_BYTES;
-/// Most labels in one `sources`.
-const MOST_SOURCES: usize = 16;
+/// Most labels in one `sources`: picture and sound of each are two of the m-lines that an offer may have.
+const MOST_SOURCES: usize = media::sdp::MAX_LINES / 2;
 /// Longest label.
 const LABEL_CHARACTERS: usize = 32;
 

@@ -1,0 +1,175 @@
+//! One measured run: who publishes, who watches, for how long; and what came of it.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::flow::{Flow, Tally};
+use crate::hub::Hub;
+use crate::meter::{Xcal, process_cpu, resident_bytes};
+use crate::peer::{Identity, Peer};
+use crate::swarm::Swarm;
+
+/// How long everybody may take to connect and see everything.
+const CONNECT: Duration = Duration::from_secs(60);
+/// Traffic before the measured time.
+const SETTLE: Duration = Duration::from_millis(1500);
+
+/// Who is there.
+#[derive(Clone, Debug)]
+pub struct Cast {
+    pub name: &'static str,
+    pub publishers: u16,
+    /// Of each watcher: whom it watches.
+    pub watchers: Vec<Vec<u16>>,
+    pub bits_per_second: f64,
+    /// One of so many packets is read by each watcher.
+    pub sample: u64,
+    pub workers: usize,
+}
+
+impl Cast {
+    /// One publisher, this many receivers.
+    pub fn webinar(name: &'static str, receivers: usize) -> Self {
+        let watchers = vec![vec![0]; receivers];
+        Self { name, publishers: 1, watchers, bits_per_second: 1.5e6, sample: 64, workers: 1 }
+    }
+
+    /// Everybody publishes and watches all others.
+    pub fn conference(name: &'static str, people: u16, bits_per_second: f64, workers: usize) -> Self {
+        let others = |me| (0..people).filter(|other| *other != me).collect();
+        let watchers = (0..people).map(others).collect();
+        Self { name, publishers: people, watchers, bits_per_second, sample: 8, workers }
+    }
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    pub us_per_packet: f64,
+    pub xcal_us: f64,
+    pub packets_per_second: f64,
+    /// Processors that the server kept busy.
+    pub load: f64,
+    pub tally: Tally,
+    /// Sent by publishers, times their receivers, less received; at the edges of the time a few are on their way.
+    pub missing: i64,
+    pub joins_ms: Vec<f64>,
+    pub cpu_per_join_ms: f64,
+    pub bytes_per_watcher: f64,
+}
+
+impl Figures {
+    pub fn xcals(&self) -> f64 {
+        self.us_per_packet / self.xcal_us
+    }
+
+    /// A quantile of the delays, in milliseconds.
+    pub fn delay_ms(&self, quantile: f64) -> f64 {
+        let mut delays = self.tally.delays.clone();
+        delays.sort_unstable();
+        let place = (delays.len() as f64 * quantile) as usize;
+        delays.get(place.min(delays.len().saturating_sub(1))).map_or(f64::NAN, |delay| f64::from(*delay) / 1e6)
+    }
+}
+
+/// Measures a server that the swarm is connected to.
+pub fn measure(swarm: &Swarm, pid: u32, xcal: &Xcal, seconds: f64, fan_out: f64) -> Figures {
+    std::thread::sleep(SETTLE);
+    swarm.restart();
+    let (mark, before) = (xcal.mark(), process_cpu(pid));
+    let start = std::time::Instant::now();
+    std::thread::sleep(Duration::from_secs_f64(seconds));
+    let spent = (process_cpu(pid).saturating_sub(before)).as_secs_f64();
+    let passed = start.elapsed().as_secs_f64();
+    let report = swarm.report();
+    let received = report.tally.received.max(1) as f64;
+    Figures {
+        us_per_packet: spent * 1e6 / received,
+        xcal_us: xcal.since(mark),
+        packets_per_second: received / passed,
+        load: spent / passed,
+        missing: (report.tally.sent as f64 * fan_out) as i64 - report.tally.received as i64,
+        tally: report.tally,
+        ..Figures::default()
+    }
+}
+
+/// Runs a cast against the hub.
+pub fn hub(cast: &Cast, identity: &Arc<Identity>, xcal: &Xcal, seconds: f64) -> Result<Figures, Box<dyn std::error::Error>> {
+    let hub = Hub::start(cast.workers, identity.clone())?;
+    let swarm = Swarm::start();
+    for number in 0..cast.publishers {
+        hub.publish(&swarm, number, cast.bits_per_second)?;
+    }
+    if !swarm.wait(CONNECT, |report| report.connected == report.clients) {
+        return Err("publishers do not connect".into());
+    }
+    swarm.publish();
+    std::thread::sleep(Duration::from_millis(300));
+    let memory = resident_bytes(hub.pid());
+    let cpu = process_cpu(hub.pid());
+    for publishers in &cast.watchers {
+        hub.watch(&swarm, publishers, cast.sample)?;
+    }
+    let streams = cast.watchers.iter().map(Vec::len).min().unwrap_or(0) * 2;
+    let all = cast.watchers.len() + usize::from(cast.publishers);
+    if !swarm.wait(CONNECT, |report| report.connected == all && report.streams >= streams) {
+        let report = swarm.report();
+        return Err(format!("{} of {all} connected, streams {} of {streams}", report.connected, report.streams).into());
+    }
+    let joining = process_cpu(hub.pid()).saturating_sub(cpu);
+    let fan_out = cast.watchers.iter().map(Vec::len).sum::<usize>() as f64 / f64::from(cast.publishers);
+    let mut figures = measure(&swarm, hub.pid(), xcal, seconds, fan_out);
+    let watchers = cast.watchers.len() as f64;
+    figures.cpu_per_join_ms = joining.as_secs_f64() * 1e3 / watchers;
+    figures.bytes_per_watcher = resident_bytes(hub.pid()).saturating_sub(memory) as f64 / watchers;
+    figures.joins_ms = swarm.report().joins.iter().map(|join| *join as f64 / 1e6).collect();
+    Ok(figures)
+}
+
+/// The floor's process; ended when dropped.
+struct Floor(Child);
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs a cast against the floor.
+pub fn floor(cast: &Cast, identity: &Arc<Identity>, xcal: &Xcal, seconds: f64, with_gso: bool) -> Result<Figures, Box<dyn std::error::Error>> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg(if with_gso { "floor-gso" } else { "floor" })
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut port = String::new();
+    BufReader::new(child.stdout.as_mut().ok_or("a pipe")?).read_line(&mut port)?;
+    let server = std::net::SocketAddr::from(([127, 0, 0, 1], port.trim().parse()?));
+    let pid = child.id();
+    let publisher = |number| Peer::fixed(identity, Flow::publisher(number, cast.bits_per_second), server);
+    let publishers = (0..cast.publishers).map(publisher).collect::<Result<Vec<_>, _>>()?;
+    let watcher = |_: &_| Peer::fixed(identity, Flow::watcher(cast.sample), server);
+    let watchers = cast.watchers.iter().map(watcher).collect::<Result<Vec<_>, _>>()?;
+    let mut stdin = child.stdin.take().ok_or("a pipe")?;
+    let floor = Floor(child);
+    for publisher in &publishers {
+        let mine = cast.watchers.iter().zip(&watchers).filter(|(watched, _)| watched.contains(&publisher.flow.publisher));
+        let ports: Vec<String> = mine.map(|(_, watcher)| watcher.port.address().port().to_string()).collect();
+        writeln!(stdin, "{}:{}", publisher.port.address().port(), ports.join(","))?;
+    }
+    writeln!(stdin)?;
+    let swarm = Swarm::start();
+    for peer in publishers.into_iter().chain(watchers) {
+        peer.port.stamp();
+        swarm.add(peer, None);
+    }
+    swarm.publish();
+    let fan_out = cast.watchers.iter().map(Vec::len).sum::<usize>() as f64 / f64::from(cast.publishers);
+    let figures = measure(&swarm, pid, xcal, seconds, fan_out);
+    drop(floor);
+    Ok(figures)
+}
