@@ -47,6 +47,8 @@ pub struct Source {
     pub is_encrypted: bool,
     /// Some layer has packets that are not forwarded yet.
     pub dirty: bool,
+    /// When they are, while it is dirty.
+    pub due: Instant,
 }
 
 impl Source {

@@ -1,8 +1,8 @@
 //! The core of one worker: every room, transport and source it carries, and the timers over them.
 //!
 //! Drain contract: any number of `handle_*` calls, then [`Sfu::poll_output`] until `None`, then wait until
-//! [`Sfu::poll_timeout`] or the next datagram. Media of a batch of datagrams leaves in the `poll_output` after it, so that
-//! the packets of a frame form one train per receiver.
+//! [`Sfu::poll_timeout`] or the next datagram. Media of a batch of datagrams leaves in the `poll_output` after it, and the
+//! packets of a picture wait a moment for its last one, so that they form one train per receiver.
 
 mod egress;
 mod ingress;
@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtc::crypto::RTCCryptoProvider;
 
@@ -38,6 +38,8 @@ pub struct Config {
     pub started: Instant,
     /// Most transports on this worker; the next offer is refused.
     pub max_transports: usize,
+    /// How long the packets of a picture wait for its last one, to leave as one train per receiver. Sound never waits.
+    pub linger: Duration,
 }
 
 /// Why a core could not be made.
@@ -253,7 +255,9 @@ impl Sfu {
 
     /// When [`Sfu::handle_timeout`] wants to be called next; `None`: nothing pending.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        let waiting =
+            self.dirty.iter().filter_map(|place| self.sources.get(place.0)?.as_ref()).map(|source| source.due);
+        self.timers.peek().map(|Reverse((at, _))| *at).into_iter().chain(waiting).min()
     }
 
     /// The next thing to do; `None`: all done.

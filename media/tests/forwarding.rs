@@ -64,6 +64,38 @@ fn a_watcher_gets_the_source_of_its_slot_from_the_key_frame_on() {
 }
 
 #[test]
+fn a_picture_waits_for_its_last_packet_but_not_for_long_and_sound_never() {
+    const LINGER: Duration = Duration::from_micros(300);
+    const MICROPHONE: SourceKey = SourceKey(12);
+    let mut world = World::with_linger(LINGER);
+    let lines = vec![camera(CAMERA), LineSpec::Send(MICROPHONE, SourceKind::Microphone, &[])];
+    let mut publisher = Peer::new(1, lines);
+    let mut watcher = Peer::new(2, vec![LineSpec::Receive("video"), LineSpec::Receive("audio")]);
+    publisher.connect(&mut world);
+    watcher.connect(&mut world);
+    let wishes = vec![wish("0", CAMERA, 1080), wish("1", MICROPHONE, 0)];
+    world.sfu.set_slots(world.now, ROOM, PeerKey(2), wishes);
+
+    publisher.send(&mut world, 1000, 0, "", 1, 9000, &vp8(Some(360), 1, b"first"));
+    publisher.send(&mut world, 1000, 0, "", 2, 9000, &vp8(None, 1, b"second"));
+    publisher.send(&mut world, 2000, 1, "", 1, 960, b"sound");
+    assert_eq!(watcher.receive(&mut world).len(), 1, "the sound");
+    publisher.marker = true;
+    publisher.send(&mut world, 1000, 0, "", 3, 9000, &vp8(None, 1, b"third"));
+    assert_eq!(watcher.receive(&mut world).len(), 3, "the picture is whole");
+
+    publisher.marker = false;
+    publisher.send(&mut world, 1000, 0, "", 4, 12_000, &vp8(None, 2, b"first"));
+    assert_eq!(world.sfu.poll_timeout(), Some(world.now + LINGER));
+    world.pass(LINGER - Duration::from_micros(1));
+    assert_eq!(watcher.receive(&mut world).len(), 0);
+    world.pass(Duration::from_micros(1));
+    assert_eq!(watcher.receive(&mut world).len(), 1, "its last packet is late");
+    let later = world.sfu.poll_timeout();
+    assert!(later.is_none_or(|at| at > world.now), "nothing is left to wait for");
+}
+
+#[test]
 fn aes_gcm_is_chosen_when_the_client_lists_it_and_counter_mode_works_without() {
     for (profiles, chosen) in [
         (

@@ -3,6 +3,7 @@
 
 mod pair;
 
+mod allocations;
 mod codecs;
 mod forwarding;
 mod hostile;

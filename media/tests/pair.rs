@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::allocations::counted;
 use bytes::BytesMut;
 use media::model::{OfferRequest, PeerKey, Publish, RoomKey, SfuEvent, SourceKey, SourceKind};
 use media::rtp;
@@ -49,6 +50,10 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
+        Self::with_linger(Duration::ZERO)
+    }
+
+    pub fn with_linger(linger: Duration) -> Self {
         // The origin of the virtual clock.
         #[allow(clippy::disallowed_methods)]
         let now = Instant::now();
@@ -57,6 +62,7 @@ impl World {
             seed: [7; 32],
             started: now,
             max_transports: 100,
+            linger,
         })
         .unwrap();
         sfu.open_room(ROOM);
@@ -65,7 +71,7 @@ impl World {
 
     pub fn deliver(&mut self, from: SocketAddr, datagram: &[u8]) {
         let mut datagram = datagram.to_vec();
-        self.sfu.handle_datagram(self.now, from, &mut datagram);
+        counted(|| self.sfu.handle_datagram(self.now, from, &mut datagram));
     }
 
     pub fn drain(&mut self) {
@@ -281,7 +287,7 @@ impl Peer {
     /// Offers and takes the answer.
     pub fn offer(&mut self, world: &mut World) {
         let request = self.request(Publish::ALL);
-        self.answer = world.sfu.handle_offer(world.now, ROOM, self.key, &request).unwrap();
+        self.answer = counted(|| world.sfu.handle_offer(world.now, ROOM, self.key, &request).unwrap());
         let value = |name: &str| {
             self.answer.lines().find_map(|line| line.strip_prefix(name)).expect("the answer has it").to_owned()
         };

@@ -25,6 +25,9 @@ const DATAGRAM_BATCHES: usize = 4;
 const BACKLOG: usize = 4096;
 /// Transports per worker: three times the busiest school.
 const TRANSPORTS: usize = 4096;
+/// One train costs little more than one packet, and a picture sent at once arrives within microseconds; what a publisher
+/// spreads over milliseconds is not waited for.
+const LINGER: std::time::Duration = std::time::Duration::from_micros(300);
 
 /// How the SFU is bound and reached.
 #[derive(Clone, Debug)]
@@ -71,11 +74,12 @@ fn start_worker(config: &SfuConfig, number: usize) -> io::Result<Arc<WorkerPort>
         seed: rand::random(),
         started: now(),
         max_transports: TRANSPORTS,
+        linger: LINGER,
     })
     .map_err(io::Error::other)?;
     let waker = Arc::new(Waker::new()?);
     let (commands, inbox) = std_mpsc::channel();
-    let worker = Worker { core, sockets, inbox, waker: waker.clone(), rooms: HashMap::new() };
+    let worker = Worker { core, sockets, inbox, waker: waker.clone(), rooms: HashMap::new(), behind: Vec::new() };
     thread::Builder::new().name(format!("sfu-{number}")).spawn(move || worker.run())?;
     Ok(Arc::new(WorkerPort::new(commands, waker, candidates)))
 }
@@ -121,6 +125,8 @@ struct Worker {
     inbox: std_mpsc::Receiver<Command>,
     waker: Arc<Waker>,
     rooms: HashMap<RoomKey, RoomPort>,
+    /// Rooms with events that their channel has not taken yet.
+    behind: Vec<RoomKey>,
 }
 
 impl Worker {
@@ -130,7 +136,7 @@ impl Worker {
         loop {
             let wait = self.core.poll_timeout().map(|at| at.saturating_duration_since(now()));
             // A room that lags behind gets its events on a later turn.
-            let lagging = self.rooms.values().any(|room| !room.backlog.is_empty());
+            let lagging = !self.behind.is_empty();
             let patience = std::time::Duration::from_millis(20);
             wait_readable(&fds, if lagging { Some(wait.map_or(patience, |wait| wait.min(patience))) } else { wait });
             self.waker.clear();
@@ -205,32 +211,43 @@ impl Worker {
                 }
                 Output::Event(room, event) => {
                     if let Some(port) = self.rooms.get_mut(&room) {
+                        if port.backlog.is_empty() {
+                            self.behind.push(room);
+                        }
                         port.backlog.push_back(event);
                     }
                 }
             }
         }
-        self.rooms.retain(|room, port| {
-            while let Some(event) = port.backlog.pop_front() {
-                match port.events.try_send(event) {
-                    Ok(()) => {}
-                    Err(mpsc::error::TrySendError::Full(event)) => {
-                        port.backlog.push_front(event);
-                        break;
-                    }
-                    Err(mpsc::error::TrySendError::Closed(_)) => {
-                        // The room's task is gone without a word.
-                        self.core.close_room(*room);
-                        return false;
-                    }
-                }
+        let (core, rooms) = (&mut self.core, &mut self.rooms);
+        self.behind.retain(|room| {
+            let Some(port) = rooms.get_mut(room) else { return false };
+            let waits = deliver(*room, port);
+            if waits.is_none() {
+                core.close_room(*room);
+                rooms.remove(room);
             }
-            if port.backlog.len() > BACKLOG {
-                tracing::error!(room = room.0, "room takes no media events: cut off");
-                self.core.close_room(*room);
-                return false;
-            }
-            true
+            waits == Some(true)
         });
     }
+}
+
+/// Hands a room its events. Whether some still wait; `None`: the room is given up.
+fn deliver(room: RoomKey, port: &mut RoomPort) -> Option<bool> {
+    while let Some(event) = port.backlog.pop_front() {
+        match port.events.try_send(event) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(event)) => {
+                port.backlog.push_front(event);
+                break;
+            }
+            // The room's task is gone without a word.
+            Err(mpsc::error::TrySendError::Closed(_)) => return None,
+        }
+    }
+    if port.backlog.len() > BACKLOG {
+        tracing::error!(room = room.0, "room takes no media events: cut off");
+        return None;
+    }
+    Some(!port.backlog.is_empty())
 }

@@ -27,15 +27,19 @@ const SLAB_BYTES: usize = 4 << 20;
 const QUIET: Duration = Duration::from_secs(2);
 
 impl Sfu {
-    /// Forwards what came since the last flush, source by source and receiver by receiver.
+    /// Forwards what is due, source by source and receiver by receiver.
     pub(super) fn flush(&mut self) {
-        let mut done = 0;
-        while done < self.dirty.len() && self.batch.slab.len() < SLAB_BYTES {
-            let place = self.dirty[done];
-            done += 1;
-            self.flush_source(place);
+        let mut next = 0;
+        while let Some(place) = self.dirty.get(next).copied()
+            && self.batch.slab.len() < SLAB_BYTES
+        {
+            if self.sources.get(place.0).and_then(Option::as_ref).is_some_and(|source| source.due > self.now) {
+                next += 1;
+            } else {
+                self.dirty.remove(next);
+                self.flush_source(place);
+            }
         }
-        self.dirty.drain(..done);
     }
 
     fn flush_source(&mut self, place: SourceIndex) {

@@ -118,9 +118,15 @@ impl Sfu {
         let payload = &packet[header.payload_offset..end];
         let changed = layer.receive(now, &header, &extensions, codec, payload, is_encrypted);
         let has_missing = layer.reception.has_missing();
+        // Of a picture, the first packet sets the time and the last ends the wait.
+        let waits = !kind.is_audio() && !header.marker && !is_retransmission;
+        let due = if waits { now + self.config.linger } else { now };
         if !source.dirty {
             source.dirty = true;
+            source.due = due;
             self.dirty.push(place);
+        } else {
+            source.due = source.due.min(due);
         }
         if is_first {
             self.announce(place, room, peer, key, kind);

@@ -272,6 +272,7 @@ impl Sfu {
             allowed: true,
             is_encrypted: false,
             dirty: false,
+            due: self.now,
         };
         let index = SourceIndex(Self::place(&mut self.sources, source));
         self.rooms.get_mut(&room)?.sources.insert(key, index);
