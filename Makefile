@@ -25,8 +25,9 @@ run: build ## Build, then serve a demo school at http://localhost:8080 (data in 
 test: ## Install what the tests need (browser, Redis, aiortc), then run all of them
 	@scripts/test.sh
 
-bench: ## Run the benchmarks
-	cargo bench --workspace
+bench: web ## Measure: the parts, and the hub under load beside the floor and Janus
+	cargo bench --bench hub
+	cargo bench --bench load
 
 fmt: ## Format Rust and TypeScript
 	cargo fmt --all

@@ -197,8 +197,7 @@ fn send(socket: &UdpSocket, slab: &[u8], messages: &[Message]) {
         while done < headers.len() {
             let rest = &mut headers[done..];
             // SAFETY: the headers point to `messages`, `vectors`, `controls` and `slab`, which outlive the call.
-            let sent =
-                unsafe { libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), rest.len() as libc::c_uint, 0) };
+            let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), rest.len() as libc::c_uint, 0) };
             done += usize::try_from(sent).unwrap_or(0).max(1);
         }
     }

@@ -178,10 +178,8 @@ pub struct Flow {
 
 impl Flow {
     pub fn publisher(publisher: u16, bits_per_second: f64) -> Self {
-        let tracks = vec![
-            Track::new(Media::Audio, publisher, 0, 0.0),
-            Track::new(Media::Video, publisher, 1, bits_per_second),
-        ];
+        let tracks =
+            vec![Track::new(Media::Audio, publisher, 0, 0.0), Track::new(Media::Video, publisher, 1, bits_per_second)];
         Self { publisher, tracks, ..Self::watcher(1) }
     }
 
@@ -212,7 +210,8 @@ impl Flow {
 
     /// The counts, gaps included.
     pub fn report(&self) -> Tally {
-        let lost = self.streams.iter().map(|stream| (stream.highest + 1 - stream.first).saturating_sub(stream.received));
+        let lost =
+            self.streams.iter().map(|stream| (stream.highest + 1 - stream.first).saturating_sub(stream.received));
         Tally { lost: lost.sum(), ..self.tally.clone() }
     }
 
@@ -235,7 +234,13 @@ impl Flow {
                 Some(known) => known,
                 None => {
                     let first = u64::from(sequence);
-                    self.streams.push(Stream { ssrc, first, highest: first.wrapping_sub(1), received: 0, offset: None });
+                    self.streams.push(Stream {
+                        ssrc,
+                        first,
+                        highest: first.wrapping_sub(1),
+                        received: 0,
+                        offset: None,
+                    });
                     self.streams.len() - 1
                 }
             };

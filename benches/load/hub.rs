@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use crate::flow::Flow;
 use crate::meter::wall_ns;
 use crate::peer::{Identity, Line, Peer, Remote};
+use crate::scenario::Server;
 use crate::swarm::Swarm;
 
 /// Holds the demo school's video conference of today.
@@ -53,7 +54,9 @@ impl Hub {
         let url = format!("http://127.0.0.1:{port}");
         let (token, room) = (String::new(), String::new());
         let mut hub = Self { child, http, url, token, room, runtime, identity, _data: data };
-        hub.until("ready", async |hub| hub.http.get(format!("{}/readyz", hub.url)).send().await.ok()?.error_for_status().ok().map(drop))?;
+        hub.until("ready", async |hub| {
+            hub.http.get(format!("{}/readyz", hub.url)).send().await.ok()?.error_for_status().ok().map(drop)
+        })?;
         hub.json("session", &json!({ "login": HOST, "password": PASSWORD }))?;
         let asked = json!({ "scopes": ["room.publish", "room.watch"], "expires_in_s": 3600 });
         hub.token = hub.json("tokens", &asked)?["token"].as_str().unwrap_or_default().to_owned();
@@ -67,10 +70,6 @@ impl Hub {
             Some(timetable["items"].as_array()?.iter().find(is_ours)?["id"].as_str()?.to_owned())
         })?;
         Ok(hub)
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     fn until<T>(&self, what: &str, attempt: impl AsyncFn(&Self) -> Option<T>) -> Result<T, String> {
@@ -87,24 +86,6 @@ impl Hub {
     fn json(&self, path: &str, body: &Value) -> Result<Value, reqwest::Error> {
         let request = self.http.post(format!("{}/api/v1/{path}", self.url)).json(body);
         self.runtime.block_on(async { request.send().await?.error_for_status()?.json().await })
-    }
-
-    /// A publisher of sound and picture under this number; it sends when it is connected.
-    pub fn publish(&self, swarm: &Swarm, number: u16, bits_per_second: f64) -> Result<(), String> {
-        let peer = Peer::new(self.identity.clone(), Flow::publisher(number, bits_per_second)).map_err(text)?;
-        let lines = [Line { media: Media::Audio, sends: true }, Line { media: Media::Video, sends: true }];
-        self.join(swarm, peer, &lines, &format!("whip?label={}", label(number)))
-    }
-
-    /// A watcher of these publishers; one of `sample` packets is read.
-    pub fn watch(&self, swarm: &Swarm, publishers: &[u16], sample: u64) -> Result<(), String> {
-        let peer = Peer::new(self.identity.clone(), Flow::watcher(sample)).map_err(text)?;
-        let lines: Vec<Line> = [Media::Audio, Media::Video]
-            .into_iter()
-            .flat_map(|media| publishers.iter().map(move |_| Line { media, sends: false }))
-            .collect();
-        let labels: Vec<String> = publishers.iter().map(|number| label(*number)).collect();
-        self.join(swarm, peer, &lines, &format!("whep?sources={}", labels.join(",")))
     }
 
     fn join(&self, swarm: &Swarm, mut peer: Peer, lines: &[Line], path: &str) -> Result<(), String> {
@@ -126,8 +107,36 @@ impl Hub {
     }
 }
 
+impl Server for Hub {
+    fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn publish(&mut self, swarm: &Swarm, _room: u16, number: u16, bits_per_second: f64) -> Result<(), String> {
+        let peer = Peer::new(self.identity.clone(), Flow::publisher(number, bits_per_second)).map_err(text)?;
+        let lines = [Line { media: Media::Audio, sends: true }, Line { media: Media::Video, sends: true }];
+        self.join(swarm, peer, &lines, &format!("whip?label={}", label(number)))
+    }
+
+    fn watch(&mut self, swarm: &Swarm, _room: u16, publishers: &[u16], sample: u64) -> Result<(), String> {
+        let peer = Peer::new(self.identity.clone(), Flow::watcher(sample)).map_err(text)?;
+        let lines: Vec<Line> = [Media::Audio, Media::Video]
+            .into_iter()
+            .flat_map(|media| publishers.iter().map(move |_| Line { media, sends: false }))
+            .collect();
+        let labels: Vec<String> = publishers.iter().map(|number| label(*number)).collect();
+        self.join(swarm, peer, &lines, &format!("whep?sources={}", labels.join(",")))
+    }
+}
+
 impl Drop for Hub {
     fn drop(&mut self) {
+        // In order, so that a profiler around it writes what it saw; by force when it hangs.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let end = Instant::now() + Duration::from_secs(8);
+        while Instant::now() < end && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,76 +1,244 @@
 //! The load generator: many clients in one process against the real hub, against the floor, and against Janus when it is
 //! installed. `make bench` prints the table; `docs/performance.md` says how to read it.
 //!
-//! Server CPU is that of the server's process, per RTP packet that a client received; also in xcal (`meter`).
+//! Server CPU is that of the server's process, per RTP packet that a client received; also in xcal (`meter`). Words name
+//! the parts to run (`webinar conference thirty receivers rooms source`); `LOAD_SECONDS` is how long each is measured.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
+mod added;
+mod driver;
 mod floor;
 mod flow;
 mod hub;
+mod janus;
 mod meter;
 mod net;
 mod peer;
 mod scenario;
 mod swarm;
+mod table;
 
 use std::sync::Arc;
 
+use driver::Driver;
+use hub::Hub;
+use janus::Janus;
 use meter::Xcal;
 use peer::Identity;
 use scenario::{Cast, Figures};
+use table::Table;
+
+type Run = Result<Figures, Box<dyn std::error::Error>>;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     match words.first().map(String::as_str) {
         Some("floor") => floor::run(false),
         Some("floor-gso") => floor::run(true),
-        _ => run(&words),
+        Some("driver") => driver::serve(words.get(1).and_then(|workers| workers.parse().ok()).unwrap_or(1)),
+        _ => Bench::new().run(&words),
     }
 }
 
-fn run(words: &[String]) {
-    let seconds = std::env::var("LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5.0);
-    let identity = Arc::new(Identity::new());
-    let xcal = Xcal::start();
-    let wants = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
-    let casts = [
-        Cast::webinar("webinar", 100),
-        Cast::conference("conference", 10, 1.5e6, 1),
-        Cast::conference("thirty", 30, 150e3, 2),
-    ];
-    for cast in casts.iter().filter(|cast| wants(cast.name)) {
-        print(cast.name, "floor", scenario::floor(cast, &identity, &xcal, seconds, false));
-        print(cast.name, "floor+gso", scenario::floor(cast, &identity, &xcal, seconds, true));
-        print(cast.name, "kafedra", scenario::hub(cast, &identity, &xcal, seconds));
-    }
+struct Bench {
+    seconds: f64,
+    identity: Arc<Identity>,
+    xcal: Xcal,
+    table: Table,
 }
 
-fn print(name: &str, server: &str, figures: Result<Figures, Box<dyn std::error::Error>>) {
-    match figures {
-        Err(error) => println!("{name:12} {server:10} {error}"),
-        Ok(figures) => {
-            let median = |mut values: Vec<f64>| {
-                values.sort_by(f64::total_cmp);
-                values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-            };
-            println!(
-                "{name:12} {server:10} {:6.2} us {:5.2} xcal ({:.2} us)  {:7.0} pkt/s load {:.2}  delay {:.2}/{:.2} ms  lost {} disordered {} wrong {}/{} missing {}  join {:.1} ms, cpu {:.2} ms, {:.0} KB",
-                figures.us_per_packet,
-                figures.xcals(),
-                figures.xcal_us,
-                figures.packets_per_second,
-                figures.load,
-                figures.delay_ms(0.5),
-                figures.delay_ms(0.99),
-                figures.tally.lost,
-                figures.tally.disordered,
-                figures.tally.wrong,
-                figures.tally.sampled,
-                figures.missing,
-                median(figures.joins_ms.clone()),
-                figures.cpu_per_join_ms,
-                figures.bytes_per_watcher / 1024.0,
-            );
+impl Bench {
+    fn new() -> Self {
+        let seconds = std::env::var("LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5.0);
+        Self { seconds, identity: Arc::new(Identity::new()), xcal: Xcal::start(), table: Table::default() }
+    }
+
+    fn run(mut self, words: &[String]) {
+        let wants = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
+        if wants("webinar") {
+            self.webinar();
+        }
+        if wants("conference") {
+            self.conference();
+        }
+        if wants("thirty") {
+            self.thirty();
+        }
+        if wants("receivers") {
+            self.receivers();
+        }
+        if wants("rooms") {
+            self.rooms();
+        }
+        if wants("source") {
+            self.source();
+        }
+        if !self.table.print() {
+            println!("\nSome targets are missed.");
         }
     }
+
+    /// Floor, hub and Janus on one cast. `most`: floors, Janus as shipped, Janus tuned.
+    fn compare(&mut self, name: &str, cast: &Cast, most: f64, most_of_janus: (f64, f64)) -> Option<Figures> {
+        let floor = match scenario::floor(cast, &self.identity, &self.xcal, self.seconds, false) {
+            Ok(floor) => floor,
+            Err(error) => {
+                self.table.fail(format!("{name}: the floor"), error);
+                return None;
+            }
+        };
+        self.table.note(format!("{name}: floor"), cost(&floor));
+        let with_gso = scenario::floor(cast, &self.identity, &self.xcal, self.seconds, true);
+        if let Ok(with_gso) = &with_gso {
+            self.table.note(format!("{name}: floor with GSO"), cost(with_gso));
+        }
+        let figures = match self.hub(cast) {
+            Ok(figures) => figures,
+            Err(error) => {
+                self.table.fail(name, error);
+                return None;
+            }
+        };
+        let floors = figures.xcals() / floor.xcals();
+        let of_gso = with_gso.map_or(f64::NAN, |with_gso| figures.xcals() / with_gso.xcals());
+        let target = if most < 1.4 { "1.3 floors" } else { "1.5 floors" };
+        let result = format!("{}; {floors:.2} floors ({of_gso:.2} of that with GSO)", cost(&figures));
+        self.table.check(format!("{name}: CPU per packet"), result, target, floors <= most);
+        let (tally, is_whole) = (&figures.tally, is_whole(&figures));
+        let result = format!(
+            "{} received, {} lost, {} out of order, {} of {} samples wrong",
+            tally.received, tally.lost, tally.disordered, tally.wrong, tally.sampled
+        );
+        self.table.check(format!("{name}: loss"), result, "none", is_whole);
+        if janus::is_installed() {
+            for (event_loops, called, most) in
+                [(0, "as shipped", most_of_janus.0), (2, "with event_loops = 2", most_of_janus.1)]
+            {
+                let run = self.janus(cast, event_loops);
+                match run {
+                    Ok(janus) => {
+                        let ratio = figures.xcals() / janus.xcals();
+                        let delay = format!("delay {:.2} and {:.2} ms", janus.delay_ms(0.5), janus.delay_ms(0.99));
+                        let lost = janus.tally.lost;
+                        let result = format!("{}, {delay}, {lost} lost; we take 1/{:.1}", cost(&janus), 1.0 / ratio);
+                        let target = match (1.0 / most).round() as u32 {
+                            8 => "1/8",
+                            5 => "1/5",
+                            4 => "1/4",
+                            _ => "1/3",
+                        };
+                        self.table.check(format!("{name}: Janus {called}"), result, target, ratio <= most);
+                    }
+                    Err(error) => self.table.fail(format!("{name}: Janus {called}"), error),
+                }
+            }
+        }
+        Some(figures)
+    }
+
+    fn hub(&self, cast: &Cast) -> Run {
+        let mut hub = Hub::start(cast.workers, self.identity.clone())?;
+        scenario::run(&mut hub, cast, &self.xcal, self.seconds)
+    }
+
+    fn janus(&self, cast: &Cast, event_loops: usize) -> Run {
+        let mut janus = Janus::start(event_loops, self.identity.clone())?;
+        scenario::run(&mut janus, cast, &self.xcal, self.seconds)
+    }
+
+    fn webinar(&mut self) {
+        let name = "webinar 1 to 100";
+        let Some(figures) = self.compare(name, &Cast::webinar(100), 1.3, (1.0 / 8.0, 1.0 / 4.0)) else {
+            return;
+        };
+        let joins = figures.joins_ms.clone();
+        let (median, slow) = (quantile(&joins, 0.5), quantile(&joins, 0.95));
+        let result = format!("{median:.1} ms, 95 % within {slow:.1} ms");
+        self.table.check("join: offer posted to first media packet", result, "60 ms", slow < 60.0);
+        let cpu = figures.cpu_per_join_ms;
+        self.table.check("join: CPU, forwarding meanwhile included", format!("{cpu:.2} ms"), "3 ms", cpu < 3.0);
+        let memory = figures.bytes_per_watcher / 1024.0;
+        self.table.check("memory per watching receiver", format!("{memory:.0} KiB"), "40 KB", memory * 1.024 < 40.0);
+    }
+
+    fn conference(&mut self) {
+        let cast = Cast::conference(10, 1.5e6, 1);
+        let Some(figures) = self.compare("conference 10 by 10", &cast, 1.3, (1.0 / 5.0, 1.0 / 3.0)) else { return };
+        let (median, slow) = (figures.delay_ms(0.5), figures.delay_ms(0.99));
+        let is_met = median < 0.3 && slow < 1.5;
+        let result = format!("p50 {median:.2} ms, p99 {slow:.2} ms");
+        self.table.check("delay added, 10 by 10", result, "0.3 and 1.5 ms", is_met);
+    }
+
+    fn thirty(&mut self) {
+        let cast = Cast::conference(30, 150e3, 2);
+        self.compare("30 by 30 at 150 kbit/s, two workers", &cast, 1.5, (1.0 / 5.0, 1.0 / 3.0));
+    }
+
+    fn receivers(&mut self) {
+        let casts = [10, 100, 300, 1000].map(|receivers| {
+            let cast = Cast { bits_per_second: 0.5e6, sample: 1024, ..Cast::webinar(receivers) };
+            (format!("1 to {receivers} receivers"), cast)
+        });
+        self.growth("growth, 10 to 1,000 receivers", &casts);
+    }
+
+    fn rooms(&mut self) {
+        let casts = [1, 10, 100, 300].map(|rooms| {
+            let cast = Cast { bits_per_second: 0.5e6, rooms, ..Cast::webinar(4) };
+            (format!("{rooms} rooms of 1 to 4"), cast)
+        });
+        self.growth("growth, 1 to 300 rooms", &casts);
+    }
+
+    fn growth(&mut self, name: &str, casts: &[(String, Cast)]) {
+        let mut costs = Vec::new();
+        for (size, cast) in casts {
+            let run = Driver::start(cast.workers, self.identity.clone())
+                .map_err(Into::into)
+                .and_then(|mut driver| scenario::run(&mut driver, cast, &self.xcal, self.seconds));
+            match run {
+                Ok(figures) => {
+                    let result = format!("{}, {} lost, load {:.2}", cost(&figures), figures.tally.lost, figures.load);
+                    self.table.note(format!("growth: {size}"), result);
+                    costs.push(figures.xcals());
+                }
+                Err(error) => self.table.fail(format!("growth: {size}"), error),
+            }
+        }
+        let (Some(first), Some(most)) = (costs.first(), costs.iter().copied().reduce(f64::max)) else { return };
+        let result = format!("{:.2} to {most:.2} xcal from the smallest to the dearest", first);
+        self.table.check(name, result, "flat within 20 %", most <= first * 1.2);
+    }
+
+    fn source(&mut self) {
+        let added = Hub::start(1, self.identity.clone()).and_then(|mut hub| added::run(&mut hub, 200, &self.xcal));
+        match added {
+            Ok(added) => {
+                let cpu = added.cpu_ms_per_receiver;
+                let result = format!("{cpu:.3} ms for each, all see it after {:.0} ms", added.all_see_ms);
+                self.table.check("one more source in a room of 200", result, "0.1 ms per receiver", cpu < 0.1);
+            }
+            Err(error) => self.table.fail("one more source in a room of 200", error),
+        }
+    }
+}
+
+/// Nothing lost, nothing wrong, and as much received as was sent (but for what is on its way at the edges).
+fn is_whole(figures: &Figures) -> bool {
+    let tally = &figures.tally;
+    let on_its_way = tally.received as i64 / 100;
+    tally.lost == 0 && tally.wrong == 0 && figures.missing.abs() <= on_its_way
+}
+
+fn cost(figures: &Figures) -> String {
+    let rate = figures.packets_per_second / 1e3;
+    format!("{:.2} us, {:.2} xcal at {rate:.0}k packets/s", figures.us_per_packet, figures.xcals())
+}
+
+fn quantile(values: &[f64], quantile: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let place = (values.len() as f64 * quantile) as usize;
+    values.get(place.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::{Flow, Tally};
-use crate::hub::Hub;
 use crate::meter::{Xcal, process_cpu, resident_bytes};
 use crate::peer::{Identity, Peer};
 use crate::swarm::Swarm;
@@ -19,7 +18,6 @@ const SETTLE: Duration = Duration::from_millis(1500);
 /// Who is there.
 #[derive(Clone, Debug)]
 pub struct Cast {
-    pub name: &'static str,
     pub publishers: u16,
     /// Of each watcher: whom it watches.
     pub watchers: Vec<Vec<u16>>,
@@ -27,20 +25,44 @@ pub struct Cast {
     /// One of so many packets is read by each watcher.
     pub sample: u64,
     pub workers: usize,
+    /// So many rooms of this cast.
+    pub rooms: u16,
+}
+
+/// What clients can join.
+pub trait Server {
+    fn pid(&self) -> u32;
+
+    /// A publisher of sound and picture; it sends when the swarm publishes.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    fn publish(&mut self, swarm: &Swarm, room: u16, number: u16, bits_per_second: f64) -> Result<(), String>;
+
+    /// A watcher of these publishers' sound and picture; one of `sample` packets is read.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    fn watch(&mut self, swarm: &Swarm, room: u16, publishers: &[u16], sample: u64) -> Result<(), String>;
 }
 
 impl Cast {
     /// One publisher, this many receivers.
-    pub fn webinar(name: &'static str, receivers: usize) -> Self {
+    pub fn webinar(receivers: usize) -> Self {
         let watchers = vec![vec![0]; receivers];
-        Self { name, publishers: 1, watchers, bits_per_second: 1.5e6, sample: 64, workers: 1 }
+        Self { publishers: 1, watchers, bits_per_second: 1.5e6, sample: 64, workers: 1, rooms: 1 }
+    }
+
+    /// Receivers of each packet.
+    fn fan_out(&self) -> f64 {
+        self.watchers.iter().map(Vec::len).sum::<usize>() as f64 / f64::from(self.publishers)
     }
 
     /// Everybody publishes and watches all others.
-    pub fn conference(name: &'static str, people: u16, bits_per_second: f64, workers: usize) -> Self {
+    pub fn conference(people: u16, bits_per_second: f64, workers: usize) -> Self {
         let others = |me| (0..people).filter(|other| *other != me).collect();
         let watchers = (0..people).map(others).collect();
-        Self { name, publishers: people, watchers, bits_per_second, sample: 8, workers }
+        Self { publishers: people, watchers, bits_per_second, sample: 8, workers, rooms: 1 }
     }
 }
 
@@ -96,35 +118,44 @@ pub fn measure(swarm: &Swarm, pid: u32, xcal: &Xcal, seconds: f64, fan_out: f64)
     }
 }
 
-/// Runs a cast against the hub.
-pub fn hub(cast: &Cast, identity: &Arc<Identity>, xcal: &Xcal, seconds: f64) -> Result<Figures, Box<dyn std::error::Error>> {
-    let hub = Hub::start(cast.workers, identity.clone())?;
+/// Runs a cast against a server.
+pub fn run(
+    server: &mut dyn Server,
+    cast: &Cast,
+    xcal: &Xcal,
+    seconds: f64,
+) -> Result<Figures, Box<dyn std::error::Error>> {
     let swarm = Swarm::start();
-    for number in 0..cast.publishers {
-        hub.publish(&swarm, number, cast.bits_per_second)?;
+    for room in 0..cast.rooms {
+        for number in 0..cast.publishers {
+            server.publish(&swarm, room, room * cast.publishers + number, cast.bits_per_second)?;
+        }
     }
     if !swarm.wait(CONNECT, |report| report.connected == report.clients) {
         return Err("publishers do not connect".into());
     }
     swarm.publish();
     std::thread::sleep(Duration::from_millis(300));
-    let memory = resident_bytes(hub.pid());
-    let cpu = process_cpu(hub.pid());
-    for publishers in &cast.watchers {
-        hub.watch(&swarm, publishers, cast.sample)?;
+    let memory = resident_bytes(server.pid());
+    let cpu = process_cpu(server.pid());
+    for room in 0..cast.rooms {
+        for publishers in &cast.watchers {
+            let publishers: Vec<u16> = publishers.iter().map(|number| room * cast.publishers + number).collect();
+            server.watch(&swarm, room, &publishers, cast.sample)?;
+        }
     }
+    let rooms = usize::from(cast.rooms);
     let streams = cast.watchers.iter().map(Vec::len).min().unwrap_or(0) * 2;
-    let all = cast.watchers.len() + usize::from(cast.publishers);
+    let all = rooms * (cast.watchers.len() + usize::from(cast.publishers));
     if !swarm.wait(CONNECT, |report| report.connected == all && report.streams >= streams) {
         let report = swarm.report();
         return Err(format!("{} of {all} connected, streams {} of {streams}", report.connected, report.streams).into());
     }
-    let joining = process_cpu(hub.pid()).saturating_sub(cpu);
-    let fan_out = cast.watchers.iter().map(Vec::len).sum::<usize>() as f64 / f64::from(cast.publishers);
-    let mut figures = measure(&swarm, hub.pid(), xcal, seconds, fan_out);
-    let watchers = cast.watchers.len() as f64;
+    let joining = process_cpu(server.pid()).saturating_sub(cpu);
+    let mut figures = measure(&swarm, server.pid(), xcal, seconds, cast.fan_out());
+    let watchers = (rooms * cast.watchers.len()) as f64;
     figures.cpu_per_join_ms = joining.as_secs_f64() * 1e3 / watchers;
-    figures.bytes_per_watcher = resident_bytes(hub.pid()).saturating_sub(memory) as f64 / watchers;
+    figures.bytes_per_watcher = resident_bytes(server.pid()).saturating_sub(memory) as f64 / watchers;
     figures.joins_ms = swarm.report().joins.iter().map(|join| *join as f64 / 1e6).collect();
     Ok(figures)
 }
@@ -140,7 +171,13 @@ impl Drop for Floor {
 }
 
 /// Runs a cast against the floor.
-pub fn floor(cast: &Cast, identity: &Arc<Identity>, xcal: &Xcal, seconds: f64, with_gso: bool) -> Result<Figures, Box<dyn std::error::Error>> {
+pub fn floor(
+    cast: &Cast,
+    identity: &Arc<Identity>,
+    xcal: &Xcal,
+    seconds: f64,
+    with_gso: bool,
+) -> Result<Figures, Box<dyn std::error::Error>> {
     let mut child = Command::new(std::env::current_exe()?)
         .arg(if with_gso { "floor-gso" } else { "floor" })
         .stdin(Stdio::piped())
@@ -157,7 +194,8 @@ pub fn floor(cast: &Cast, identity: &Arc<Identity>, xcal: &Xcal, seconds: f64, w
     let mut stdin = child.stdin.take().ok_or("a pipe")?;
     let floor = Floor(child);
     for publisher in &publishers {
-        let mine = cast.watchers.iter().zip(&watchers).filter(|(watched, _)| watched.contains(&publisher.flow.publisher));
+        let mine =
+            cast.watchers.iter().zip(&watchers).filter(|(watched, _)| watched.contains(&publisher.flow.publisher));
         let ports: Vec<String> = mine.map(|(_, watcher)| watcher.port.address().port().to_string()).collect();
         writeln!(stdin, "{}:{}", publisher.port.address().port(), ports.join(","))?;
     }
@@ -168,8 +206,7 @@ pub fn floor(cast: &Cast, identity: &Arc<Identity>, xcal: &Xcal, seconds: f64, w
         swarm.add(peer, None);
     }
     swarm.publish();
-    let fan_out = cast.watchers.iter().map(Vec::len).sum::<usize>() as f64 / f64::from(cast.publishers);
-    let figures = measure(&swarm, pid, xcal, seconds, fan_out);
+    let figures = measure(&swarm, pid, xcal, seconds, cast.fan_out());
     drop(floor);
     Ok(figures)
 }

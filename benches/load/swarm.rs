@@ -26,7 +26,6 @@ enum Order {
     Publish,
     Restart,
     Report(Sender<Report>),
-    Clear(Sender<()>),
 }
 
 /// How things are.
@@ -79,13 +78,6 @@ impl Swarm {
         let (sender, answer) = channel();
         self.order(Order::Report(sender));
         answer.recv().expect("the thread answers")
-    }
-
-    /// Ends all clients.
-    pub fn clear(&self) {
-        let (sender, answer) = channel();
-        self.order(Order::Clear(sender));
-        answer.recv().expect("the thread answers");
     }
 
     /// Polls until a report fits. `false`: it never did.
@@ -261,12 +253,6 @@ impl Driver {
             Order::Restart => self.peers.iter_mut().for_each(|peer| peer.flow.restart()),
             Order::Report(answer) => {
                 let _ = answer.send(self.report());
-            }
-            Order::Clear(answer) => {
-                self.peers.clear();
-                self.due.clear();
-                self.publishes = false;
-                let _ = answer.send(());
             }
         }
     }
