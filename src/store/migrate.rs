@@ -30,6 +30,11 @@ const MIGRATIONS: &[Migration] = &[
     migration!(21, "0021_attendance"),
     migration!(30, "0030_session_idle"),
     migration!(100, "0100_planning"),
+    migration!(120, "0120_requests"),
+    migration!(121, "0121_marks"),
+    migration!(122, "0122_appointments"),
+    migration!(123, "0123_guardians"),
+    migration!(124, "0124_feedback"),
     migration!(140, "0140_notices"),
 ];
 
