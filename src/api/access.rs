@@ -8,7 +8,7 @@ use super::people;
 use super::problem::Problem;
 use crate::domain::access::{RoomFacts, RoomRole, room_role};
 use crate::domain::ids::{ConsultationId, PersonId};
-use crate::domain::person::{LinkState, PersonFacts, is_minor};
+use crate::domain::person::{GuardianRight, PersonFacts};
 use crate::domain::policy::{Relation, Relations};
 use crate::domain::role::Role;
 use crate::store::StoreError;
@@ -70,13 +70,8 @@ pub fn relations(facts: &PersonFacts, consultation: &Consultation, today: Date) 
 
 /// Minor children, by a confirmed link, whom the consultation is for.
 pub fn wards_on_roster(facts: &PersonFacts, room: &RoomFacts, today: Date) -> Vec<PersonId> {
-    if !facts.has(Role::Guardian) {
-        return Vec::new();
-    }
     facts
-        .wards
-        .iter()
-        .filter(|ward| ward.link == LinkState::Confirmed && is_minor(ward.birth_date, today))
+        .wards_with(GuardianRight::View, today)
         .filter(|ward| room.is_on_roster(&ward.id, &ward.groups))
         .map(|ward| ward.id.clone())
         .collect()

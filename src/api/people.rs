@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::ApiState;
 use super::session::{SchoolView, WardView};
 use crate::domain::ids::PersonId;
-use crate::domain::person::{LinkState, is_minor};
+use crate::domain::person::GuardianRight;
 use crate::domain::policy::Principal;
 use crate::store::school::School;
 use crate::store::sessions::SessionRow;
@@ -43,12 +43,7 @@ pub fn school_view(school: School) -> SchoolView {
 /// Children for whom the person acts today (INV-51).
 pub async fn wards(store: &Store, guardian: &PersonId, today: Date) -> Result<Vec<WardView>, StoreError> {
     let facts = store.person_facts(guardian, today).await?;
-    let confirmed: Vec<PersonId> = facts
-        .wards
-        .into_iter()
-        .filter(|ward| ward.link == LinkState::Confirmed && is_minor(ward.birth_date, today))
-        .map(|ward| ward.id)
-        .collect();
+    let confirmed: Vec<PersonId> = facts.wards_with(GuardianRight::View, today).map(|ward| ward.id.clone()).collect();
     let wards = store.wards(&confirmed).await?;
     Ok(wards
         .into_iter()

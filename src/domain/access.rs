@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::consultation::State;
 use super::form::{Audience, Form};
 use super::ids::{GroupId, PersonId, UnitId};
-use super::person::{LinkState, PersonFacts, WardFacts, is_minor};
+use super::person::{GuardianRight, PersonFacts, WardFacts};
 use super::refusal::{Refusal, RefusalCode};
 use super::role::Role;
 
@@ -38,15 +38,52 @@ pub struct RoomFacts {
     /// The unit that the class belongs to.
     pub unit: Option<UnitId>,
     pub audience: Audience,
-    /// Individual help: the students it is booked for.
-    pub booked: Vec<PersonId>,
+    /// Individual help: for whom, and when. Several, when office hours are cut into appointments.
+    pub booked: Vec<Booked>,
 }
 
+/// One student's time of an individual consultation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booked {
+    pub student: PersonId,
+    pub starts_ms: i64,
+    pub ends_ms: i64,
+}
+
+/// How long before their time the next ones may wait at the door of office hours.
+pub const WAIT_BEFORE_MS: i64 = 10 * 60_000;
+/// How long past their time a student may stay in office hours: the next one is waiting.
+pub const STAY_AFTER_MS: i64 = 2 * 60_000;
+
 impl RoomFacts {
+    /// Office hours: the time of these students has come (`Ok`), is over, or is `retry_after_ms` away. Individual help that is
+    /// not cut into several has no times of its own.
+    fn is_turn_of(&self, students: &[PersonId], now_ms: i64) -> Result<(), Refusal> {
+        let whole = |one: &Booked| one.starts_ms <= self.start_ms && one.ends_ms >= self.end_ms;
+        let mut theirs = self.booked.iter().filter(|one| students.contains(&one.student)).peekable();
+        if self.form != Form::Individual || theirs.peek().is_none() {
+            return Ok(());
+        }
+        let mut next: Option<i64> = None;
+        for one in theirs {
+            let from = one.starts_ms - WAIT_BEFORE_MS;
+            if whole(one) || (from..one.ends_ms + STAY_AFTER_MS).contains(&now_ms) {
+                return Ok(());
+            }
+            if now_ms < from {
+                next = Some(next.map_or(from, |next| next.min(from)));
+            }
+        }
+        Err(match next {
+            Some(from) => Refusal { code: RefusalCode::TooEarly, retry_after_ms: Some(from - now_ms) },
+            None => RefusalCode::TooLate.into(),
+        })
+    }
+
     /// Whether a student of these groups is meant.
     pub fn is_on_roster(&self, student: &PersonId, groups: &[GroupId]) -> bool {
         match self.form {
-            Form::Individual => self.booked.contains(student),
+            Form::Individual => self.booked.iter().any(|booked| booked.student == *student),
             _ => groups.contains(&self.group),
         }
     }
@@ -102,7 +139,14 @@ pub fn admit(person: &PersonFacts, room: &RoomFacts, today: Date, now_ms: i64) -
             Err(Refusal { code: RefusalCode::TooEarly, retry_after_ms: Some(1000) })
         }
         State::Cancelled => Err(RefusalCode::NotOnTimetable.into()),
-        State::Open | State::Live if now_ms < room.closes_ms => Ok(role),
+        State::Open | State::Live if now_ms < room.closes_ms => {
+            match &role {
+                RoomRole::Recipient => room.is_turn_of(std::slice::from_ref(&person.id), now_ms)?,
+                RoomRole::Guardian { wards } => room.is_turn_of(wards, now_ms)?,
+                RoomRole::Host | RoomRole::Observer => {}
+            }
+            Ok(role)
+        }
         _ => Err(RefusalCode::TooLate.into()),
     }
 }
@@ -110,15 +154,19 @@ pub fn admit(person: &PersonFacts, room: &RoomFacts, today: Date, now_ms: i64) -
 fn guardian(person: &PersonFacts, room: &RoomFacts, today: Date) -> Result<Vec<PersonId>, RefusalCode> {
     let on_roster: Vec<&WardFacts> =
         person.wards.iter().filter(|ward| room.is_on_roster(&ward.id, &ward.groups)).collect();
-    let may = |ward: &&&WardFacts| ward.link == LinkState::Confirmed && is_minor(ward.birth_date, today);
-    let wards: Vec<PersonId> = on_roster.iter().filter(may).map(|ward| ward.id.clone()).collect();
+    let wards: Vec<PersonId> =
+        on_roster.iter().filter(|ward| ward.may(GuardianRight::Attend, today)).map(|ward| ward.id.clone()).collect();
     if !wards.is_empty() {
         return if room.audience.guardians { Ok(wards) } else { Err(RefusalCode::RoleNotPermitted) };
     }
-    let link = |state: LinkState| on_roster.iter().any(|ward| ward.link == state);
-    Err(if link(LinkState::Confirmed) {
+    let codes: Vec<Option<RefusalCode>> = on_roster.iter().map(|ward| ward.refusal(today)).collect();
+    let says = |code: RefusalCode| codes.contains(&Some(code));
+    Err(if codes.contains(&None) {
+        // Stands for the child, but was not given, or has lost, the right to attend.
+        RefusalCode::RoleNotPermitted
+    } else if says(RefusalCode::WardIsAdult) {
         RefusalCode::WardIsAdult
-    } else if link(LinkState::Ended) {
+    } else if says(RefusalCode::GuardianLinkEnded) {
         RefusalCode::GuardianLinkEnded
     } else {
         RefusalCode::GuardianLinkMissing

@@ -129,7 +129,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<CardRow>, Vec<CellError>> {
 }
 
 /// BOM, then UTF-8, then windows-1251, which gives every byte a meaning.
-fn decode(bytes: &[u8]) -> String {
+pub(super) fn decode(bytes: &[u8]) -> String {
     if let Some((encoding, bom)) = encoding_rs::Encoding::for_bom(bytes) {
         return encoding.decode_without_bom_handling(&bytes[bom..]).0.into_owned();
     }

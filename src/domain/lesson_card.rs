@@ -116,6 +116,17 @@ pub struct CardSlot {
     pub capacity: Option<u16>,
 }
 
+/// Length of an appointment when the card does not say (DOMAIN 1.1).
+pub const APPOINTMENT_MINUTES: u16 = 15;
+
+impl CardSlot {
+    /// Length of the appointments it is cut into; `None`: it is no office hours (a group's, or for a named student).
+    pub fn office_minutes(&self) -> Option<u16> {
+        let is_office = self.form == Form::Individual && self.student.is_none();
+        is_office.then(|| self.appointment_minutes.unwrap_or(APPOINTMENT_MINUTES).max(1))
+    }
+}
+
 /// On which dates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::ids::{GroupId, PersonId};
 use super::policy::Held;
+use super::refusal::RefusalCode;
 use super::role::Role;
 
 impl Role {
@@ -29,6 +30,12 @@ impl PersonFacts {
     pub fn has(&self, role: Role) -> bool {
         self.roles.iter().any(|held| held.role == role)
     }
+
+    /// Children for whom the person may do this today.
+    pub fn wards_with(&self, right: GuardianRight, today: Date) -> impl Iterator<Item = &WardFacts> {
+        let is_guardian = self.has(Role::Guardian);
+        self.wards.iter().filter(move |ward| is_guardian && ward.may(right, today))
+    }
 }
 
 /// A child and the link to it.
@@ -38,10 +45,72 @@ pub struct WardFacts {
     pub birth_date: Date,
     pub link: LinkState,
     pub groups: Vec<GroupId>,
+    /// The child is of age and lets the person go on (INV-51).
+    pub granted_by_adult: bool,
+    /// Rights that were set for this link; one that is not here has never been touched and holds.
+    pub rights: Vec<SetRight>,
+}
+
+impl WardFacts {
+    /// Whether the person stands for this child today (INV-51).
+    pub fn is_represented(&self, today: Date) -> bool {
+        match is_minor(self.birth_date, today) {
+            true => self.link == LinkState::Confirmed,
+            // Of age: the link alone gives nothing, the grown child's own grant does.
+            false => self.granted_by_adult,
+        }
+    }
+
+    /// Whether the person may do this for the child today.
+    pub fn may(&self, right: GuardianRight, today: Date) -> bool {
+        self.is_represented(today)
+            && self
+                .rights
+                .iter()
+                .find(|set| set.right == right)
+                .is_none_or(|set| set.granted && in_force(today, set.from, set.to))
+    }
+
+    /// Why the person does not stand for the child today; `None`: they do.
+    pub fn refusal(&self, today: Date) -> Option<RefusalCode> {
+        if self.is_represented(today) {
+            return None;
+        }
+        Some(match (self.link, is_minor(self.birth_date, today)) {
+            (LinkState::Confirmed, false) => RefusalCode::WardIsAdult,
+            (LinkState::Ended, _) => RefusalCode::GuardianLinkEnded,
+            _ => RefusalCode::GuardianLinkMissing,
+        })
+    }
+}
+
+/// A right of a guardian as somebody has set it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetRight {
+    pub right: GuardianRight,
+    pub granted: bool,
+    pub from: Option<Date>,
+    pub to: Option<Date>,
 }
 
 super::words!(
-    /// State of a guardian link (DOMAIN 2.2): only a confirmed one gives rights.
+    /// What a guardian may do for a child; each can be given and taken with dates.
+    GuardianRight {
+        /// See timetable, requests, attendance, marks.
+        View = "view",
+        /// Book and cancel appointments.
+        Book = "book",
+        /// Take a seat in rooms that are open to guardians.
+        Attend = "attend",
+        /// Ask for help in the child's name.
+        Message = "message",
+        /// Give and withdraw consents.
+        Consent = "consent",
+    }
+);
+
+super::words!(
+    /// State of a guardian link (DOMAIN 2.2): only a confirmed one gives rights, and only over a minor.
     LinkState {
         Proposed = "proposed",
         Confirmed = "confirmed",

@@ -8,12 +8,12 @@ use sqlx::any::AnyRow;
 
 use super::sql::{date, flag, int, json, optional_int, optional_text, placeholders, text, word};
 use super::{Store, StoreError};
-use crate::domain::access::RoomFacts;
+use crate::domain::access::{Booked, RoomFacts};
 use crate::domain::consultation::{Facts, NotHeldReason, State, Timing, Timings};
 use crate::domain::form::{Audience, Coverage, Form, Kind, Medium};
 use crate::domain::ids::{CardId, ConsultationId, GroupId, PersonId, SchoolId, UnitId};
 use crate::domain::lesson_card::{CardSlot, Homework};
-use crate::domain::person::{LinkState, PersonFacts, is_minor};
+use crate::domain::person::{GuardianRight, PersonFacts};
 use crate::domain::role::Role;
 
 /// A consultation with what its card says; all times Unix milliseconds.
@@ -59,8 +59,8 @@ pub struct Consultation {
     pub note: Option<String>,
     /// Codes of norms that were broken in warn mode.
     pub warnings: Vec<String>,
-    /// Individual help: for whom.
-    pub booked: Vec<PersonId>,
+    /// Individual help: for whom, and when.
+    pub booked: Vec<Booked>,
     pub opened_ms: Option<i64>,
     /// When the host first came.
     pub live_ms: Option<i64>,
@@ -141,12 +141,9 @@ impl Viewer {
         if facts.has(Role::Student) {
             viewer.groups.extend(facts.groups.iter().cloned());
         }
-        if facts.has(Role::Guardian) {
-            let mine = |state, born| state == LinkState::Confirmed && is_minor(born, today);
-            for ward in facts.wards.iter().filter(|ward| mine(ward.link, ward.birth_date)) {
-                viewer.groups.extend(ward.groups.iter().cloned());
-                viewer.booked_for.push(ward.id.clone());
-            }
+        for ward in facts.wards_with(GuardianRight::View, today) {
+            viewer.groups.extend(ward.groups.iter().cloned());
+            viewer.booked_for.push(ward.id.clone());
         }
         viewer
     }
@@ -322,10 +319,10 @@ impl Store {
     async fn with_bookings(&self, mut found: Vec<Consultation>) -> Result<Vec<Consultation>, StoreError> {
         let individual: Vec<ConsultationId> =
             found.iter().filter(|one| one.form == Form::Individual).map(|one| one.id.clone()).collect();
-        let mut booked: HashMap<ConsultationId, Vec<PersonId>> = HashMap::new();
+        let mut booked: HashMap<ConsultationId, Vec<Booked>> = HashMap::new();
         for chunk in individual.chunks(500) {
             let sql = format!(
-                "SELECT consultation_id, student_id FROM appointment WHERE state IN ('booked', 'attended')
+                "SELECT consultation_id, student_id, starts, ends FROM appointment WHERE state IN ('booked', 'attended')
                  AND student_id IS NOT NULL AND consultation_id IN ({}) ORDER BY starts",
                 placeholders(1, chunk.len())
             );
@@ -335,7 +332,11 @@ impl Store {
             }
             for row in query.fetch_all(self.readers()).await? {
                 let id = ConsultationId::new(text(&row, "consultation_id")?);
-                booked.entry(id).or_default().push(PersonId::new(text(&row, "student_id")?));
+                booked.entry(id).or_default().push(Booked {
+                    student: PersonId::new(text(&row, "student_id")?),
+                    starts_ms: int(&row, "starts")?,
+                    ends_ms: int(&row, "ends")?,
+                });
             }
         }
         for one in &mut found {

@@ -118,7 +118,9 @@ impl Store {
     /// Everything the rules ask of a person, as of `today` (the school's date): roles in force, groups, wards.
     pub async fn person_facts(&self, id: &PersonId, today: Date) -> Result<PersonFacts, StoreError> {
         let wards = sqlx::query(
-            "SELECT l.student_id, l.state, p.birth_date FROM guardian_link l JOIN person p ON p.id = l.student_id
+            "SELECT l.id, l.student_id, l.state, p.birth_date, (SELECT COUNT(*) FROM adult_grant g
+             WHERE g.guardian_id = l.guardian_id AND g.student_id = l.student_id AND g.withdrawn_at IS NULL) AS grants
+             FROM guardian_link l JOIN person p ON p.id = l.student_id
              WHERE l.guardian_id = $1 ORDER BY p.family_name, p.given_name, l.created_at",
         )
         .bind(id.as_str())
@@ -136,7 +138,9 @@ impl Store {
             let Some(born) = optional_text(row, "birth_date")? else { continue };
             let groups = self.groups_on(&id, today).await?;
             let link = word(LinkState::parse(&text(row, "state")?), "guardian link")?;
-            facts.wards.push(WardFacts { id, birth_date: date(&born)?, link, groups });
+            let rights = self.guardian_rights(&text(row, "id")?).await?;
+            let granted_by_adult = sql::int(row, "grants")? > 0;
+            facts.wards.push(WardFacts { id, birth_date: date(&born)?, link, groups, granted_by_adult, rights });
         }
         Ok(facts)
     }

@@ -24,7 +24,14 @@ fn student(name: &str, group: &str) -> PersonFacts {
 }
 
 fn guardian(link: LinkState, born: Date) -> PersonFacts {
-    let ward = WardFacts { id: id("child"), birth_date: born, link, groups: vec![GroupId::new("5A")] };
+    let ward = WardFacts {
+        id: id("child"),
+        birth_date: born,
+        link,
+        groups: vec![GroupId::new("5A")],
+        granted_by_adult: false,
+        rights: vec![],
+    };
     PersonFacts { wards: vec![ward], ..person("guardian", &[Role::Guardian]) }
 }
 
@@ -41,7 +48,7 @@ fn room(form: Form) -> RoomFacts {
         group: GroupId::new("5A"),
         unit: Some(UnitId::new("u1")),
         audience: Audience { students: true, guardians: true },
-        booked: vec![id("child")],
+        booked: vec![Booked { student: id("child"), starts_ms: 1_000_000, ends_ms: 4_000_000 }],
     }
 }
 
