@@ -91,6 +91,9 @@ super::words!(
         PrepMustBeGroup = "prep_must_be_group",
         DatesPassed = "dates_passed",
         DurationOverCap = "duration_over_cap",
+        UnknownStudent = "unknown_student",
+        UnknownTopic = "unknown_topic",
+        NumericGradeForbidden = "numeric_grade_forbidden",
     }
 );
 

@@ -50,6 +50,10 @@ text_ids!(
     TopicId,
     /// A lesson card over all its versions.
     CardId,
+    /// A request for help.
+    RequestId,
+    /// One time of an individual consultation.
+    AppointmentId,
     /// One dated occurrence of a card's slot; also the name of its room. Derived, see `timetable`.
     ConsultationId,
 );

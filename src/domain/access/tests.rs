@@ -5,6 +5,7 @@ use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::person::LinkState;
 use crate::domain::calendar::{date_in, plus_days};
 use crate::domain::policy::Held;
 

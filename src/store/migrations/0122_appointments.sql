@@ -48,3 +48,4 @@ CREATE TABLE walk_in (
 );
 CREATE UNIQUE INDEX walk_in_once ON walk_in (consultation_id, student_id) WHERE state = 'waiting';
 CREATE INDEX walk_in_consultation ON walk_in (consultation_id, at);
+UPDATE appointment SET origin = 'card';
