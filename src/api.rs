@@ -5,13 +5,20 @@
 
 pub mod access;
 pub mod account;
+pub mod appointments;
 pub mod auth;
 pub mod body;
+pub mod complaints;
 pub mod feed;
+pub mod feedback;
+pub mod files;
+pub mod guardians;
 pub mod headers;
 pub mod health;
+pub mod help;
 pub mod lesson_cards;
 pub mod login_limit;
+pub mod marks;
 pub mod notice_settings;
 pub mod notices;
 pub mod observe;
@@ -24,11 +31,14 @@ pub mod presence;
 pub mod problem;
 pub mod public;
 pub mod rate_limit;
+pub mod requests;
 pub mod rooms;
 pub mod server;
 pub mod session;
 pub mod tickets;
 pub mod timetable;
+pub mod topics;
+pub mod wards;
 pub mod web;
 pub mod whip;
 pub mod ws;
@@ -140,6 +150,7 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(timetable::cancel))
         .merge(imports(max_import))
         .merge(planning::routes())
+        .merge(help::routes(max_import))
         .routes(routes!(rooms::attendance))
         .routes(routes!(rooms::messages))
         .routes(routes!(rooms::room))

@@ -310,6 +310,25 @@ pub fn timing(config: &Config) -> Timing {
     }
 }
 
+/// What the clock alone does in individual help: answers that stand are closed, overdue requests are told of, links of children
+/// who have come of age end.
+async fn keep_help(state: &ApiState) {
+    let now_ms = state.clock.now_ms();
+    let done = async {
+        state.store.close_answered_requests(now_ms).await?;
+        if state.store.alert_overdue_requests(now_ms).await? > 0 {
+            (state.poke_notices)();
+        }
+        if state.store.end_links_of_adults(now_ms).await? > 0 {
+            state.rooms.access_changed();
+        }
+        Ok::<_, StoreError>(())
+    };
+    if let Err(error) = done.await {
+        tracing::warn!(cause = %api::problem::chain(&error), "requests and links wait for the next round");
+    }
+}
+
 async fn keep_house(state: ApiState) {
     let mut tick = tokio::time::interval(HOUSEKEEPING);
     loop {
@@ -320,6 +339,7 @@ async fn keep_house(state: ApiState) {
         if state.config.school.demo {
             demo::keep(&state).await;
         }
+        keep_help(&state).await;
         if let Err(error) = state.store.purge_sessions(state.clock.now_ms()).await {
             tracing::warn!(cause = %api::problem::chain(&error), "old sessions stay for now");
         }

@@ -40,6 +40,7 @@ pub mod attendance;
 pub mod calendar;
 pub mod card_csv;
 pub mod consultation;
+pub mod feedback;
 pub mod fold;
 pub mod form;
 pub mod ics;

@@ -5,6 +5,7 @@
 //! upsert dialects beyond `ON CONFLICT`. Each file below brings its own statements and nothing else holds any.
 
 pub mod access;
+pub mod appointment;
 pub mod attendance;
 pub mod audit;
 mod backup;
@@ -16,10 +17,13 @@ pub mod deliveries;
 pub mod demo;
 pub mod error;
 pub mod feed;
+pub mod feedback;
 pub mod founding;
+pub mod guardian;
 pub mod import;
 pub mod load;
 pub mod logins;
+pub mod marks;
 mod migrate;
 pub mod notices;
 mod open;
@@ -28,10 +32,14 @@ pub mod people;
 pub mod planning;
 pub mod programme;
 mod reach;
+pub mod request;
+pub mod request_file;
 pub mod school;
 pub mod sessions;
 mod sql;
 mod tell;
+mod told;
+pub mod topics;
 pub mod transition;
 mod writer;
 

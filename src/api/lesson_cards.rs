@@ -118,7 +118,7 @@ pub async fn import(
 }
 
 /// The file out of the body.
-async fn file(request: Request, state: &ApiState) -> Result<axum::body::Bytes, Problem> {
+pub(super) async fn file(request: Request, state: &ApiState) -> Result<axum::body::Bytes, Problem> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_lowercase();
     match kind.as_str() {

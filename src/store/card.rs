@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 
+use super::appointment::Hours;
 use super::sql::{self, Value, date, int, json, optional_int, optional_text, placeholders, text, to_json};
 use super::transition::Actor;
 use super::{AuditEvent, Store, StoreError, Tx, audit};
@@ -58,6 +59,8 @@ pub(super) struct Wanted {
     host: PersonId,
     form: &'static str,
     student: Option<PersonId>,
+    /// Office hours are cut into appointments of so many minutes.
+    office: Option<u16>,
     warnings: Option<String>,
     occurrence: Occurrence,
 }
@@ -169,12 +172,21 @@ pub(super) async fn wanted(
                 host: slot.host.clone(),
                 form: slot.form.as_str(),
                 student: slot.student.clone(),
+                office: slot.office_minutes(),
                 warnings: None,
                 occurrence,
             });
         }
     }
     Ok(wanted)
+}
+
+impl Wanted {
+    /// As office hours; `None`: it is none.
+    fn hours(&self) -> Option<Hours> {
+        let (start_ms, end_ms) = (self.occurrence.start_ms, self.occurrence.end_ms);
+        self.office.map(|minutes| Hours { id: self.occurrence.id.clone(), start_ms, end_ms, minutes })
+    }
 }
 
 /// What settling may touch.
@@ -256,6 +268,7 @@ impl Tx {
                     host: slot.host.clone(),
                     form: slot.form.as_str(),
                     student: slot.student.clone(),
+                    office: slot.office_minutes(),
                     warnings: warnings_of(&occurrence.id),
                     occurrence,
                 }));
@@ -330,14 +343,14 @@ impl Tx {
         let tells = matches!(scope, Scope::Cards(_));
         let mut change = PlanChange::default();
         let mut kept = HashSet::new();
-        let (mut rows, mut bookings) = (Vec::new(), Vec::new());
+        let (mut rows, mut bookings, mut hours) = (Vec::new(), Vec::new(), Vec::new());
         for one in wanted {
             kept.insert(one.occurrence.id.clone());
             match existing.get(&one.occurrence.id) {
                 Some(row) if !touches || !row.is_planned || row.is_as(&one, timing) => {}
                 Some(row) => {
                     let was = (row.start_ms, row.end_ms, row.host.clone(), row.form.clone());
-                    self.move_to(&one, timing, now_ms).await?;
+                    self.move_to(&one, row.start_ms, timing, now_ms).await?;
                     change.moved += 1;
                     let occurrence = &one.occurrence;
                     let is_moved = (was.0, was.1) != (occurrence.start_ms, occurrence.end_ms);
@@ -351,18 +364,20 @@ impl Tx {
                     if let Some(student) = &one.student {
                         bookings.push(booking(&one, student));
                     }
+                    hours.extend(one.hours());
                     rows.push(consultation_row(school, &one, timing, now_ms));
                 }
             }
         }
         let into = "consultation (id, school_id, card_id, slot_id, slot_key, date, start_at, end_at, opens_at, closes_at, form, group_id, host_id, state, sequence, warnings, due_at, updated_at)";
         sql::insert_many(self.connection(), into, 18, rows).await?;
-        let into = "appointment (id, consultation_id, starts, ends, student_id, state)";
-        sql::insert_many(self.connection(), into, 6, bookings).await?;
+        let into = "appointment (id, consultation_id, starts, ends, student_id, state, origin)";
+        sql::insert_many(self.connection(), into, 7, bookings).await?;
+        self.cut_hours(&hours).await?;
         let gone: Vec<_> = existing
             .iter()
             .filter(|(id, row)| touches && row.is_planned && !row.is_successor && !kept.contains(*id))
-            .map(|(id, _)| id)
+            .map(|(id, _)| id.clone())
             .collect();
         change.removed = gone.len();
         if tells {
@@ -370,6 +385,7 @@ impl Tx {
                 self.tell_dropped_by_card(school, id, now_ms).await?;
             }
         }
+        self.forget_hours(&gone, now_ms).await?;
         for chunk in gone.chunks(500) {
             for (before, after) in [
                 ("DELETE FROM appointment WHERE consultation_id IN (", ")"),
@@ -450,7 +466,7 @@ impl Tx {
         Ok(found)
     }
 
-    async fn move_to(&mut self, one: &Wanted, timing: &Timing, now_ms: i64) -> Result<(), StoreError> {
+    async fn move_to(&mut self, one: &Wanted, was_ms: i64, timing: &Timing, now_ms: i64) -> Result<(), StoreError> {
         let occurrence = &one.occurrence;
         sqlx::query(
             "UPDATE consultation SET slot_id = $1, start_at = $2, end_at = $3, opens_at = $4, closes_at = $5, form = $6,
@@ -472,13 +488,16 @@ impl Tx {
         .execute(self.connection())
         .await?;
         self.access_changed();
-        sqlx::query("DELETE FROM appointment WHERE consultation_id = $1 AND booked_by IS NULL")
+        if let Some(hours) = one.hours() {
+            self.recut_hours(&hours, was_ms, now_ms).await?;
+        }
+        sqlx::query("DELETE FROM appointment WHERE consultation_id = $1 AND origin = 'card'")
             .bind(occurrence.id.as_str())
             .execute(self.connection())
             .await?;
         if let Some(student) = &one.student {
-            let into = "appointment (id, consultation_id, starts, ends, student_id, state)";
-            sql::insert_many(self.connection(), into, 6, vec![booking(one, student)]).await?;
+            let into = "appointment (id, consultation_id, starts, ends, student_id, state, origin)";
+            sql::insert_many(self.connection(), into, 7, vec![booking(one, student)]).await?;
         }
         Ok(())
     }
@@ -600,6 +619,7 @@ fn booking(one: &Wanted, student: &PersonId) -> Vec<Value> {
         one.occurrence.end_ms.into(),
         student.as_str().into(),
         "booked".into(),
+        "card".into(),
     ]
 }
 

@@ -10,8 +10,8 @@ use super::school::School;
 use super::sql::{self, flag, optional_int, optional_text, text, word};
 use super::transition::Actor;
 use super::{AuditEvent, Store, StoreError, Tx};
-use crate::domain::notice::Notice;
 use crate::domain::ids::{ClassId, PersonId, SchoolId};
+use crate::domain::notice::Notice;
 use crate::domain::person::{GuardianRight, LinkState, SetRight, is_minor};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::role::Role;
@@ -72,7 +72,8 @@ const MOST_PROPOSED: i64 = 10;
 /// Most links in one answer.
 const MOST_LINKS: i64 = 2_000;
 
-const SELECT: &str = "SELECT l.id, l.guardian_id, g.display_name AS guardian_name, l.student_id, s.display_name AS student_name,
+const SELECT: &str =
+    "SELECT l.id, l.guardian_id, g.display_name AS guardian_name, l.student_id, s.display_name AS student_name,
     s.birth_date, l.relation, l.state, l.source, c.display_name AS confirmed_name, l.created_at, l.ended_at, l.reason,
     cl.id AS class_id, cl.name AS class, cl.homeroom_teacher_id
     FROM guardian_link l
@@ -139,8 +140,7 @@ impl Store {
              ORDER BY CASE l.state WHEN 'proposed' THEN 0 WHEN 'confirmed' THEN 1 ELSE 2 END, s.family_name, s.given_name, l.id
              LIMIT $2"
         );
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(value).bind(MOST_LINKS).fetch_all(self.readers()).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(value).bind(MOST_LINKS).fetch_all(self.readers()).await?;
         let mut links = rows.iter().map(link).collect::<Result<Vec<_>, _>>()?;
         for link in &mut links {
             link.rights = self.guardian_rights(&link.id).await?;
@@ -151,11 +151,8 @@ impl Store {
     /// One link of a school; [`StoreError::NotFound`] for another school's.
     pub async fn guardian_link(&self, school: &SchoolId, id: &str) -> Result<GuardianLink, StoreError> {
         let sql = format!("{SELECT} WHERE l.id = $1 AND l.school_id = $2");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(id)
-            .bind(school.as_str())
-            .fetch_one(self.readers())
-            .await?;
+        let row =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(school.as_str()).fetch_one(self.readers()).await?;
         let mut link = link(&row)?;
         link.rights = self.guardian_rights(&link.id).await?;
         Ok(link)
@@ -198,7 +195,13 @@ impl Store {
     }
 
     /// Confirms a proposed link. `illegal_transition` when it is not proposed any more.
-    pub async fn confirm_link(&self, link: GuardianLink, actor: Actor, school: &School, now_ms: i64) -> Result<(), LinkError> {
+    pub async fn confirm_link(
+        &self,
+        link: GuardianLink,
+        actor: Actor,
+        school: &School,
+        now_ms: i64,
+    ) -> Result<(), LinkError> {
         let id = school.id.clone();
         self.write(move |tx| {
             Box::pin(async move {
@@ -397,12 +400,11 @@ impl Tx {
             event = event.because(words);
         }
         self.audit(event).await?;
-        let row: (String,) =
-            sqlx::query_as("SELECT guardian_id FROM guardian_link WHERE id = $1")
-                .bind(link)
-                .fetch_one(self.connection())
-                .await
-                .map_err(StoreError::from)?;
+        let row: (String,) = sqlx::query_as("SELECT guardian_id FROM guardian_link WHERE id = $1")
+            .bind(link)
+            .fetch_one(self.connection())
+            .await
+            .map_err(StoreError::from)?;
         let notice = Notice::GuardianLinkEnded { link: link.to_owned(), reason: reason.as_str().to_owned() };
         Ok(self.tell(school, vec![PersonId::new(row.0)], notice, link.to_owned(), now_ms).await?)
     }

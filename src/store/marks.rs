@@ -125,9 +125,10 @@ impl Store {
                     for (programme, group) in &touched {
                         found += tx.find_anew(&school, programme, group, request.now_ms).await?;
                     }
-                    let event = AuditEvent::new(school.clone(), request.now_ms, "marks.import", "school", school.as_str())
-                        .by(&request.actor.person, request.actor.role.map(Role::as_str))
-                        .with(serde_json::json!({ "days": count, "findings": found }));
+                    let event =
+                        AuditEvent::new(school.clone(), request.now_ms, "marks.import", "school", school.as_str())
+                            .by(&request.actor.person, request.actor.role.map(Role::as_str))
+                            .with(serde_json::json!({ "days": count, "findings": found }));
                     tx.audit(event).await?;
                     Ok::<_, StoreError>(found)
                 })
@@ -261,7 +262,9 @@ impl Store {
         .fetch_all(self.readers())
         .await?;
         rows.iter()
-            .map(|row| Ok((word(FindingRule::parse(&text(row, "rule")?), "rule")?, int(row, "value")?, text(row, "name")?)))
+            .map(|row| {
+                Ok((word(FindingRule::parse(&text(row, "rule")?), "rule")?, int(row, "value")?, text(row, "name")?))
+            })
             .collect()
     }
 }
@@ -357,7 +360,8 @@ impl Tx {
                 ]);
             }
         }
-        let into = "mark (id, school_id, student_id, programme_id, topic_id, date, n, value, weight, source, created_at)";
+        let into =
+            "mark (id, school_id, student_id, programme_id, topic_id, date, n, value, weight, source, created_at)";
         sql::insert_many(self.connection(), into, 11, rows).await
     }
 
@@ -402,7 +406,8 @@ impl Tx {
                 ]
             })
             .collect();
-        let into = "performance_finding (id, school_id, programme_id, group_id, topic_id, student_id, rule, value, found_at)";
+        let into =
+            "performance_finding (id, school_id, programme_id, group_id, topic_id, student_id, rule, value, found_at)";
         sql::insert_many(self.connection(), into, 9, rows).await?;
         Ok(count)
     }

@@ -13,7 +13,9 @@ use super::sql::{self, flag, int, optional_int, optional_text, text, word};
 use super::transition::Actor;
 use super::{AuditEvent, Store, StoreError, Tx};
 use crate::domain::form::Form;
-use crate::domain::ids::{ConsultationId, GroupId, PersonId, ProgrammeId, RequestId, SchoolId, SubjectId, TopicId, UnitId};
+use crate::domain::ids::{
+    ConsultationId, GroupId, PersonId, ProgrammeId, RequestId, SchoolId, SubjectId, TopicId, UnitId,
+};
 use crate::domain::notice::Notice;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::request::{DeclineReason, Due, RequestFacts, RequestState, SlaFacts};

@@ -3,13 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::civil::Date;
+
+use super::consultation::Consultation;
 use super::marks::mark;
+use super::request::{Move, RequestError};
 use super::sql::{self, int, optional_text, text};
 use super::transition::Actor;
 use super::{AuditEvent, Store, StoreError, Tx};
-use crate::domain::ids::{ConsultationId, GroupId, PartId, PersonId, ProgrammeId, RequestId, SchoolId, SubjectId, TopicId};
+use crate::domain::ids::{
+    ConsultationId, GroupId, PartId, PersonId, ProgrammeId, RequestId, SchoolId, SubjectId, TopicId,
+};
 use crate::domain::performance::{FindingRule, Mark, TopicEvidence, mean};
 use crate::domain::refusal::RefusalCode;
+use crate::domain::request::RequestEvent;
 use crate::domain::role::Role;
 
 /// A group and a subject that somebody teaches.
@@ -68,11 +75,7 @@ const DAY_MS: i64 = 24 * 3_600_000;
 
 impl Store {
     /// Groups and subjects by published cards: of one host, of units, or of the school, by class and subject.
-    pub async fn teachings(
-        &self,
-        school: &SchoolId,
-        host: Option<&PersonId>,
-    ) -> Result<Vec<Teaching>, StoreError> {
+    pub async fn teachings(&self, school: &SchoolId, host: Option<&PersonId>) -> Result<Vec<Teaching>, StoreError> {
         let rows = sqlx::query(
             "SELECT DISTINCT v.group_id, cl.name AS class, cl.grade, g.name AS group_name, v.subject_id, s.name AS subject,
              cl.unit_id, (SELECT MAX(p.id) FROM programme p WHERE p.subject_id = v.subject_id AND p.grade = cl.grade
@@ -124,12 +127,11 @@ impl Store {
 
     /// Parts of a programme in its order.
     pub async fn parts_of(&self, programme: &ProgrammeId) -> Result<Vec<(PartId, String)>, StoreError> {
-        let rows: Vec<(String, String)> = sqlx::query_as(
-            "SELECT id, title FROM programme_part WHERE programme_id = $1 ORDER BY starts_on, n, title",
-        )
-        .bind(programme.as_str())
-        .fetch_all(self.readers())
-        .await?;
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT id, title FROM programme_part WHERE programme_id = $1 ORDER BY starts_on, n, title")
+                .bind(programme.as_str())
+                .fetch_all(self.readers())
+                .await?;
         Ok(rows.into_iter().map(|(id, title)| (PartId::new(id), title)).collect())
     }
 
@@ -249,8 +251,12 @@ impl Store {
         .bind(now_ms + 28 * DAY_MS)
         .fetch_all(self.readers())
         .await?;
-        let titles: HashMap<String, TopicId> =
-            self.topics_of(programme).await?.into_iter().map(|topic| (crate::domain::fold::fold(&topic.title), topic.id)).collect();
+        let titles: HashMap<String, TopicId> = self
+            .topics_of(programme)
+            .await?
+            .into_iter()
+            .map(|topic| (crate::domain::fold::fold(&topic.title), topic.id))
+            .collect();
         let ids: Vec<ConsultationId> =
             rows.iter().map(|row| text(row, "id").map(ConsultationId::new)).collect::<Result<_, _>>()?;
         let chosen = self.chosen_topics(&ids).await?;
@@ -324,6 +330,68 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Keeps what the host chose for a date, and puts the requests that it answers into it. Refusals: those of the choice, and
+    /// `source_required` for a request of another group or subject, or one that cannot be scheduled (INV-23).
+    pub async fn choose_topics(
+        &self,
+        one: &Consultation,
+        choice: Choice,
+        needs_topics: bool,
+        (actor, today): (Actor, Date),
+        now_ms: i64,
+    ) -> Result<(), ChoiceError> {
+        let (id, school, group) = (one.id.clone(), one.school.clone(), one.group.clone());
+        let subject: Option<(Option<String>,)> = sqlx::query_as(
+            "SELECT v.subject_id FROM consultation c JOIN card_slot s ON s.id = c.slot_id
+             JOIN card_version v ON v.id = s.version_id WHERE c.id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(self.readers())
+        .await
+        .map_err(StoreError::from)?;
+        let Some(subject) = subject.and_then(|(subject,)| subject).map(SubjectId::new) else {
+            return Err(ChoiceError::Refused(RefusalCode::TopicsRequired));
+        };
+        let mut asked = Vec::with_capacity(choice.requests.len());
+        for request in &choice.requests {
+            let request = self.help_request(&school, request).await?;
+            if request.group != group || request.subject != subject {
+                return Err(ChoiceError::Refused(RefusalCode::SourceRequired));
+            }
+            asked.push(request);
+        }
+        self.write(move |tx| {
+            Box::pin(async move {
+                let Some(programme) = tx.programme_of(&group, &subject).await? else {
+                    return Err(ChoiceError::Refused(RefusalCode::TopicsRequired));
+                };
+                tx.keep_choice(&school, &id, &programme, (&choice, needs_topics), &actor, now_ms).await?;
+                for request in asked {
+                    if request.consultation.as_ref() == Some(&id) {
+                        continue;
+                    }
+                    let step = Move {
+                        event: RequestEvent::Schedule,
+                        actor: actor.clone(),
+                        consultation: Some(id.clone()),
+                        appointment: None,
+                        today,
+                        now_ms,
+                    };
+                    match tx.move_request(&request, &step).await {
+                        Ok(_) => {}
+                        Err(RequestError::Store(error)) => return Err(error.into()),
+                        Err(_) => return Err(ChoiceError::Refused(RefusalCode::SourceRequired)),
+                    }
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
 impl Tx {
     /// Keeps what a teacher chose for a date. Refusals: `source_required` (INV-22), `topics_required` for a topic of another
     /// programme or none (INV-24), `part_required` (INV-25).
@@ -362,7 +430,11 @@ impl Tx {
             "DELETE FROM consultation_topic WHERE consultation_id = $1",
             "DELETE FROM consultation_source WHERE consultation_id = $1",
         ] {
-            sqlx::query(statement).bind(consultation.as_str()).execute(self.connection()).await.map_err(StoreError::from)?;
+            sqlx::query(statement)
+                .bind(consultation.as_str())
+                .execute(self.connection())
+                .await
+                .map_err(StoreError::from)?;
         }
         let pair = |id: &str| vec![consultation.as_str().into(), id.into()];
         let rows = choice.parts.iter().map(|part| pair(part.as_str())).collect();

@@ -130,6 +130,9 @@ impl Tx {
         self.audit(journal(&row, &step, actor, shared_s, now_ms)).await?;
         self.count_load(id, &row.facts, &step, now_ms).await?;
         self.tell_step(&row.school, id, before, &step, now_ms).await?;
+        if step.to.is_final() && before != step.to {
+            self.settle_help(id, step.to, step.not_held, step.detail.as_deref(), now_ms).await?;
+        }
         Ok(Transition { id: id.clone(), before, after: step.to, step: Some(step) })
     }
 

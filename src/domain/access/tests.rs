@@ -5,8 +5,8 @@ use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::person::LinkState;
 use crate::domain::calendar::{date_in, plus_days};
+use crate::domain::person::LinkState;
 use crate::domain::policy::Held;
 
 const TODAY: Date = date(2026, 11, 22);

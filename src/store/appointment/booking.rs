@@ -100,7 +100,8 @@ impl Store {
                     "waiting".into(),
                     now_ms.into(),
                 ];
-                let into = "waiting_list (id, school_id, consultation_id, student_id, by_id, message, at, state, updated_at)";
+                let into =
+                    "waiting_list (id, school_id, consultation_id, student_id, by_id, message, at, state, updated_at)";
                 sql::insert_many(tx.connection(), into, 9, vec![row]).await?;
                 let id = AppointmentId::new(id);
                 tx.note_booking(&school, "waiting_list.join", &id, Some(&actor), None, now_ms).await?;
@@ -211,12 +212,11 @@ impl Tx {
     }
 
     async fn booking_facts(&mut self, one: &Appointment, student: &PersonId) -> Result<BookingFacts, StoreError> {
-        let row = sqlx::query(
-            "SELECT c.state, c.date, c.group_id, c.start_at, c.end_at FROM consultation c WHERE c.id = $1",
-        )
-        .bind(one.consultation.as_str())
-        .fetch_one(self.connection())
-        .await?;
+        let row =
+            sqlx::query("SELECT c.state, c.date, c.group_id, c.start_at, c.end_at FROM consultation c WHERE c.id = $1")
+                .bind(one.consultation.as_str())
+                .fetch_one(self.connection())
+                .await?;
         let date = text(&row, "date")?;
         let held = sqlx::query(
             "SELECT COUNT(*) AS in_all, SUM(CASE WHEN COALESCE(c.substitute_host_id, c.host_id) = $2 THEN 1 ELSE 0 END) AS here
@@ -325,11 +325,8 @@ impl Tx {
         self.note_booking(&one.school, "appointment.cancel", &one.id, actor, Some(detail), now_ms).await?;
         let Some(student) = &one.student else { return Ok(()) };
         let lesson = self.lesson_at(one).await?;
-        let notice = Notice::AppointmentCancelled {
-            lesson,
-            appointment: one.id.as_str().to_owned(),
-            reason: reason.to_owned(),
-        };
+        let notice =
+            Notice::AppointmentCancelled { lesson, appointment: one.id.as_str().to_owned(), reason: reason.to_owned() };
         let mut people = self.with_guardians(vec![student.id.clone()], date_of(one.starts_ms)).await?;
         people.push(one.host.id.clone());
         self.tell(&one.school, people, notice, one.id.as_str().to_owned(), now_ms).await

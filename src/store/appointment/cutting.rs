@@ -88,10 +88,8 @@ impl Tx {
         consultation: &ConsultationId,
     ) -> Result<Vec<super::Appointment>, StoreError> {
         let sql = format!("{} WHERE a.consultation_id = $1 AND a.state = 'booked' ORDER BY a.starts", super::SELECT);
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(consultation.as_str())
-            .fetch_all(self.connection())
-            .await?;
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(consultation.as_str()).fetch_all(self.connection()).await?;
         rows.iter().map(appointment).collect()
     }
 
@@ -112,7 +110,9 @@ impl Tx {
         for chunk in gone.chunks(400) {
             let of = placeholders(1, chunk.len());
             for statement in [
-                format!("UPDATE request_file SET appointment_id = NULL WHERE appointment_id IN (SELECT id FROM appointment WHERE consultation_id IN ({of}))"),
+                format!(
+                    "UPDATE request_file SET appointment_id = NULL WHERE appointment_id IN (SELECT id FROM appointment WHERE consultation_id IN ({of}))"
+                ),
                 format!("DELETE FROM waiting_list WHERE consultation_id IN ({of})"),
                 format!("DELETE FROM walk_in WHERE consultation_id IN ({of})"),
                 format!("DELETE FROM consultation_source WHERE consultation_id IN ({of})"),

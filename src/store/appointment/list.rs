@@ -47,12 +47,8 @@ impl Store {
              AND (c.host_id = $4 OR c.substitute_host_id = $5 OR {whose}) ORDER BY c.start_at, c.id LIMIT {MOST_HOURS}"
         );
         let host = host.map_or("", PersonId::as_str);
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(school.as_str())
-            .bind(from_ms)
-            .bind(to_ms)
-            .bind(host)
-            .bind(host);
+        let mut query =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(school.as_str()).bind(from_ms).bind(to_ms).bind(host).bind(host);
         for group in groups {
             query = query.bind(group.as_str());
         }
@@ -72,8 +68,7 @@ impl Store {
         let sql = format!(
             "{SELECT} WHERE a.consultation_id = $1 AND a.state IN ('free', 'booked', 'attended', 'no_show') ORDER BY a.starts"
         );
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(consultation.as_str()).fetch_all(self.readers()).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(consultation.as_str()).fetch_all(self.readers()).await?;
         rows.iter().map(appointment).collect()
     }
 
@@ -117,5 +112,17 @@ impl Store {
             query = query.bind(student.as_str());
         }
         query.fetch_all(self.readers()).await?.iter().map(appointment).collect()
+    }
+}
+
+impl Store {
+    /// How many lists a student waits on.
+    pub async fn waits_of(&self, student: &PersonId) -> Result<usize, StoreError> {
+        let (count,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM waiting_list WHERE student_id = $1 AND state = 'waiting'")
+                .bind(student.as_str())
+                .fetch_one(self.readers())
+                .await?;
+        Ok(usize::try_from(count).unwrap_or_default())
     }
 }

@@ -48,7 +48,8 @@ impl Tx {
             let reason = reason.unwrap_or("cancelled");
             return self.end_booking(one, AppointmentState::CancelledByHost, None, reason, now_ms).await;
         }
-        let mut recipients = self.guardians_of(std::slice::from_ref(&student.id), super::booking::date_of(one.starts_ms)).await?;
+        let mut recipients =
+            self.guardians_of(std::slice::from_ref(&student.id), super::booking::date_of(one.starts_ms)).await?;
         recipients.push(student.id.clone());
         let found = match not_held {
             Some(NotHeldReason::Technical | NotHeldReason::NoHost) => AppointmentState::CancelledByHost,

@@ -207,7 +207,8 @@ impl Tx {
             now_ms.into(),
             Origin::WalkIn.as_str().into(),
         ];
-        let into = "appointment (id, consultation_id, starts, ends, student_id, booked_by, state, message, booked_at, origin)";
+        let into =
+            "appointment (id, consultation_id, starts, ends, student_id, booked_by, state, message, booked_at, origin)";
         sql::insert_many(self.connection(), into, 10, vec![row]).await?;
         sqlx::query("UPDATE walk_in SET state = 'called', appointment_id = $1, updated_at = $2 WHERE id = $3")
             .bind(id.as_str())

@@ -15,7 +15,10 @@ pub enum RequestList {
     /// For these students.
     Mine(Vec<PersonId>),
     /// Open and shared ones of these groups, without those for or by these people.
-    Peers { groups: Vec<GroupId>, not_of: Vec<PersonId> },
+    Peers {
+        groups: Vec<GroupId>,
+        not_of: Vec<PersonId>,
+    },
     /// Of groups and subjects that this person teaches, or assigned to them.
     Inbox(PersonId),
     Unit(Vec<UnitId>),

@@ -248,10 +248,8 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let sql = format!("{} WHERE r.consultation_id = $1 AND r.state = 'scheduled'", super::SELECT);
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(consultation.as_str())
-            .fetch_all(self.connection())
-            .await?;
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(consultation.as_str()).fetch_all(self.connection()).await?;
         let waiting = rows.iter().map(super::request).collect::<Result<Vec<_>, _>>()?;
         if waiting.is_empty() {
             return Ok(());
