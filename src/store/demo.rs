@@ -1,5 +1,7 @@
 //! The demo school: loaded into an empty store, and at every start given lessons that are open right now.
 
+mod help;
+
 use std::collections::HashMap;
 
 use jiff::civil::{Date, Time, Weekday};
@@ -311,6 +313,7 @@ async fn load(store: &Store, files: &Files, hub: Timing, horizon_days: u32, now_
             detail: errors.first().map(|error| format!("line {}: {}", error.line, error.text)).unwrap_or_default(),
         },
     })?;
+    help::fill(store, &school, now_ms).await?;
     Ok(school)
 }
 

@@ -451,7 +451,9 @@ impl Judge<'_> {
 
     /// Codes of norms broken in warn mode; `None`: one is enforced.
     fn length(&mut self, known: &Known, class: &KnownClass, slot: &CardSlot) -> Option<Vec<String>> {
-        let (Some(minutes), true) = (slot.minutes, slot.form.is_realtime()) else { return Some(Vec::new()) };
+        // A student's time in office hours is one appointment.
+        let minutes = slot.office_minutes().or(slot.minutes);
+        let (Some(minutes), true) = (minutes, slot.form.is_realtime()) else { return Some(Vec::new()) };
         let day = match &slot.recurrence {
             Recurrence::Once { date } => *date,
             Recurrence::Weekly { span, .. } | Recurrence::Window { span } => span.from,

@@ -53,6 +53,8 @@ impl Tx {
             Effect::MovedTo(to) => Some(to.clone()),
             _ => None,
         });
+        // Bookings went along to the successor.
+        let about = moved.clone().unwrap_or_else(|| id.clone());
         let notice = match moved {
             Some(to) => {
                 let was_ms = lesson.start_ms;
@@ -62,7 +64,9 @@ impl Tx {
             }
             None => Notice::ConsultationCancelled { lesson, reason: step.detail.clone().unwrap_or_default() },
         };
-        self.tell_concerned(school, id, notice, now_ms).await
+        let to = self.concerned(&about).await?;
+        self.enqueue(Letter { school: school.clone(), to, notice, key: id.as_str().to_owned(), now_ms }).await?;
+        Ok(())
     }
 
     async fn tell_concerned(

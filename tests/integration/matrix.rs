@@ -26,8 +26,12 @@ enum Asks {
     OfLesson(Action),
     /// The action, about whoever is there: the widest relation counts.
     OfAnybody(Action),
+    /// The same, and also what was assigned to somebody.
+    OfAnybodyOrAssigned(Action),
     /// The action, about something of the school that is not there: `not_found` for who may, a refusal for the others.
     OfAbsent(Action),
+    /// By what a request, an appointment, a link or a complaint is to the person: `help.rs` asks everybody about each.
+    OfHelp,
     /// Media over HTTP: [`rooms`] asks everybody, with a body that gets as far as the policy; a session once made
     /// answers its maker only (`whip.rs`).
     OfRoomSeat,
@@ -69,6 +73,55 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     // Opened by its secret address alone.
     ("get", "/api/v1/calendar/{feed}", Asks::Nothing),
     ("get", "/api/v1/presence", Asks::OfAnybody(Action::PresenceView)),
+    ("get", "/api/v1/requests", Asks::OfAnybody(Action::RequestCreate)),
+    ("get", "/api/v1/requests/peers", Asks::OfAnybody(Action::RequestCreate)),
+    ("get", "/api/v1/requests/choices", Asks::OfAnybody(Action::RequestCreate)),
+    ("get", "/api/v1/requests/inbox", Asks::OfAnybodyOrAssigned(Action::RequestTriage)),
+    ("post", "/api/v1/requests", Asks::OfHelp),
+    ("get", "/api/v1/requests/{request}", Asks::OfHelp),
+    ("post", "/api/v1/requests/{request}/triage", Asks::OfHelp),
+    ("post", "/api/v1/requests/{request}/answer", Asks::OfHelp),
+    ("post", "/api/v1/requests/{request}/withdraw", Asks::OfHelp),
+    ("post", "/api/v1/requests/{request}/reopen", Asks::OfHelp),
+    ("post", "/api/v1/requests/{request}/close", Asks::OfHelp),
+    ("post", "/api/v1/requests/{request}/vote", Asks::OfHelp),
+    ("delete", "/api/v1/requests/{request}/vote", Asks::OfHelp),
+    ("post", "/api/v1/requests/{request}/files", Asks::OfHelp),
+    ("post", "/api/v1/appointments/{appointment}/files", Asks::OfHelp),
+    ("get", "/api/v1/files/{file}", Asks::OfHelp),
+    ("get", "/api/v1/teaching", Asks::OfAnybodyOrAssigned(Action::RequestTriage)),
+    ("get", "/api/v1/topics/ranked", Asks::OfHelp),
+    ("get", "/api/v1/consultations/{id}/topics", Asks::OfLesson(Action::ConsultationCancel)),
+    ("put", "/api/v1/consultations/{id}/topics", Asks::OfLesson(Action::CardEdit)),
+    ("post", "/api/v1/marks/import", Asks::OfAnybody(Action::MarksImport)),
+    ("get", "/api/v1/performance", Asks::OfHelp),
+    ("get", "/api/v1/office-hours", Asks::OfHelp),
+    ("get", "/api/v1/office-hours/{id}", Asks::OfHelp),
+    ("post", "/api/v1/office-hours/{id}/waiting", Asks::OfHelp),
+    ("delete", "/api/v1/office-hours/{id}/waiting", Asks::OfHelp),
+    ("post", "/api/v1/office-hours/{id}/queue", Asks::OfHelp),
+    ("delete", "/api/v1/office-hours/{id}/queue", Asks::OfHelp),
+    ("post", "/api/v1/office-hours/{id}/next", Asks::OfHelp),
+    ("get", "/api/v1/appointments", Asks::OfHelp),
+    ("post", "/api/v1/appointments/{appointment}/book", Asks::OfHelp),
+    ("post", "/api/v1/appointments/{appointment}/cancel", Asks::OfHelp),
+    ("put", "/api/v1/appointments/{appointment}/notes", Asks::OfHelp),
+    ("get", "/api/v1/guardian-links", Asks::OfOneself(Action::AccountView)),
+    ("post", "/api/v1/guardian-links", Asks::OfHelp),
+    ("post", "/api/v1/guardian-links/{link}/confirm", Asks::OfHelp),
+    ("post", "/api/v1/guardian-links/{link}/end", Asks::OfHelp),
+    ("put", "/api/v1/guardian-links/{link}/rights", Asks::OfHelp),
+    ("post", "/api/v1/adult-grants", Asks::OfHelp),
+    ("delete", "/api/v1/adult-grants", Asks::OfHelp),
+    ("get", "/api/v1/children", Asks::OfHelp),
+    ("get", "/api/v1/consultations/{id}/feedback", Asks::OfLesson(Action::ConsultationView)),
+    ("put", "/api/v1/consultations/{id}/feedback", Asks::OfHelp),
+    ("get", "/api/v1/feedback/due", Asks::OfOneself(Action::AccountView)),
+    ("get", "/api/v1/feedback/mine", Asks::OfOneself(Action::EvidenceReport)),
+    ("post", "/api/v1/consultations/{id}/complaints", Asks::OfHelp),
+    ("get", "/api/v1/complaints", Asks::OfOneself(Action::AccountView)),
+    ("post", "/api/v1/complaints/{complaint}/answer", Asks::OfHelp),
+    ("post", "/api/v1/complaints/{complaint}/close", Asks::OfHelp),
     ("post", "/api/v1/rooms/{room}/whip", Asks::OfRoomSeat),
     ("post", "/api/v1/rooms/{room}/whep", Asks::OfRoomSeat),
     ("patch", "/api/v1/rooms/{room}/whip/{session}", Asks::OfRoomSeat),
@@ -227,6 +280,12 @@ fn request(client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder
             client.request(method, path).json(&json!({ "endpoint": "", "keys": { "p256dh": "", "auth": "" } }))
         }
         "/api/v1/webhooks" if method == "POST" => client.request(method, path).json(&json!({ "url": "" })),
+        "/api/v1/marks/import" => client
+            .request(method, "/api/v1/marks/import?dry_run=true")
+            .header("content-type", "text/csv")
+            .body("Код ученика;Предмет;Дата;Отметка\n"),
+        // Without a source it is refused after the policy has been asked.
+        path if path.ends_with("/topics") && method == "PUT" => client.request(method, path).json(&json!({})),
         // Without a reason it is refused after the policy has been asked.
         path if path.ends_with("/cancel") => client.request(method, path).json(&json!({ "reason": "" })),
         path => client.request(method, path),
@@ -285,7 +344,7 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
                 };
                 let allows = |action, relations| decide(&actor.principal, action, relations).is_ok();
                 match asks {
-                    Asks::Nothing | Asks::OfRoomSeat => {}
+                    Asks::Nothing | Asks::OfHelp | Asks::OfRoomSeat => {}
                     Asks::SignIn => ask(path, true, "signed in").await,
                     Asks::OfOneself(action) => ask(path, allows(action, Relations::own()), "own").await,
                     Asks::OfAbsent(action) => {
@@ -295,6 +354,11 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
                         if answer.status.as_u16() != expected {
                             wrong.push(format!("{} {method} {path} (absent): {}", actor.code, answer.status));
                         }
+                    }
+                    Asks::OfAnybodyOrAssigned(action) => {
+                        let widest =
+                            Relations::own().with(Relation::Group).with(Relation::Unit).with(Relation::Assigned);
+                        ask(path, allows(action, widest), "anybody").await;
                     }
                     Asks::OfAnybody(action) => {
                         let widest = Relations::own().with(Relation::Ward).with(Relation::Group).with(Relation::Unit);

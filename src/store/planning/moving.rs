@@ -3,7 +3,7 @@
 use jiff::civil::{Date, Time};
 
 use super::super::school::School;
-use super::super::sql::{self, text};
+use super::super::sql;
 use super::super::transition::{Actor, TransitionError};
 use super::super::{AuditEvent, StoreError, Tx};
 use super::substitute::{again, checked};
@@ -129,34 +129,25 @@ impl Tx {
         to: &ConsultationId,
         start_ms: i64,
     ) -> Result<(), StoreError> {
-        let rows = sqlx::query(
-            "SELECT a.id, a.starts - c.start_at AS after, a.ends - a.starts AS lasts, a.student_id, a.booked_by
-             FROM appointment a JOIN consultation c ON c.id = a.consultation_id
-             WHERE a.consultation_id = $1 AND a.state = 'booked'",
+        let (was_ms,): (i64,) = sqlx::query_as("SELECT start_at FROM consultation WHERE id = $1")
+            .bind(from.as_str())
+            .fetch_one(self.connection())
+            .await?;
+        // The very rows: messages, notes, files and requests hang on them. Free times of office hours go along.
+        sqlx::query(
+            "UPDATE appointment SET consultation_id = $1, starts = starts + $2, ends = ends + $2
+             WHERE consultation_id = $3 AND state IN ('booked', 'free')",
         )
+        .bind(to.as_str())
+        .bind(start_ms - was_ms)
         .bind(from.as_str())
-        .fetch_all(self.connection())
+        .execute(self.connection())
         .await?;
-        let mut bookings = Vec::new();
-        for row in &rows {
-            let starts = start_ms + sql::int(row, "after")?;
-            bookings.push(vec![
-                uuid::Uuid::now_v7().to_string().into(),
-                to.as_str().into(),
-                starts.into(),
-                (starts + sql::int(row, "lasts")?).into(),
-                sql::optional_text(row, "student_id")?.into(),
-                sql::optional_text(row, "booked_by")?.into(),
-                "booked".into(),
-            ]);
-        }
-        let into = "appointment (id, consultation_id, starts, ends, student_id, booked_by, state)";
-        sql::insert_many(self.connection(), into, 7, bookings).await?;
-        for row in &rows {
-            sqlx::query("UPDATE appointment SET state = 'cancelled_by_host' WHERE id = $1")
-                .bind(text(row, "id")?)
-                .execute(self.connection())
-                .await?;
+        for sql in [
+            "UPDATE waiting_list SET consultation_id = $1 WHERE consultation_id = $2 AND state = 'waiting'",
+            "UPDATE help_request SET consultation_id = $1 WHERE consultation_id = $2 AND state = 'scheduled'",
+        ] {
+            sqlx::query(sql).bind(to.as_str()).bind(from.as_str()).execute(self.connection()).await?;
         }
         for sql in [
             "INSERT INTO consultation_part (consultation_id, part_id)
