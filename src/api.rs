@@ -32,6 +32,7 @@ pub mod problem;
 pub mod public;
 pub mod rate_limit;
 pub mod requests;
+pub mod reports;
 pub mod rooms;
 pub mod server;
 pub mod session;
@@ -157,6 +158,7 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .merge(notices::routes())
         .merge(notice_settings::routes())
         .merge(feed::routes())
+        .merge(reports::routes())
         .routes(routes!(presence::presence))
         .routes(routes!(whip::publish))
         .routes(routes!(whip::watch))

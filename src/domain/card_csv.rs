@@ -259,5 +259,24 @@ pub fn write(rows: &[CardRow], delimiter: u8) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
+/// One cell that an import would change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellChange {
+    /// Heading of the column.
+    pub column: &'static str,
+    pub before: String,
+    pub after: String,
+}
+
+/// The cells in which two rows differ, as people write them.
+pub fn differences(before: &CardRow, after: &CardRow) -> Vec<CellChange> {
+    let cells = Column::ALL.iter().map(|column| CellChange {
+        column: column.heading(),
+        before: cell::show(before, *column),
+        after: cell::show(after, *column),
+    });
+    cells.filter(|cell| cell.before != cell.after).collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,9 @@ const MIGRATIONS: &[Migration] = &[
     migration!(123, "0123_guardians"),
     migration!(124, "0124_feedback"),
     migration!(140, "0140_notices"),
+    migration!(141, "0141_evidence"),
+    migration!(142, "0142_roster"),
+    migration!(143, "0143_privacy"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

@@ -1,0 +1,435 @@
+//! The facts that reports stand on: consultations of some dates with attendance, load, breaches and corrections; requests,
+//! answers and complaints beside them. Reads only; figures are made of them in `domain::evidence`.
+
+pub mod corrections;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::school::School;
+use super::sql::{date, int, json, optional_int, optional_text, text, word};
+use super::{Store, StoreError};
+use crate::domain::calendar::Span;
+use crate::domain::consultation::{NotHeldReason, State};
+use crate::domain::evidence::working_time::working_minutes;
+use crate::domain::evidence::{ComplaintFact, Facts, Invited, LessonFact, RequestFact, ScoreFact};
+use crate::domain::fold::fold;
+use crate::domain::form::{Form, Kind};
+use crate::domain::ids::{ConsultationId, PersonId, UnitId};
+use crate::domain::lesson_card::{At, CardSlot};
+
+/// Whose facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Range {
+    School,
+    /// Of classes in these units.
+    Units(Vec<UnitId>),
+    /// Held, or to be held, by this person.
+    Host(PersonId),
+}
+
+/// A consultation counts as covering a request's topic within this time after it.
+const TOPIC_WITHIN_MS: i64 = 14 * 86_400_000;
+const DAY_MS: i64 = 86_400_000;
+
+impl Store {
+    /// The facts of these dates (both included), as of `now_ms`.
+    pub async fn evidence(
+        &self,
+        school: &School,
+        dates: Span,
+        range: &Range,
+        now_ms: i64,
+    ) -> Result<Facts, StoreError> {
+        let lessons = self.lesson_facts(school, dates, range).await?;
+        let kept: HashSet<&str> = lessons.iter().map(|one| one.id.as_str()).collect();
+        let requests = self.request_facts(school, dates, range, &lessons, now_ms).await?;
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+            "SELECT f.consultation_id, f.score, f.helped FROM feedback f JOIN consultation c ON c.id = f.consultation_id
+             WHERE f.school_id = $1 AND c.date >= $2 AND c.date <= $3",
+        )
+        .bind(school.id.as_str())
+        .bind(dates.from.to_string())
+        .bind(dates.to.to_string())
+        .fetch_all(self.readers())
+        .await?;
+        let scores = rows
+            .into_iter()
+            .filter(|(lesson, ..)| kept.contains(lesson.as_str()))
+            .map(|(lesson, score, helped)| ScoreFact {
+                lesson: ConsultationId::new(lesson),
+                score: u8::try_from(score).unwrap_or(0),
+                helped: helped != 0,
+            })
+            .collect();
+        let rows = sqlx::query(
+            "SELECT x.id, x.consultation_id, x.kind, x.state, x.created_at FROM complaint x
+             JOIN consultation c ON c.id = x.consultation_id
+             WHERE x.school_id = $1 AND c.date >= $2 AND c.date <= $3 ORDER BY x.created_at",
+        )
+        .bind(school.id.as_str())
+        .bind(dates.from.to_string())
+        .bind(dates.to.to_string())
+        .fetch_all(self.readers())
+        .await?;
+        let mut complaints = Vec::new();
+        for row in &rows {
+            let lesson = text(row, "consultation_id")?;
+            if kept.contains(lesson.as_str()) {
+                complaints.push(ComplaintFact {
+                    id: text(row, "id")?,
+                    lesson: ConsultationId::new(lesson),
+                    kind: text(row, "kind")?,
+                    state: text(row, "state")?,
+                    created_ms: int(row, "created_at")?,
+                });
+            }
+        }
+        Ok(Facts { lessons, requests, scores, complaints })
+    }
+
+    async fn lesson_facts(&self, school: &School, dates: Span, range: &Range) -> Result<Vec<LessonFact>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT c.id, c.date, c.start_at, c.end_at, c.state, c.not_held_reason, c.detail, c.closed_at, c.form,
+             c.group_id, c.host_id, c.substitute_host_id, c.host_delay_s, c.warnings, s.kind, s.body, v.title,
+             sub.name AS subject, cl.name AS class, cl.grade, cl.unit_id
+             FROM consultation c JOIN card_slot s ON s.id = c.slot_id JOIN card_version v ON v.id = s.version_id
+             JOIN study_group g ON g.id = c.group_id LEFT JOIN school_class cl ON cl.id = g.class_id
+             LEFT JOIN subject sub ON sub.id = v.subject_id
+             WHERE c.school_id = $1 AND c.date >= $2 AND c.date <= $3 ORDER BY c.start_at, c.id",
+        )
+        .bind(school.id.as_str())
+        .bind(dates.from.to_string())
+        .bind(dates.to.to_string())
+        .fetch_all(self.readers())
+        .await?;
+        let beside = Beside::load(self, school, dates).await?;
+        let mut lessons = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let fact = lesson_fact(row, &beside)?;
+            let is_in = match range {
+                Range::School => true,
+                Range::Units(units) => fact.unit.as_ref().is_some_and(|unit| units.contains(unit)),
+                Range::Host(host) => fact.host == *host,
+            };
+            if is_in {
+                lessons.push(fact);
+            }
+        }
+        Ok(lessons)
+    }
+
+    async fn request_facts(
+        &self,
+        school: &School,
+        dates: Span,
+        range: &Range,
+        lessons: &[LessonFact],
+        now_ms: i64,
+    ) -> Result<Vec<RequestFact>, StoreError> {
+        let calendar = self.calendar(school).await?;
+        let from_ms = calendar.instant_ms(dates.from, jiff::civil::Time::midnight());
+        let to_ms = calendar.instant_ms(crate::domain::calendar::plus_days(dates.to, 1), jiff::civil::Time::midnight());
+        let rows = sqlx::query(
+            "SELECT r.id, r.student_id, r.state, r.created_at, r.help_due, r.first_response_at, r.helped_at,
+             r.assigned_to, r.answered_by, sub.name AS subject, cl.name AS class, cl.unit_id, t.title AS topic
+             FROM help_request r JOIN subject sub ON sub.id = r.subject_id JOIN study_group g ON g.id = r.group_id
+             LEFT JOIN school_class cl ON cl.id = g.class_id LEFT JOIN topic t ON t.id = r.topic_id
+             WHERE r.school_id = $1 AND r.created_at >= $2 AND r.created_at < $3 ORDER BY r.created_at, r.id",
+        )
+        .bind(school.id.as_str())
+        .bind(from_ms)
+        .bind(to_ms)
+        .fetch_all(self.readers())
+        .await?;
+        let held: Vec<(String, String, String, i64)> = lessons
+            .iter()
+            .filter(|one| one.state == State::Held)
+            .flat_map(|one| {
+                let place = one.subject.as_deref().zip(one.class.as_deref());
+                let topics = one.topics.iter().filter_map(move |topic| {
+                    place.map(|(subject, class)| (fold(subject), fold(class), fold(topic), one.start_ms))
+                });
+                topics.collect::<Vec<_>>()
+            })
+            .collect();
+        let mut facts = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let hands = [optional_text(row, "assigned_to")?, optional_text(row, "answered_by")?];
+            let is_in = match range {
+                Range::School => true,
+                Range::Units(units) => {
+                    optional_text(row, "unit_id")?.is_some_and(|unit| units.contains(&UnitId::new(unit)))
+                }
+                Range::Host(host) => hands.iter().flatten().any(|hand| hand == host.as_str()),
+            };
+            if !is_in {
+                continue;
+            }
+            let (created_ms, help_due_ms) = (int(row, "created_at")?, int(row, "help_due")?);
+            let helped_ms = optional_int(row, "helped_at")?;
+            let (subject, class, topic) =
+                (text(row, "subject")?, optional_text(row, "class")?, optional_text(row, "topic")?);
+            let was_covered = topic.as_ref().map(|topic| {
+                let wanted = (fold(&subject), fold(class.as_deref().unwrap_or_default()), fold(topic));
+                held.iter().any(|(subject, class, topic, at)| {
+                    (subject, class, topic) == (&wanted.0, &wanted.1, &wanted.2)
+                        && (created_ms..=created_ms + TOPIC_WITHIN_MS).contains(at)
+                })
+            });
+            let responded_ms = optional_int(row, "first_response_at")?.unwrap_or(now_ms);
+            facts.push(RequestFact {
+                id: text(row, "id")?,
+                student: PersonId::new(text(row, "student_id")?),
+                subject,
+                class,
+                topic,
+                state: text(row, "state")?,
+                created_ms,
+                help_due_ms,
+                response_minutes: working_minutes(&calendar, created_ms, responded_ms),
+                is_answered_in_time: helped_ms.is_some_and(|at| at <= help_due_ms),
+                is_open: helped_ms.is_none() && now_ms <= help_due_ms,
+                // The 14 days are not over yet: it may still come.
+                was_covered: was_covered.filter(|was| *was || now_ms > created_ms + TOPIC_WITHIN_MS),
+            });
+        }
+        Ok(facts)
+    }
+
+    /// Topics of the programmes of this school's classes: subject, class, topic.
+    pub async fn known_topics(&self, school: &School) -> Result<Vec<(String, String, String)>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT sub.name, cl.name, t.title FROM topic t JOIN programme_part p ON p.id = t.part_id
+             JOIN programme g ON g.id = p.programme_id JOIN subject sub ON sub.id = g.subject_id
+             JOIN school_class cl ON cl.grade = g.grade AND cl.year_id = g.year_id
+             WHERE g.school_id = $1 ORDER BY sub.name, cl.name, p.n, t.n",
+        )
+        .bind(school.id.as_str())
+        .fetch_all(self.readers())
+        .await?)
+    }
+
+    /// The newest row of the school's journal: number and hash; `None`: it is empty.
+    pub async fn audit_head(&self, school: &School) -> Result<Option<(i64, String)>, StoreError> {
+        Ok(sqlx::query_as("SELECT seq, hash FROM audit_event WHERE school_id = $1 ORDER BY seq DESC LIMIT 1")
+            .bind(school.id.as_str())
+            .fetch_optional(self.readers())
+            .await?)
+    }
+
+    /// Names and classes of students, for the list of who was helped.
+    pub async fn student_classes(&self, school: &School) -> Result<HashMap<PersonId, (String, String)>, StoreError> {
+        let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
+            "SELECT p.id, p.display_name, MAX(cl.name) FROM person p
+             LEFT JOIN enrollment e ON e.person_id = p.id AND e.role = 'student'
+             LEFT JOIN study_group g ON g.id = e.study_group_id LEFT JOIN school_class cl ON cl.id = g.class_id
+             WHERE p.school_id = $1 GROUP BY p.id, p.display_name",
+        )
+        .bind(school.id.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        Ok(rows.into_iter().map(|(id, name, class)| (PersonId::new(id), (name, class.unwrap_or_default()))).collect())
+    }
+}
+
+/// What stands beside the consultations of some dates, looked up by name.
+struct Beside {
+    names: HashMap<String, String>,
+    /// By group: student, from, to.
+    enrolled: HashMap<String, Vec<(String, Option<String>, Option<String>)>>,
+    booked: HashMap<String, Vec<String>>,
+    /// By consultation: person, role, from, to, how it ended.
+    stays: HashMap<String, Vec<Stay>>,
+    load: HashMap<String, i64>,
+    lifted: HashMap<String, Vec<String>>,
+    corrections: HashMap<String, BTreeMap<String, String>>,
+    hour_minutes: i64,
+}
+
+struct Stay {
+    person: String,
+    role: String,
+    joined_ms: i64,
+    left_ms: i64,
+    was_lost: bool,
+}
+
+impl Beside {
+    async fn load(store: &Store, school: &School, dates: Span) -> Result<Self, StoreError> {
+        let (from, to) = (dates.from.to_string(), dates.to.to_string());
+        let id = school.id.as_str();
+        let names: Vec<(String, String)> = sqlx::query_as("SELECT id, display_name FROM person WHERE school_id = $1")
+            .bind(id)
+            .fetch_all(store.readers())
+            .await?;
+        let rows = sqlx::query(
+            "SELECT e.study_group_id, e.person_id, e.valid_from, e.valid_to FROM enrollment e
+             JOIN study_group g ON g.id = e.study_group_id WHERE g.school_id = $1 AND e.role = 'student'",
+        )
+        .bind(id)
+        .fetch_all(store.readers())
+        .await?;
+        let mut enrolled: HashMap<String, Vec<_>> = HashMap::new();
+        for row in &rows {
+            let one = (text(row, "person_id")?, optional_text(row, "valid_from")?, optional_text(row, "valid_to")?);
+            enrolled.entry(text(row, "study_group_id")?).or_default().push(one);
+        }
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT a.consultation_id, a.student_id FROM appointment a JOIN consultation c ON c.id = a.consultation_id
+             WHERE c.school_id = $1 AND c.date >= $2 AND c.date <= $3 AND a.student_id IS NOT NULL
+             AND a.state IN ('booked', 'attended', 'no_show')",
+        )
+        .bind(id)
+        .bind(&from)
+        .bind(&to)
+        .fetch_all(store.readers())
+        .await?;
+        let mut booked: HashMap<String, Vec<String>> = HashMap::new();
+        for (consultation, student) in rows {
+            booked.entry(consultation).or_default().push(student);
+        }
+        let rows = sqlx::query(
+            "SELECT p.room_id, p.person_id, p.role, p.joined_at, p.left_at, p.seen_at, p.left_reason FROM participation p
+             JOIN consultation c ON c.id = p.room_id WHERE c.school_id = $1 AND c.date >= $2 AND c.date <= $3",
+        )
+        .bind(id)
+        .bind(&from)
+        .bind(&to)
+        .fetch_all(store.readers())
+        .await?;
+        let mut stays: HashMap<String, Vec<Stay>> = HashMap::new();
+        for row in &rows {
+            let seen_ms = int(row, "seen_at")?;
+            stays.entry(text(row, "room_id")?).or_default().push(Stay {
+                person: text(row, "person_id")?,
+                role: text(row, "role")?,
+                joined_ms: int(row, "joined_at")?,
+                left_ms: optional_int(row, "left_at")?.unwrap_or(seen_ms),
+                was_lost: optional_text(row, "left_reason")?.as_deref() == Some("lost"),
+            });
+        }
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT l.consultation_id, COALESCE((SELECT x.academic_hours FROM load_correction x WHERE x.entry_id = l.id
+             ORDER BY x.n DESC LIMIT 1), l.academic_hours) FROM load_entry l
+             WHERE l.school_id = $1 AND l.date >= $2 AND l.date <= $3",
+        )
+        .bind(id)
+        .bind(&from)
+        .bind(&to)
+        .fetch_all(store.readers())
+        .await?;
+        let mut load: HashMap<String, i64> = HashMap::new();
+        for (consultation, hours) in rows {
+            *load.entry(consultation).or_default() += hours;
+        }
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT consultation_id, kind FROM override_grant WHERE school_id = $1")
+                .bind(id)
+                .fetch_all(store.readers())
+                .await?;
+        let mut lifted: HashMap<String, Vec<String>> = HashMap::new();
+        for (consultation, kind) in rows {
+            lifted.entry(consultation).or_default().push(kind);
+        }
+        let row = sqlx::query("SELECT academic_hour_minutes FROM school WHERE id = $1")
+            .bind(id)
+            .fetch_one(store.readers())
+            .await?;
+        Ok(Self {
+            names: names.into_iter().collect(),
+            enrolled,
+            booked,
+            stays,
+            load,
+            lifted,
+            corrections: store.last_corrections(school, dates).await?,
+            hour_minutes: int(&row, "academic_hour_minutes")?.max(1),
+        })
+    }
+
+    /// The students that a consultation is for.
+    fn students(&self, id: &str, group: &str, day: &str, form: Form, slot: &CardSlot) -> Vec<String> {
+        if !slot.audience.students {
+            return Vec::new();
+        }
+        if form == Form::Individual {
+            return self.booked.get(id).cloned().unwrap_or_default();
+        }
+        let holds = |from: &Option<String>, to: &Option<String>| {
+            from.as_deref().is_none_or(|from| from <= day) && to.as_deref().is_none_or(|to| day <= to)
+        };
+        let members = self.enrolled.get(group).map(Vec::as_slice).unwrap_or_default();
+        members.iter().filter(|(_, from, to)| holds(from, to)).map(|(person, ..)| person.clone()).collect()
+    }
+}
+
+fn lesson_fact(row: &sqlx::any::AnyRow, beside: &Beside) -> Result<LessonFact, StoreError> {
+    let id = text(row, "id")?;
+    let slot: CardSlot = json(&text(row, "body")?, "slot")?;
+    let form = word(Form::parse(&text(row, "form")?), "form")?;
+    let day = text(row, "date")?;
+    let (start_ms, end_ms) = (int(row, "start_at")?, int(row, "end_at")?);
+    let mut state = word(State::parse(&text(row, "state")?), "state")?;
+    let mut not_held = optional_text(row, "not_held_reason")?
+        .map(|reason| word(NotHeldReason::parse(&reason), "reason"))
+        .transpose()?;
+    let mut host_delay_s = optional_int(row, "host_delay_s")?;
+    let corrections = beside.corrections.get(&id);
+    if let Some(outcome) = corrections.and_then(|fields| fields.get("outcome")) {
+        (state, not_held) = corrections::outcome(outcome).ok_or(StoreError::Unreadable { what: "correction" })?;
+    }
+    if let Some(delay) = corrections.and_then(|fields| fields.get("host_delay_s")) {
+        host_delay_s = delay.parse().ok();
+    }
+    let stays = beside.stays.get(&id).map(Vec::as_slice).unwrap_or_default();
+    let present_s = |person: &str| {
+        let mine = stays.iter().filter(|stay| stay.person == person && stay.role != "observer");
+        mine.map(|stay| (stay.left_ms.min(end_ms) - stay.joined_ms.max(start_ms)).max(0)).sum::<i64>() / 1000
+    };
+    let invited = beside
+        .students(&id, &text(row, "group_id")?, &day, form, &slot)
+        .into_iter()
+        .map(|person| Invited { present_s: present_s(&person), person: PersonId::new(person) })
+        .collect();
+    let is_whole_period = matches!(slot.at, Some(At::Period(_))) && slot.minutes.is_none();
+    let minutes = (end_ms - start_ms) / 60_000;
+    let hours = |minutes: i64| {
+        if is_whole_period { 100 } else { (minutes * 100 + beside.hour_minutes / 2) / beside.hour_minutes }
+    };
+    let mut violations: Vec<String> =
+        optional_text(row, "warnings")?.map(|warnings| json(&warnings, "warnings")).transpose()?.unwrap_or_default();
+    violations.extend(beside.lifted.get(&id).into_iter().flatten().cloned());
+    let host = optional_text(row, "substitute_host_id")?.map_or_else(|| text(row, "host_id"), Ok)?;
+    let closed_ms = optional_int(row, "closed_at")?;
+    let people = stays.iter().filter(|stay| stay.role != "observer");
+    Ok(LessonFact {
+        date: date(&day)?,
+        is_late_cancel: state == State::Cancelled && closed_ms.is_some_and(|at| start_ms - at < DAY_MS),
+        detail: optional_text(row, "detail")?,
+        host_name: beside.names.get(&host).cloned().unwrap_or_default(),
+        host: PersonId::new(host),
+        title: text(row, "title")?,
+        subject: optional_text(row, "subject")?,
+        class: optional_text(row, "class")?,
+        grade: optional_int(row, "grade")?.and_then(|grade| u8::try_from(grade).ok()),
+        unit: optional_text(row, "unit_id")?.map(UnitId::new),
+        form,
+        kind: word(Kind::parse(&text(row, "kind")?), "kind")?,
+        // The word as the card has it: reports list what there is.
+        purpose: serde_json::to_value(&slot).ok().and_then(|slot| slot["purpose"].as_str().map(str::to_owned)),
+        topics: slot.topics.clone(),
+        hours_planned: hours(minutes),
+        hours_held: beside.load.get(&id).copied().unwrap_or(0),
+        violations,
+        stays: u32::try_from(people.clone().count()).unwrap_or(u32::MAX),
+        stays_lost: u32::try_from(people.filter(|stay| stay.was_lost).count()).unwrap_or(u32::MAX),
+        is_corrected: corrections.is_some(),
+        id: ConsultationId::new(id),
+        start_ms,
+        end_ms,
+        state,
+        not_held,
+        host_delay_s,
+        invited,
+    })
+}
