@@ -16,6 +16,7 @@ pub mod guardians;
 pub mod headers;
 pub mod health;
 pub mod help;
+pub mod imports;
 pub mod lesson_cards;
 pub mod login_limit;
 pub mod marks;
@@ -28,6 +29,7 @@ pub mod password;
 pub mod people;
 pub mod planning;
 pub mod presence;
+pub mod privacy;
 pub mod problem;
 pub mod public;
 pub mod rate_limit;
@@ -159,6 +161,8 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .merge(notice_settings::routes())
         .merge(feed::routes())
         .merge(reports::routes())
+        .merge(privacy::routes())
+        .merge(imports::routes(max_import))
         .routes(routes!(presence::presence))
         .routes(routes!(whip::publish))
         .routes(routes!(whip::watch))

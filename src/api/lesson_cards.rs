@@ -1,4 +1,4 @@
-//! Import of lesson cards over HTTP: a CSV file as the body, or as the field `file` of a form.
+//! Import of lesson cards over HTTP: a CSV or XLSX file as the body, or as the field `file` of a form.
 
 use axum::Json;
 use axum::extract::multipart::Multipart;
@@ -14,7 +14,7 @@ use crate::domain::card_csv::CellError;
 use crate::domain::policy::Relation;
 use crate::domain::policy::Relations;
 use crate::domain::policy::action::kind;
-use crate::store::import::{ImportError, ImportReport, ImportRequest};
+use crate::store::import::{ImportError, ImportReport, ImportRequest, RowChange};
 use crate::store::transition::Actor;
 
 /// Mistakes told of in one answer; a file with more has one mistake many times.
@@ -40,6 +40,45 @@ pub struct ImportView {
     /// Consultations planned, moved and removed.
     consultations: usize,
     warnings: Vec<CellView>,
+    /// What is new and what changes, by line; at most 500.
+    changes: Vec<ChangeView>,
+}
+
+/// What one line does to its card.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ChangeView {
+    line: u64,
+    key: String,
+    is_new: bool,
+    title: String,
+    consultations: usize,
+    cells: Vec<CellChangeView>,
+}
+
+/// One cell that changes.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct CellChangeView {
+    column: String,
+    before: String,
+    after: String,
+}
+
+impl From<RowChange> for ChangeView {
+    fn from(change: RowChange) -> Self {
+        let cells = change.cells.into_iter().map(|cell| CellChangeView {
+            column: cell.column.to_owned(),
+            before: cell.before,
+            after: cell.after,
+        });
+        Self {
+            line: change.line,
+            key: change.key,
+            is_new: change.is_new,
+            title: change.title,
+            consultations: change.consultations,
+            cells: cells.collect(),
+        }
+    }
 }
 
 /// A remark about one cell.
@@ -69,6 +108,7 @@ impl From<ImportReport> for ImportView {
             unchanged: report.unchanged,
             consultations: report.consultations,
             warnings: report.warnings.into_iter().take(MOST_ERRORS).map(CellView::from).collect(),
+            changes: report.changes.into_iter().map(ChangeView::from).collect(),
         }
     }
 }
@@ -122,7 +162,11 @@ pub(super) async fn file(request: Request, state: &ApiState) -> Result<axum::bod
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_lowercase();
     match kind.as_str() {
-        "text/csv" | "application/csv" | "application/octet-stream" => body::bytes(request, state).await,
+        "text/csv"
+        | "application/csv"
+        | "application/octet-stream"
+        | "application/zip"
+        | "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => body::bytes(request, state).await,
         "multipart/form-data" => {
             let mut form = Multipart::from_request(request, state)
                 .await

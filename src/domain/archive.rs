@@ -52,7 +52,7 @@ fn walk(bytes: &[u8], mut each: impl FnMut(String, Vec<u8>)) -> Result<(), Archi
         if entry.is_dir() {
             continue;
         }
-        let name = entry.name().to_owned();
+        let name = entry.name().map_err(|_| ArchiveError::Unreadable)?.into_owned();
         let mut content = Vec::new();
         // One byte more than allowed tells a file of just that size from one that goes on.
         let limit = MOST_ENTRY_BYTES.min(MOST_BYTES - total) + 1;

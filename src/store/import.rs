@@ -7,8 +7,9 @@ use super::school::School;
 use super::sql::{self, int, text, word};
 use super::transition::Actor;
 use super::{Store, StoreError, Tx};
+use crate::domain::archive::ArchiveError;
 use crate::domain::calendar::{Calendar, Span};
-use crate::domain::card_csv::{CardRow, CellCode, CellError, Column, parse};
+use crate::domain::card_csv::{CardRow, CellChange, CellCode, CellError, Column, differences, parse};
 use crate::domain::consultation::Timings;
 use crate::domain::fold::{fold, fold_code, nearest};
 use crate::domain::form::Form;
@@ -16,6 +17,7 @@ use crate::domain::ids::{GroupId, PartId, PersonId, ProgrammeId, SubjectId, Topi
 use crate::domain::lesson_card::{CardContent, CardSlot, Homework, Recurrence};
 use crate::domain::norm::{Norm, NormMode, check_length};
 use crate::domain::role::Role;
+use crate::domain::sheet::{self, SheetError};
 use crate::domain::timetable::{Skip, expand};
 
 /// What is asked of an import.
@@ -45,6 +47,43 @@ pub struct ImportReport {
     pub consultations: usize,
     /// Remarks by cell that do not hinder.
     pub warnings: Vec<CellError>,
+    /// What would be new and what would change, by line.
+    pub changes: Vec<RowChange>,
+}
+
+/// What one line does to its card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowChange {
+    pub line: u64,
+    pub key: String,
+    /// Otherwise it changes a card.
+    pub is_new: bool,
+    pub title: String,
+    pub consultations: usize,
+    /// Cells that differ from the card in force; none when the card was made with more than a line holds.
+    pub cells: Vec<CellChange>,
+}
+
+/// Changes told of in one report.
+const MOST_CHANGES: usize = 500;
+
+/// Rows of a CSV file or of a workbook's first sheet.
+fn read(bytes: &[u8]) -> Result<Vec<CardRow>, Vec<CellError>> {
+    if !sheet::is_workbook(bytes) {
+        return parse(bytes);
+    }
+    let text = sheet::to_csv(bytes).map_err(|error| {
+        let (code, text) = match error {
+            SheetError::TooLarge | SheetError::Archive(ArchiveError::TooLarge | ArchiveError::TooMany) => {
+                (CellCode::TooManyRows, "Лист больше, чем можно загрузить за один раз")
+            }
+            SheetError::Unreadable | SheetError::Archive(ArchiveError::Unreadable) => {
+                (CellCode::Empty, "Файл не читается как таблица Excel (XLSX)")
+            }
+        };
+        vec![CellError { line: 1, column: String::new(), code, text: text.to_owned() }]
+    })?;
+    parse(text.as_bytes())
 }
 
 /// Why nothing was imported.
@@ -61,9 +100,11 @@ impl Store {
     /// Imports lesson cards from CSV (DOMAIN 8.1). The same file again changes nothing; a changed row gives its card a new
     /// version and re-plans its future consultations. Poke the scheduler afterwards.
     pub async fn import_cards(&self, bytes: &[u8], request: ImportRequest) -> Result<ImportReport, ImportError> {
-        let rows = parse(bytes).map_err(ImportError::Rejected)?;
+        let rows = read(bytes).map_err(ImportError::Rejected)?;
         let known = Known::load(self, &request).await?;
         let mut report = ImportReport { dry_run: request.dry_run, rows: rows.len(), ..ImportReport::default() };
+        let before = self.export_cards(&request.school, None).await?.rows;
+        let before: HashMap<String, CardRow> = before.into_iter().map(|row| (fold(&row.key), row)).collect();
         let mut errors = Vec::new();
         let mut prepared = Vec::new();
         let mut wishes = BTreeSet::new();
@@ -78,17 +119,32 @@ impl Store {
                     topics: row.topics.clone(),
                 });
             }
-            match known.head(row) {
-                Some(head) if head.content_hash == card.content_hash() => report.unchanged += 1,
+            let is_new = match known.head(row) {
+                Some(head) if head.content_hash == card.content_hash() => {
+                    report.unchanged += 1;
+                    continue;
+                }
                 Some(_) => {
                     report.updated += 1;
-                    prepared.push(card);
+                    false
                 }
                 None => {
                     report.created += 1;
-                    prepared.push(card);
+                    true
                 }
+            };
+            if report.changes.len() < MOST_CHANGES {
+                let before = before.get(&fold(&row.key)).filter(|_| !is_new);
+                report.changes.push(RowChange {
+                    line: row.line,
+                    key: row.key.clone(),
+                    is_new,
+                    title: card.content.title.clone(),
+                    consultations: card.occurrences.iter().map(Vec::len).sum(),
+                    cells: before.map(|before| differences(before, row)).unwrap_or_default(),
+                });
             }
+            prepared.push(card);
         }
         if !errors.is_empty() {
             return Err(ImportError::Rejected(errors));

@@ -98,6 +98,8 @@ actions! {
     DataExport = "data.export",
     ErasureRequest = "erasure.request",
     ErasureApprove = "erasure.approve",
+    /// By the data officer, before it is executed.
+    ErasureConfirm = "erasure.confirm",
     ErasureExecute = "erasure.execute",
     AuditView = "audit.view",
     SystemConfigure = "system.configure",

@@ -192,6 +192,8 @@ const fn row(action: Action) -> [Cell; 8] {
         Action::DataExport => [O, OW, O, O, O, O, O, O],
         Action::ErasureRequest => [O, OW, O, O, O, O, O, O],
         Action::ErasureApprove => [NO, NO, NO, NO, NO, NO, S, NO],
+        // Whoever of the staff is the data officer: relation `Assigned`.
+        Action::ErasureConfirm => [NO, NO, A, A, A, A, A, A],
         Action::ErasureExecute => [NO, NO, NO, NO, NO, NO, NO, const { &[must(School, Condition::TwoPersons)] }],
         Action::AuditView => [
             O,

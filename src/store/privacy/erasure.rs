@@ -246,6 +246,19 @@ impl Store {
         Ok(row.is_some())
     }
 
+    /// Who has a capability, with names.
+    pub async fn holders_of(&self, school: &SchoolId, name: &str) -> Result<Vec<(PersonId, String)>, StoreError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT p.id, p.display_name FROM capability c JOIN person p ON p.id = c.person_id
+             WHERE c.school_id = $1 AND c.name = $2 AND c.ended_at IS NULL ORDER BY p.display_name",
+        )
+        .bind(school.as_str())
+        .bind(name)
+        .fetch_all(self.readers())
+        .await?;
+        Ok(rows.into_iter().map(|(id, name)| (PersonId::new(id), name)).collect())
+    }
+
     /// Gives a capability, or ends it.
     pub async fn set_capability(
         &self,

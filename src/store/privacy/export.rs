@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::super::{Store, StoreError};
+use super::super::transition::Actor;
+use super::super::{AuditEvent, Store, StoreError};
 use super::places::{HIDDEN, PLACES};
 use crate::domain::archive;
-use crate::domain::ids::PersonId;
+use crate::domain::ids::{PersonId, SchoolId};
+use crate::domain::role::Role;
 
 /// Rows of one table in an export; a person has fewer in ten years.
 const MOST_ROWS: i64 = 200_000;
@@ -49,6 +51,24 @@ impl Store {
         }
         data.tables.retain(|_, rows| !rows.is_empty());
         Ok(data)
+    }
+
+    /// Writes down who took an export of whose data.
+    pub async fn note_export(
+        &self,
+        school: SchoolId,
+        person: PersonId,
+        actor: Actor,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let event = AuditEvent::new(school, now_ms, "data.export", "person", person.as_str())
+                    .by(&actor.person, actor.role.map(Role::as_str));
+                tx.audit(event).await
+            })
+        })
+        .await
     }
 
     async fn rows_of(

@@ -73,7 +73,9 @@ async fn people(store: &Store) -> (SchoolId, PersonId, Actor, Actor, Actor) {
                     days_a_week: 5,
                     odd_monday: jiff::civil::date(2026, 8, 31),
                     is_demo: false,
-                    ..School::default()
+                    parity_skips_breaks: false,
+                    calendar_version: 1,
+                    academic_hour_minutes: 45,
                 };
                 tx.insert_school(&row, NOW_MS).await?;
                 let mut made = Vec::new();
