@@ -28,6 +28,8 @@ use crate::store::{Store, StoreError};
 
 /// How often sessions that are over are forgotten and histograms trimmed.
 const HOUSEKEEPING: Duration = Duration::from_secs(20);
+/// Turns of the same after which what has been kept long enough is looked for: an hour.
+const RETENTION_TURNS: u64 = 180;
 
 /// Why the hub does not start. Each text says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -329,10 +331,25 @@ async fn keep_help(state: &ApiState) {
     }
 }
 
+/// Destroys what has been kept long enough, with an act.
+async fn end_by_time(state: &ApiState) {
+    match state.store.end_by_time(state.clock.now_ms()).await {
+        Ok(0) => {}
+        Ok(rows) => tracing::info!(rows, "what was kept long enough is destroyed; an act was written"),
+        Err(error) => tracing::warn!(cause = %api::problem::chain(&error), "what was kept long enough stays for now"),
+    }
+}
+
 async fn keep_house(state: ApiState) {
     let mut tick = tokio::time::interval(HOUSEKEEPING);
+    let mut turns: u64 = 0;
     loop {
         tick.tick().await;
+        if turns.is_multiple_of(RETENTION_TURNS) {
+            end_by_time(&state).await;
+        }
+        turns += 1;
+        state.mail_codes.forget_idle();
         state.metrics.upkeep();
         state.rate_limits.forget_idle();
         state.rooms.forget_idle();

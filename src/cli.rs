@@ -107,8 +107,15 @@ struct ServeArgs {
 
 #[derive(Debug, Subcommand)]
 enum ImportWhat {
-    /// Lesson cards: CSV in UTF-8 or windows-1251, separated by ; , or tab
+    /// Lesson cards: XLSX, or CSV in UTF-8 or windows-1251, separated by ; , or tab
     Cards {
+        file: PathBuf,
+        /// Check and report, write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// People and classes: a OneRoster 1.2 archive (zip of CSV files), everybody or changes
+    Roster {
         file: PathBuf,
         /// Check and report, write nothing
         #[arg(long)]
@@ -277,6 +284,9 @@ fn dispatch(cli: Cli) -> Done {
         Command::Serve(args) => serve::run(load(settings, Some(&args))?, clock()?),
         Command::Import { what: ImportWhat::Cards { file, dry_run } } => {
             blocking(import::cards(load(settings, None)?, clock()?, file, dry_run))
+        }
+        Command::Import { what: ImportWhat::Roster { file, dry_run } } => {
+            blocking(import::roster(load(settings, None)?, clock()?, file, dry_run))
         }
         Command::School { what: SchoolWhat::Init(args) } => {
             blocking(school::init(load(settings, None)?, clock()?, args))

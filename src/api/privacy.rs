@@ -380,12 +380,8 @@ impl From<DestructionAct> for ActView {
     (status = 200, body = ActList), (status = 401, body = Problem), (status = 403, body = Problem)
 ))]
 pub async fn acts(State(state): State<ApiState>, session: Session) -> Result<Json<ActList>, Problem> {
-    let officer = assigned(is_officer(&state, &session).await?);
-    session
-        .allow::<kind::ErasureApprove>(Relations::school())
-        .map(|_| ())
-        .or_else(|_| session.allow::<kind::ErasureExecute>(Relations::school()).map(|_| ()))
-        .or_else(|_| session.allow::<kind::ErasureConfirm>(officer).map(|_| ()))?;
+    let is_officer = is_officer(&state, &session).await?;
+    session.allow::<kind::ErasureActs>(Relations::school().with_if(is_officer, Relation::Assigned))?;
     let items = state.store.destruction_acts(&session.principal.school).await?;
     Ok(Json(ActList { items: items.into_iter().map(ActView::from).collect() }))
 }

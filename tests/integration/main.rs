@@ -22,6 +22,7 @@ mod import;
 mod lessons;
 mod logs;
 mod matrix;
+mod notices;
 mod ops;
 mod password;
 mod presence;

@@ -70,6 +70,31 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("get", "/api/v1/me/calendar", Asks::OfOneself(Action::TimetableIcs)),
     ("post", "/api/v1/me/calendar", Asks::OfOneself(Action::TimetableIcs)),
     ("delete", "/api/v1/me/calendar", Asks::OfOneself(Action::TimetableIcs)),
+    ("get", "/api/v1/reports/evidence", Asks::OfAnybody(Action::EvidenceReport)),
+    ("get", "/api/v1/reports/evidence/rows", Asks::OfAnybody(Action::EvidenceReport)),
+    ("get", "/api/v1/reports/evidence.xlsx", Asks::OfAnybody(Action::EvidenceReport)),
+    ("get", "/api/v1/reports/evidence.html", Asks::OfAnybody(Action::EvidenceReport)),
+    ("get", "/api/v1/reports/coverage", Asks::OfAnybody(Action::EvidenceReport)),
+    ("get", "/api/v1/reports/students", Asks::OfAnybody(Action::EvidenceReport)),
+    ("get", "/api/v1/consultations/{id}/corrections", Asks::OfLesson(Action::EvidenceReport)),
+    ("post", "/api/v1/consultations/{id}/corrections", Asks::OfLesson(Action::EvidenceCorrect)),
+    ("get", "/api/v1/privacy/export", Asks::OfOneself(Action::DataExport)),
+    ("get", "/api/v1/privacy/erasures", Asks::OfOneself(Action::ErasureRequest)),
+    ("post", "/api/v1/privacy/erasures", Asks::OfOneself(Action::ErasureRequest)),
+    ("post", "/api/v1/privacy/erasures/{erasure}/approve", Asks::OfAbsent(Action::ErasureApprove)),
+    ("post", "/api/v1/privacy/erasures/{erasure}/decline", Asks::OfAbsent(Action::ErasureApprove)),
+    ("post", "/api/v1/privacy/erasures/{erasure}/confirm", Asks::OfAbsent(Action::ErasureConfirm)),
+    ("post", "/api/v1/privacy/erasures/{erasure}/execute", Asks::OfAbsent(Action::ErasureExecute)),
+    ("get", "/api/v1/privacy/acts", Asks::OfOneself(Action::ErasureActs)),
+    ("get", "/api/v1/privacy/officers", Asks::OfOneself(Action::ErasureApprove)),
+    ("put", "/api/v1/privacy/officers", Asks::OfOneself(Action::ErasureApprove)),
+    ("get", "/api/v1/consents", Asks::OfOneself(Action::DataExport)),
+    ("post", "/api/v1/consents", Asks::OfOneself(Action::ConsentGive)),
+    ("post", "/api/v1/consents/withdraw", Asks::OfOneself(Action::ConsentWithdraw)),
+    ("post", "/api/v1/consent-texts", Asks::OfOneself(Action::PolicyManage)),
+    ("post", "/api/v1/roster/import", Asks::OfOneself(Action::RosterImport)),
+    ("get", "/api/v1/roster/export", Asks::OfOneself(Action::RosterImport)),
+    ("get", "/api/v1/lesson-cards/export", Asks::OfOneself(Action::CardsImport)),
     // Opened by its secret address alone.
     ("get", "/api/v1/calendar/{feed}", Asks::Nothing),
     ("get", "/api/v1/presence", Asks::OfAnybody(Action::PresenceView)),
@@ -286,6 +311,22 @@ fn request(client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder
             .body("Код ученика;Предмет;Дата;Отметка\n"),
         // Without a source it is refused after the policy has been asked.
         path if path.ends_with("/topics") && method == "PUT" => client.request(method, path).json(&json!({})),
+        "/api/v1/privacy/erasures" if method == "POST" => client.request(method, path).json(&json!({ "reason": "" })),
+        "/api/v1/privacy/officers" if method == "PUT" => {
+            client.request(method, path).json(&json!({ "code": "", "is_given": true }))
+        }
+        // A text that is not in force.
+        "/api/v1/consents" | "/api/v1/consents/withdraw" if method == "POST" => {
+            client.request(method, path).json(&json!({ "purpose": "recording", "text": "x" }))
+        }
+        "/api/v1/consent-texts" => {
+            client.request(method, path).json(&json!({ "purpose": "recording", "title": "", "body": "" }))
+        }
+        "/api/v1/roster/import" => client.request(method, path).header("content-type", "application/zip").body("x"),
+        path if path.ends_with("/corrections") && method == "POST" => {
+            client.request(method, path).json(&json!({ "field": "outcome", "new": "held", "reason": "" }))
+        }
+        path if path.ends_with("/decline") => client.request(method, path).json(&json!({ "reason": "x" })),
         // Without a reason it is refused after the policy has been asked.
         path if path.ends_with("/cancel") => client.request(method, path).json(&json!({ "reason": "" })),
         path => client.request(method, path),

@@ -154,6 +154,10 @@ async fn sign<A: Kind>(
     let grant = session.allow::<A>(relations)?;
     let now_ms = state.clock.now_ms();
     let school = state.store.school(&principal.school).await?;
+    let texts = state.store.consent_texts(&school.id).await?;
+    if !texts.iter().any(|text| text.purpose == form.purpose && text.id == form.text) {
+        return Err(Problem::new("version_conflict").detail("the text is not the one in force"));
+    }
     let today = people::today(&school, now_ms);
     let born = state.store.person(&person).await?.birth_date;
     // Under 14 the guardian signs, not the child; who is of age is signed for by nobody else.
@@ -218,16 +222,16 @@ pub async fn add_text(
     body::Json(form): body::Json<TextForm>,
 ) -> Result<(StatusCode, Json<super::Made>), Problem> {
     let grant = session.allow::<kind::PolicyManage>(Relations::school())?;
-    // An administrator may propose; here a text is in force at once.
-    if grant.condition.is_some() || grant.role == Role::Admin {
-        return Err(Problem::new("role_not_permitted"));
-    }
     let is_bad = form.title.trim().is_empty()
         || form.body.trim().is_empty()
         || form.body.chars().count() > MOST_TEXT
         || form.title.chars().count() > 300;
     if is_bad {
         return Err(Problem::bad_request(format!("a title, and a text of at most {MOST_TEXT} characters")));
+    }
+    // An administrator may propose; here a text is in force at once.
+    if grant.condition.is_some() || grant.role == Role::Admin {
+        return Err(Problem::new("role_not_permitted"));
     }
     let school = session.principal.school.clone();
     let by = Some(actor(&session, grant.role));

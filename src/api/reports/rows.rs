@@ -198,10 +198,10 @@ pub async fn correct(
     body::Json(form): body::Json<CorrectionForm>,
 ) -> Result<StatusCode, Problem> {
     let seen = Seen::look_up(&state, &session, &id).await?;
-    // Only the relation to the school counts: not as its host, not as the head of its unit.
+    // Nobody corrects what they hold themselves, whatever else they are.
     let is_own = seen.relations.contains(Relation::Host) || seen.relations.contains(Relation::Own);
     let relations = if is_own { Relations::NONE } else { Relations::school() };
-    let grant = session.allow::<kind::EvidenceReport>(relations)?;
+    let grant = session.allow::<kind::EvidenceCorrect>(relations)?;
     if form.reason.chars().count() > REASON_CHARACTERS {
         return Err(Problem::bad_request(format!("reason: at most {REASON_CHARACTERS} characters")));
     }

@@ -82,6 +82,8 @@ actions! {
     ReviewWrite = "review.write",
     LoadView = "load.view",
     EvidenceReport = "evidence.report",
+    /// A correction beside what the clock wrote.
+    EvidenceCorrect = "evidence.correct",
     PartComplete = "part.complete",
     CardsImport = "import.cards" [CardsImport],
     RosterImport = "import.roster",
@@ -101,6 +103,8 @@ actions! {
     /// By the data officer, before it is executed.
     ErasureConfirm = "erasure.confirm",
     ErasureExecute = "erasure.execute",
+    /// Acts of destruction with their proof.
+    ErasureActs = "erasure.acts",
     AuditView = "audit.view",
     SystemConfigure = "system.configure",
     /// Who is online.

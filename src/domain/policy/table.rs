@@ -157,6 +157,7 @@ const fn row(action: Action) -> [Cell; 8] {
         Action::SubmissionComment => [NO, NO, G, S, U, A, NO, NO],
         Action::LoadView => [NO, NO, O, S, U, O, S, NO],
         Action::EvidenceReport => [NO, NO, O, S, U, O, S, NO],
+        Action::EvidenceCorrect => [NO, NO, NO, NOT_SELF, NO, NO, NOT_SELF, NO],
         Action::PartComplete => [NO, NO, G, S, NO, NO, S, NO],
         Action::CardsImport => [NO, NO, O, S, NO, NO, S, NO],
         Action::RosterImport => [NO, NO, NO, S, NO, NO, S, S],
@@ -195,6 +196,7 @@ const fn row(action: Action) -> [Cell; 8] {
         // Whoever of the staff is the data officer: relation `Assigned`.
         Action::ErasureConfirm => [NO, NO, A, A, A, A, A, A],
         Action::ErasureExecute => [NO, NO, NO, NO, NO, NO, NO, const { &[must(School, Condition::TwoPersons)] }],
+        Action::ErasureActs => [NO, NO, A, A, A, A, S, S],
         Action::AuditView => [
             O,
             O,

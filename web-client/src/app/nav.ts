@@ -22,6 +22,15 @@ const LINKS: readonly NavLink[] = [
   // Individual help.
 
   // Evidence.
+  { to: '/reports', text: 'nav_reports', icon: 'book', actions: ['evidence.report'], group: 'evidence' },
+  {
+    to: '/import',
+    text: 'nav_import',
+    icon: 'refresh',
+    actions: ['import.cards', 'import.roster'],
+    group: 'evidence',
+  },
+  { to: '/privacy', text: 'nav_privacy', icon: 'lock', actions: ['data.export'], group: 'evidence' },
 ];
 
 export const GROUPS = ['lessons', 'planning', 'help', 'evidence'] as const;

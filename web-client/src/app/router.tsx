@@ -70,6 +70,11 @@ const pages = [
   // (/programme, /calendar, /cards, /planning)
   // Individual help: /requests, /topics, /appointments, /children.
   // Evidence: /reports, /notices, /import, /privacy.
+  page('/reports', () => import('../features/reports/page')),
+  page('/notices', () => import('../features/notices/page')),
+  page('/notices/settings', () => import('../features/notices/settings-page')),
+  page('/import', () => import('../features/imports/page')),
+  page('/privacy', () => import('../features/privacy/page')),
 ] as const;
 
 const room = createRoute({

@@ -21,6 +21,9 @@ const PasswordDialog = lazy(async () => ({
   default: (await import('../features/auth/password-dialog')).PasswordDialog,
 }));
 
+/** Beside the page, not before it. */
+const Bell = lazy(() => import('../features/notices/bell'));
+
 export function Shell() {
   const t = useTexts(shellTexts);
   const me = useMe();
@@ -41,6 +44,9 @@ export function Shell() {
           </Link>
           {me?.demo && <span className={styles.demo}>{t('demo')}</span>}
           {links.length > 1 && <NavButton links={links} />}
+          <Suspense fallback={null}>
+            <Bell />
+          </Suspense>
           <PersonMenu />
         </div>
       </header>
