@@ -37,6 +37,7 @@ pub mod access;
 pub mod address;
 pub mod appointment;
 pub mod archive;
+pub mod asc;
 pub mod attendance;
 pub mod calendar;
 pub mod card_csv;

@@ -324,3 +324,6 @@ fn fault(head: &ChainHead, row: &Sealed) -> Option<ChainFault> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

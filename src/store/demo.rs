@@ -1,6 +1,7 @@
 //! The demo school: loaded into an empty store, and at every start given lessons that are open right now.
 
 mod help;
+mod history;
 
 use std::collections::HashMap;
 
@@ -314,6 +315,8 @@ async fn load(store: &Store, files: &Files, hub: Timing, horizon_days: u32, now_
         },
     })?;
     help::fill(store, &school, now_ms).await?;
+    history::write(store, &school, now_ms).await?;
+    history::write_privacy(store, &school, now_ms).await?;
     Ok(school)
 }
 

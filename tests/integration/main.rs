@@ -16,6 +16,7 @@ mod cli;
 mod config;
 mod csrf;
 mod doctor;
+mod evidence;
 mod founding;
 mod headers;
 mod import;

@@ -1,0 +1,276 @@
+//! Reports, privacy and imports from outside: figures equal their rows, everybody sees their own part, and each refusal has
+//! its code.
+
+use std::io::Cursor;
+
+use calamine::Reader as _;
+use kafedra::domain::role::Role;
+use kafedra::store::StoreError;
+use kafedra::store::people::NewPerson;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::hub::{ADMIN, Answer, Client, DEPUTY, GUARDIAN, OTHER_TEACHER, STUDENT, TEACHER, TestHub};
+
+/// The data officer of the demo school.
+const OFFICER: &str = "Z-001";
+const HEAD: &str = "H-001";
+
+async fn bytes(client: &Client, path: &str) -> (StatusCode, Vec<u8>) {
+    let response = client.request(Method::GET, path).send().await.unwrap();
+    (response.status(), response.bytes().await.unwrap().to_vec())
+}
+
+async fn upload(client: &Client, path: &str, kind: &str, body: impl Into<reqwest::Body>) -> Answer {
+    client.send(client.request(Method::POST, path).header("content-type", kind).body(body)).await
+}
+
+/// The demo school has no head; one comes.
+async fn hire_head(hub: &TestHub) {
+    let store = &hub.app().state.store;
+    let now_ms = hub.clock.now_ms();
+    let school = store.schools().await.unwrap().remove(0).id;
+    let hash = store.account_by_login(DEPUTY).await.unwrap().unwrap().password_hash;
+    let hired: Result<(), StoreError> = store
+        .write(move |tx| {
+            Box::pin(async move {
+                let person = NewPerson {
+                    code: HEAD.to_owned(),
+                    family_name: "Главная".to_owned(),
+                    given_name: "Анна".to_owned(),
+                    middle_name: None,
+                    birth_date: None,
+                };
+                let id = tx.insert_person(&school, &person, now_ms).await?;
+                tx.insert_account(&school, &id, HEAD, &hash, now_ms).await?;
+                tx.insert_role(&school, &id, Role::Head, None, now_ms).await
+            })
+        })
+        .await;
+    hired.unwrap();
+}
+
+#[tokio::test]
+async fn a_report_is_the_sum_of_its_rows_for_each_who_may_see_it() {
+    let hub = TestHub::start().await;
+    let deputy = hub.sign_in(DEPUTY).await;
+    let report = deputy.get("/api/v1/reports/evidence").await;
+    assert_eq!(report.status, StatusCode::OK, "{}", report.body);
+    assert_eq!(report.body["range"], "school");
+    assert!(!report.body["weeks"].as_array().unwrap().is_empty(), "the demo has a past");
+    let mut with_rows = 0;
+    for metric in report.body["metrics"].as_array().unwrap() {
+        let code = metric["code"].as_str().unwrap();
+        let rows = deputy.get(&format!("/api/v1/reports/evidence/rows?metric={code}")).await.body;
+        let sum =
+            |key: &str| rows["rows"].as_array().unwrap().iter().map(|row| row[key].as_f64().unwrap()).sum::<f64>();
+        if metric["is_hidden"] == false && !matches!(code, "helpfulness" | "solved") {
+            assert!((sum("above") - metric["above"].as_f64().unwrap()).abs() < 1e-6, "{code}");
+            assert!((sum("below") - metric["below"].as_f64().unwrap()).abs() < 1e-6, "{code}");
+            with_rows += usize::from(!rows["rows"].as_array().unwrap().is_empty());
+        }
+    }
+    assert!(with_rows >= 6, "{with_rows} figures have rows");
+    // A teacher sees what they held, and nothing of others.
+    let teacher = hub.sign_in(TEACHER).await;
+    let own = teacher.get("/api/v1/reports/evidence").await.body;
+    let hosts = own["hosts"].as_array().unwrap();
+    assert_eq!((own["range"].as_str(), hosts.len()), (Some("own"), 1), "{own}");
+    assert_eq!(hosts[0]["id"], teacher.me["person"]["id"]);
+    let student = hub.sign_in(STUDENT).await;
+    assert_eq!(student.get("/api/v1/reports/evidence").await.code(), "role_not_permitted");
+    assert_eq!(deputy.get("/api/v1/reports/evidence?from=2020-01-01&to=2026-01-01").await.code(), "bad_request");
+    // On paper.
+    let (status, book) = bytes(&deputy, "/api/v1/reports/evidence.xlsx").await;
+    assert_eq!(status, StatusCode::OK);
+    let mut book: calamine::Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(book)).unwrap();
+    assert_eq!(book.sheet_names(), ["Показатели", "Ведущие", "Консультации", "Обращения", "О документе"]);
+    let figures = book.worksheet_range("Показатели").unwrap();
+    assert_eq!(figures.height(), 1 + report.body["metrics"].as_array().unwrap().len());
+    let (_, page) = bytes(&deputy, "/api/v1/reports/evidence.html").await;
+    let page = String::from_utf8(page).unwrap();
+    let head = report.body["audit"]["hash"].as_str().unwrap();
+    assert!(head.len() == 64 && page.contains(head), "the seal of the journal's head");
+    let coverage = deputy.get("/api/v1/reports/coverage").await.body;
+    assert!(coverage["rows"].as_array().unwrap().iter().any(|row| !row["held"].as_array().unwrap().is_empty()));
+    let students = deputy.get("/api/v1/reports/students").await.body;
+    assert!(students["never_came"].as_u64().unwrap() > 0 && students["came"].as_u64().unwrap() > 0, "{students}");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_correction_stands_beside_the_original_and_is_nobodys_own() {
+    let hub = TestHub::start().await;
+    let deputy = hub.sign_in(DEPUTY).await;
+    let rows = deputy.get("/api/v1/reports/evidence/rows?metric=punctuality").await.body;
+    let late =
+        rows["rows"].as_array().unwrap().iter().find(|row| row["above"] == 0.0 && row["state"] == "held").unwrap();
+    let path = format!("/api/v1/consultations/{}/corrections", late["id"].as_str().unwrap());
+    let form = |reason: &str| json!({ "field": "host_delay_s", "new": "60", "reason": reason });
+    for teacher in [TEACHER, OTHER_TEACHER] {
+        let teacher = hub.sign_in(teacher).await;
+        assert_eq!(teacher.post(&path, &form("моё")).await.status, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(deputy.post(&path, &form(" ")).await.code(), "reason_required");
+    let nonsense = json!({ "field": "outcome", "new": "superb", "reason": "x" });
+    assert_eq!(deputy.post(&path, &nonsense).await.code(), "illegal_transition");
+    let planned = deputy.find(|item| item["state"] == "planned").await.unwrap();
+    let early = deputy.post(&format!("/api/v1/consultations/{planned}/corrections"), &form("рано")).await;
+    assert_eq!((early.status, early.code()), (StatusCode::CONFLICT, "illegal_transition"));
+    assert_eq!(deputy.post(&path, &form("часы класса спешили")).await.status, StatusCode::CREATED);
+    let listed = deputy.get(&path).await.body;
+    assert_eq!(listed["items"][0]["old"], late["host_delay_s"].to_string());
+    assert_eq!(listed["items"][0]["new"], "60");
+    let rows = deputy.get("/api/v1/reports/evidence/rows?metric=punctuality").await.body;
+    let row = rows["rows"].as_array().unwrap().iter().find(|row| row["id"] == late["id"]).unwrap().clone();
+    assert_eq!((row["above"].as_f64(), row["is_corrected"].as_bool()), (Some(1.0), Some(true)));
+    let verified = kafedra::store::audit::verify(&hub.app().state.store).await.unwrap();
+    assert!(verified.is_intact());
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_consent_takes_the_signatures_of_its_age_and_ends_with_one() {
+    let hub = TestHub::start().await;
+    // Twelve years old: the guardian signs.
+    let child = hub.sign_in(STUDENT).await;
+    let guardian = hub.sign_in(GUARDIAN).await;
+    let list = guardian.get("/api/v1/consents").await.body;
+    let of = |list: &Value, person: &Value| -> Value {
+        let people = list["people"].as_array().unwrap();
+        let one = people.iter().find(|one| one["person"] == *person).unwrap();
+        one["items"].as_array().unwrap().iter().find(|item| item["purpose"] == "recording").unwrap().clone()
+    };
+    let child_id = child.me["person"]["id"].clone();
+    let item = of(&list, &child_id);
+    assert_eq!((item["standing"].as_str(), item["needs_guardian"].as_bool()), (Some("none"), Some(true)));
+    let form = json!({ "person": child_id, "purpose": "recording", "text": item["text"]["id"] });
+    let own = json!({ "purpose": "recording", "text": item["text"]["id"] });
+    assert_eq!(child.post("/api/v1/consents", &own).await.code(), "role_not_permitted", "under 14");
+    let stale = json!({ "person": child_id, "purpose": "recording", "text": "old" });
+    assert_eq!(guardian.post("/api/v1/consents", &stale).await.code(), "version_conflict");
+    let stranger = hub.sign_in("G-04").await;
+    assert_eq!(stranger.post("/api/v1/consents", &form).await.code(), "guardian_link_missing");
+    assert_eq!(guardian.post("/api/v1/consents", &form).await.status, StatusCode::NO_CONTENT);
+    let list = guardian.get("/api/v1/consents").await.body;
+    assert_eq!(of(&list, &child_id)["standing"], "given");
+    assert_eq!(guardian.post("/api/v1/consents/withdraw", &form).await.status, StatusCode::NO_CONTENT);
+    let list = guardian.get("/api/v1/consents").await.body;
+    assert_eq!(of(&list, &child_id)["standing"], "withdrawn");
+    // Fifteen: both.
+    let teenager = hub.sign_in("S-9B-01").await;
+    let own_id = teenager.me["person"]["id"].clone();
+    assert_eq!(teenager.post("/api/v1/consents", &own).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(of(&teenager.get("/api/v1/consents").await.body, &own_id)["standing"], "partly");
+    let both = json!({ "person": own_id, "purpose": "recording", "text": item["text"]["id"] });
+    assert_eq!(guardian.post("/api/v1/consents", &both).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(of(&teenager.get("/api/v1/consents").await.body, &own_id)["standing"], "given");
+    // A new text outdates it.
+    let deputy = hub.sign_in(DEPUTY).await;
+    let text = json!({ "purpose": "recording", "title": "Запись", "body": "Новый текст" });
+    assert_eq!(hub.sign_in(ADMIN).await.post("/api/v1/consent-texts", &text).await.code(), "role_not_permitted");
+    assert_eq!(deputy.post("/api/v1/consent-texts", &text).await.status, StatusCode::CREATED);
+    assert_eq!(of(&teenager.get("/api/v1/consents").await.body, &own_id)["standing"], "outdated");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn data_goes_out_to_its_owner_alone_and_is_erased_by_two() {
+    let hub = TestHub::start().await;
+    hire_head(&hub).await;
+    let student = hub.sign_in(STUDENT).await;
+    let id = student.me["person"]["id"].as_str().unwrap().to_owned();
+    let (status, archive) = bytes(&student, "/api/v1/privacy/export").await;
+    assert_eq!(status, StatusCode::OK);
+    let files = kafedra::domain::archive::unpack(&archive).unwrap();
+    let data: Value = serde_json::from_slice(&files["data.json"]).unwrap();
+    assert_eq!(data["person"][0]["code"], STUDENT);
+    assert!(
+        data["participation"].as_array().is_some_and(|rows| !rows.is_empty())
+            && files.contains_key("tables/person.csv")
+    );
+    assert!(!String::from_utf8_lossy(&files["data.json"]).contains("password"));
+    let other = hub.sign_in("S-5A-02").await;
+    assert_eq!(other.get(&format!("/api/v1/privacy/export?person={id}")).await.code(), "guardian_link_missing");
+
+    let asked = student.post("/api/v1/privacy/erasures", &json!({ "reason": "ухожу" })).await;
+    assert_eq!(asked.status, StatusCode::CREATED, "{}", asked.body);
+    let again = student.post("/api/v1/privacy/erasures", &json!({ "reason": "ухожу" })).await;
+    assert_eq!((again.status, again.code()), (StatusCode::CONFLICT, "erasure_pending"));
+    let path = |step: &str| format!("/api/v1/privacy/erasures/{}/{step}", asked.body["id"].as_str().unwrap());
+    let none = json!({});
+    let (head, officer, admin) = (hub.sign_in(HEAD).await, hub.sign_in(OFFICER).await, hub.sign_in(ADMIN).await);
+    assert_eq!(admin.post(&path("approve"), &none).await.code(), "role_not_permitted");
+    assert_eq!(admin.post(&path("execute"), &none).await.code(), "illegal_transition");
+    assert_eq!(head.post(&path("approve"), &none).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(head.post(&path("confirm"), &none).await.code(), "role_not_permitted");
+    assert_eq!(admin.post(&path("execute"), &none).await.code(), "illegal_transition", "the officer is missing");
+    assert_eq!(officer.post(&path("confirm"), &none).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(officer.post(&path("execute"), &none).await.code(), "role_not_permitted");
+    let done = admin.post(&path("execute"), &none).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.body);
+    let acts = head.get("/api/v1/privacy/acts").await.body;
+    assert_eq!(acts["items"][0]["number"], done.body["act_number"]);
+    let gone = student.get("/api/v1/me").await;
+    assert_eq!(gone.status, StatusCode::UNAUTHORIZED, "sign-ins went with it");
+    let named = head.get("/api/v1/privacy/erasures").await.body;
+    assert!(named["items"][0]["person_name"].as_str().unwrap().starts_with("Удалено"), "{named}");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_exported_is_imported_without_a_change_and_mistakes_have_their_place() {
+    let hub = TestHub::start().await;
+    let deputy = hub.sign_in(DEPUTY).await;
+    // People.
+    let (_, roster) = bytes(&deputy, "/api/v1/roster/export").await;
+    let zip = "application/zip";
+    let first = upload(&deputy, "/api/v1/roster/import", zip, roster.clone()).await;
+    assert_eq!(first.status, StatusCode::OK, "{}", first.body);
+    for key in ["people_created", "people_updated", "people_left", "enrollments_made", "roles_given", "links_proposed"]
+    {
+        assert_eq!(first.body[key], 0, "{key}: {}", first.body);
+    }
+    let broken = upload(&deputy, "/api/v1/roster/import", zip, "not a zip").await;
+    assert_eq!((broken.status, broken.code()), (StatusCode::UNPROCESSABLE_ENTITY, "import_rejected"));
+    assert_eq!(broken.body["errors"][0]["code"], "unreadable");
+    let teacher = hub.sign_in(TEACHER).await;
+    assert_eq!(upload(&teacher, "/api/v1/roster/import", zip, roster).await.code(), "role_not_permitted");
+    // Lesson cards, both ways.
+    for (format, kind) in
+        [("csv", "text/csv"), ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")]
+    {
+        let (status, cards) = bytes(&deputy, &format!("/api/v1/lesson-cards/export?format={format}")).await;
+        assert_eq!(status, StatusCode::OK);
+        let back = upload(&deputy, "/api/v1/lesson-cards/import?dry_run=true", kind, cards).await;
+        assert_eq!(back.status, StatusCode::OK, "{format}: {}", back.body);
+        assert_eq!(
+            (back.body["created"].as_u64(), back.body["updated"].as_u64()),
+            (Some(0), Some(0)),
+            "{format}: {}",
+            back.body
+        );
+        assert!(back.body["unchanged"].as_u64().unwrap() > 5);
+    }
+    // A mistake is told of by the line of the sheet; a change by its cells.
+    let head = "Код;Дата;Начало;Минут;Класс;Предмет;Часть;Учитель;Вид;Форма";
+    let sheet = |row: &str| kafedra::domain::sheet::write(&format!("{head}\n{row}\n")).unwrap();
+    let xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let wrong = sheet("Э-1;22.12.2026;15:10;30;5Я;Математика;2 четверть;Т-014;текущая;вебинар");
+    let refused = upload(&deputy, "/api/v1/lesson-cards/import", xlsx, wrong).await;
+    assert_eq!(refused.code(), "import_rejected");
+    assert_eq!(
+        (refused.body["errors"][0]["line"].as_u64(), refused.body["errors"][0]["column"].as_str()),
+        (Some(2), Some("Класс"))
+    );
+    let right = sheet("Э-1;22.12.2026;15:10;30;5А;Математика;2 четверть;Т-014;текущая;вебинар");
+    assert_eq!(upload(&deputy, "/api/v1/lesson-cards/import", xlsx, right).await.body["created"], 1);
+    let moved = sheet("Э-1;22.12.2026;15:40;30;5А;Математика;2 четверть;Т-014;текущая;вебинар");
+    let changes = upload(&deputy, "/api/v1/lesson-cards/import?dry_run=true", xlsx, moved).await.body;
+    let cell = &changes["changes"][0]["cells"][0];
+    assert_eq!(
+        (cell["column"].as_str(), cell["before"].as_str(), cell["after"].as_str()),
+        (Some("Начало"), Some("15:10"), Some("15:40"))
+    );
+    hub.stop().await;
+}
