@@ -109,7 +109,7 @@ fn elements(text: &str) -> Result<Found, AscError> {
         if count > MOST_ELEMENTS {
             return Err(AscError::TooLarge);
         }
-        let name = String::from_utf8_lossy(start.local_name().as_ref()).into_owned();
+        let name = start.local_name().as_ref().to_owned();
         match name.as_str() {
             "timetable" => found.is_timetable = true,
             "period" => found.periods.push(attributes(&start, at)?),
@@ -131,7 +131,7 @@ fn attributes(start: &BytesStart<'_>, at: u64) -> Result<Attributes, AscError> {
         .attributes()
         .map(|attribute| {
             let attribute = attribute.map_err(|_| AscError::Unreadable { at })?;
-            let name = String::from_utf8_lossy(attribute.key.local_name().as_ref()).into_owned();
+            let name = attribute.key.local_name().as_ref().to_owned();
             // Only the five entities of XML itself are known: any other is an error.
             let value = attribute
                 .normalized_value(quick_xml::XmlVersion::Implicit1_0)

@@ -84,7 +84,7 @@ impl SmtpServer {
 /// RFC 5321, as much of it as a sender needs.
 async fn serve(socket: TcpStream, told: mpsc::UnboundedSender<Letter>, left: Arc<Mutex<usize>>) {
     let mut socket = BufReader::new(socket);
-    let mut say = async |socket: &mut BufReader<TcpStream>, line: &str| {
+    let say = async |socket: &mut BufReader<TcpStream>, line: &str| {
         socket.write_all(format!("{line}\r\n").as_bytes()).await.is_ok()
     };
     say(&mut socket, "220 test").await;
