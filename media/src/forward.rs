@@ -1,7 +1,9 @@
 //! Sources: what a peer publishes, in layers, and which slots of which peers carry it. `sfu` moves packets between them.
 
 pub mod keyframe;
+pub mod ladder;
 pub mod layer;
+pub mod rates;
 pub mod reception;
 pub mod rewrite;
 pub mod rtx_cache;
@@ -13,7 +15,8 @@ use std::time::Instant;
 use crate::model::{PeerKey, RoomKey, SourceKey, SourceKind};
 use crate::transport::TransportIndex;
 use layer::Layer;
-use slot::Slot;
+use selector::Layers;
+use slot::{Allowance, Reason, Slot};
 
 /// Place of a source in its worker's table; reused after the source is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,11 +67,50 @@ impl Source {
         self.allowed && !self.paused
     }
 
-    /// Chooses for a slot the layer, and of a layered stream the spatial layer, by the height of its picture.
+    /// Chooses for a slot the layer, and of a layered stream the layers within, by the height of its picture and by what
+    /// the receiver's budget allows.
     pub fn aim(&self, now: Instant, slot: &mut Slot) {
-        slot.target = layer::choose(&self.layers, now, slot.max_height);
-        if let Some(layer) = self.layers.get(usize::from(slot.target)) {
-            slot.selector.wanted.spatial = layer.choose_spatial(slot.max_height);
+        if self.kind.is_audio() {
+            return;
         }
+        slot.set_paused(slot.max_height == 0 || slot.allowance == Allowance::Paused);
+        if slot.max_height == 0 {
+            (slot.wish, slot.reason) = (None, Reason::Hidden);
+            return;
+        }
+        let is_there = |layer: &Layer| layer.is_active(now);
+        let may_come = |layer: &Layer| layer.is_active(now) || layer.is_asleep();
+        let ideal = layer::choose(&self.layers, slot.max_height, may_come);
+        let (wish, limits) = match slot.allowance {
+            Allowance::New | Allowance::Free => (ideal, Layers::ALL),
+            Allowance::Rung(rung) => (rung.layer, Layers { spatial: rung.spatial, temporal: rung.temporal }),
+            // The smallest is kept alive for it.
+            Allowance::Paused => (layer::choose(&self.layers, 1, may_come), Layers::ALL),
+        };
+        slot.wish = Some(wish);
+        slot.target = layer::choose_below(&self.layers, wish, is_there);
+        let is_wished = slot.target == wish;
+        let mut is_highest = is_wished && wish == ideal;
+        if let Some(layer) = self.layers.get(usize::from(slot.target)) {
+            let fitting = layer.choose_spatial(slot.max_height);
+            // Of another layer than the rung's, all of it: it costs less.
+            let limits = if is_wished { limits } else { Layers::ALL };
+            slot.selector.wanted = Layers { spatial: fitting.min(limits.spatial), temporal: limits.temporal };
+            is_highest &= limits.spatial >= fitting && limits.temporal == u8::MAX;
+        }
+        slot.reason = match slot.allowance {
+            _ if slot.has_overflowed => Reason::Overflow,
+            Allowance::Paused => Reason::Bandwidth,
+            Allowance::Rung(_) if !is_highest && is_wished => Reason::Bandwidth,
+            _ if !is_wished => Reason::Missing,
+            _ => Reason::Fits,
+        };
+    }
+
+    /// The place of a layer among its source's, lowest first.
+    pub fn rank_of(&self, layer: u8) -> usize {
+        let mut ranked = [0; crate::sdp::MAX_LAYERS];
+        let count = ladder::rank(&self.layers, &mut ranked, |_| true);
+        ranked[..count].iter().position(|number| *number == layer).unwrap_or(0)
     }
 }

@@ -72,7 +72,8 @@ pub struct OfferRequest {
 pub struct SlotWish {
     pub mid: String,
     pub source: Option<SourceKey>,
-    /// Height in pixels at which the picture is drawn; no larger layer is sent when a smaller one exists.
+    /// Height in pixels at which the picture is drawn; no larger layer is sent when a smaller one exists. 0: it is not
+    /// drawn now (off the screen, page hidden), and costs nothing until it is.
     pub max_height: u16,
 }
 
@@ -91,6 +92,9 @@ pub enum SfuEvent {
     SourceRemoved { source: SourceKey },
     /// What every slot of this receiver carries now.
     SlotsChanged { peer: PeerKey, slots: Vec<(String, Option<SourceKey>)> },
+    /// What anybody watches of a source, when that has changed: its publisher may stop the layers that are not named, and
+    /// is to start those that are. `rids` is empty for a source without simulcast; then `is_watched` says it all.
+    LayersWanted { peer: PeerKey, source: SourceKey, rids: Vec<String>, is_watched: bool },
     /// Who speaks, the dominant speaker first, at most four.
     Speakers { peers: Vec<PeerKey> },
 }

@@ -76,6 +76,13 @@ pub struct LinePlan {
     formats: String,
 }
 
+impl LinePlan {
+    /// Whether the answer carries this extension on this m-line.
+    pub fn has_extension(&self, uri: &str) -> bool {
+        self.extensions.iter().any(|(_, accepted)| accepted == uri)
+    }
+}
+
 /// The plan for an offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -150,13 +157,15 @@ fn plan_line(line: &Line, request: &OfferRequest, allow_mixed: bool, ids: &mut E
     let is_send = matches!(purpose, Purpose::Send { .. });
     let is_slot = purpose == Purpose::Slot;
     let is_video = line.media == Media::Video;
+    let has_feedback = line.extensions.iter().any(|(_, uri)| uri == extension::TRANSPORT_CC);
     let mut accepted = Vec::new();
     for (id, uri) in &line.extensions {
         let useful = match uri.as_str() {
-            extension::RID | extension::REPAIRED_RID | extension::TRANSPORT_CC => is_send,
+            extension::RID | extension::REPAIRED_RID => is_send,
+            extension::TRANSPORT_CC => is_send || is_slot,
             extension::AUDIO_LEVEL => is_send && line.media == Media::Audio,
-            // The clock of an abs-send-time written here would be ours: nobody reads it until senders estimate by it.
-            extension::ABS_SEND_TIME => is_send,
+            // Receivers without transport-wide feedback make their REMB by it.
+            extension::ABS_SEND_TIME => is_send || is_slot && !has_feedback,
             extension::MID => true,
             // Structures take more than the 16 bytes of the one-byte form, which may then be mixed with the other.
             extension::DEPENDENCY_DESCRIPTOR => is_video && allow_mixed && (is_send || is_slot),
@@ -351,7 +360,7 @@ pub fn write_answer(plan: &Plan, local: &Local<'_>, ssrcs: impl Fn(usize) -> Opt
         write(format_args!("a=rtcp-mux"));
         write(format_args!("a=rtcp-rsize"));
         for codec in &line.codecs {
-            write_codec(&mut write, codec, line.extensions.iter().any(|(_, uri)| uri == extension::TRANSPORT_CC));
+            write_codec(&mut write, codec, line.has_extension(extension::TRANSPORT_CC));
         }
         if let Purpose::Send { rids, .. } = &line.purpose
             && !rids.is_empty()

@@ -7,6 +7,7 @@
 mod egress;
 mod ingress;
 mod offer;
+mod rate;
 mod slots;
 
 use std::cmp::Reverse;
@@ -17,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use rtc::crypto::RTCCryptoProvider;
 
+use crate::bandwidth::budget::Claim;
 use crate::demux::{self, Demux};
-use crate::forward::{Source, SourceIndex};
+use crate::forward::{Source, SourceIndex, Subscriber};
 use crate::model::{PeerKey, Publish, RoomKey, SfuEvent, SlotWish, SourceKey};
 use crate::output::Batch;
 use crate::random::Random;
@@ -100,6 +102,9 @@ pub struct Sfu {
     now: Instant,
     counters: Counters,
     scratch: Vec<u16>,
+    claims: Vec<Claim>,
+    /// Receivers that did not take at once what one source had for them.
+    backed_up: Vec<Subscriber>,
 }
 
 impl Sfu {
@@ -126,6 +131,8 @@ impl Sfu {
             events: VecDeque::new(),
             counters: Counters::default(),
             scratch: Vec::new(),
+            claims: Vec::new(),
+            backed_up: Vec::new(),
         })
     }
 
@@ -341,9 +348,12 @@ impl Sfu {
             }
             Timer::Report => {
                 self.send_reports(now, index);
+                self.divide(now, index);
                 self.arm(index, Timer::Report, now + Timer::REPORT_INTERVAL);
             }
             Timer::Feedback => self.send_feedback(now, index),
+            Timer::Budget => self.divide(now, index),
+            Timer::Pace => self.release(now, index),
         }
     }
 

@@ -10,10 +10,14 @@ pub mod srtp;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::bandwidth::Estimator;
+use crate::bandwidth::budget::Climb;
 use crate::forward::SourceIndex;
-use crate::forward::slot::Slot;
+use crate::forward::slot::{Egress, Slot};
 use crate::model::{PeerKey, RoomKey, SlotWish, SourceKey};
 use crate::negotiate::{Accepted, Codec};
+use crate::output::Batch;
+use crate::pacer::Pacer;
 use crate::rtp::extension::ExtensionIds;
 use dtls::Dtls;
 use feedback::ArrivalLog;
@@ -68,12 +72,17 @@ pub enum Timer {
     Report,
     /// NACKs, key frame requests, congestion feedback, layer choice: while the peer sends.
     Feedback,
+    /// Layers, pauses and probes of what the peer receives: while something bounds it.
+    Budget,
+    /// Packets or padding wait for their time.
+    Pace,
 }
 
 impl Timer {
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 6;
     pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
     pub const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
+    pub const BUDGET_INTERVAL: Duration = Duration::from_millis(200);
 }
 
 /// State of one peer connection.
@@ -97,6 +106,10 @@ pub struct Transport {
     /// Until when the first connection has to stand; `None` once it did, or was given up.
     pub connects_by: Option<Instant>,
     pub arrivals: ArrivalLog,
+    /// How much may be sent to it, and what waits for its time.
+    pub estimator: Estimator,
+    pub pacer: Pacer,
+    pub climb: Climb,
     /// Our clock minus the publisher's NTP clock, 32.32 seconds; the smallest seen is the one with the least delay in it.
     pub clock_offset: Option<i64>,
     /// Earliest pending entry of each timer in the worker's heap.
@@ -116,6 +129,23 @@ impl Transport {
     /// Whether media can be sent: consent and keys are there.
     pub fn is_ready(&self) -> bool {
         self.srtp.is_some() && self.ice.selected().is_some()
+    }
+
+    /// The slot of an m-line and the way to its receiver, at this time. `None`: there is no such slot, or no way yet.
+    pub fn egress<'a>(
+        &'a mut self,
+        now: Instant,
+        line: usize,
+        batch: &'a mut Batch,
+    ) -> Option<(&'a mut Slot, Egress<'a>)> {
+        let to = self.ice.selected()?;
+        let (_, srtp) = self.srtp.as_mut()?;
+        let Role::Slot(slot) = &mut self.lines.get_mut(line)?.role else { return None };
+        self.estimator.set_now(now);
+        self.pacer.set_now(now, self.estimator.estimate_bps());
+        let (estimator, pacer) = (&mut self.estimator, &mut self.pacer);
+        let (extensions, line) = (self.extensions, line as u16);
+        Some((slot.as_mut(), Egress { srtp, extensions, to, batch, estimator, pacer, line }))
     }
 
     /// The slot of an m-line.

@@ -7,5 +7,7 @@ mod allocations;
 mod codecs;
 mod forwarding;
 mod hostile;
+mod impaired;
 mod negotiation;
+mod netem;
 mod strangers;

@@ -123,6 +123,12 @@ pub struct Received {
     pub payload: Vec<u8>,
 }
 
+/// What a datagram held.
+pub enum Opened {
+    Media { header: rtp::Header, number: Option<u16>, payload: Vec<u8> },
+    Control(Vec<Box<dyn rtc::rtcp::Packet>>),
+}
+
 /// What an m-line of a peer's offer is.
 #[derive(Clone, Debug)]
 pub enum LineSpec {
@@ -138,6 +144,8 @@ pub struct Peer {
     pub lines: Vec<LineSpec>,
     pub profiles: Vec<SrtpProtectionProfile>,
     pub with_rtx: bool,
+    /// It takes and gives transport-wide feedback.
+    pub with_feedback: bool,
     /// It also knows VP9, AV1, H264 and RED, and mixes both forms of header extensions.
     pub all_codecs: bool,
     /// Payload type of what it sends, when not VP8 or Opus.
@@ -182,6 +190,7 @@ impl Peer {
                 SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
             ],
             with_rtx: true,
+            with_feedback: false,
             all_codecs: false,
             payload_type: None,
             elements: Vec::new(),
@@ -242,7 +251,8 @@ impl Peer {
                 (12, extension::DEPENDENCY_DESCRIPTOR),
                 (13, extension::VIDEO_ORIENTATION),
             ];
-            for (id, uri) in uris {
+            let is_offered = |uri: &str| uri != extension::TRANSPORT_CC || self.with_feedback;
+            for (id, uri) in uris.into_iter().filter(|(_, uri)| is_offered(uri)) {
                 sdp += &format!("a=extmap:{id} {uri}\r\n");
             }
             if media == "audio" {
@@ -457,6 +467,30 @@ impl Peer {
         world.deliver(self.address, &sealed);
     }
 
+    /// Encrypts RTCP, as it would stand in a datagram.
+    pub fn seal(&mut self, clear: &[u8]) -> Vec<u8> {
+        self.srtp.as_mut().unwrap().1.seal_rtcp(clear).unwrap().to_vec()
+    }
+
+    /// Opens one datagram. `None`: a duplicate, or neither RTP nor RTCP.
+    pub fn open(&mut self, mut datagram: Vec<u8>) -> Option<Opened> {
+        let (inbound, _) = self.srtp.as_mut().unwrap();
+        match media::demux::classify(&datagram) {
+            media::demux::Kind::Rtp => {
+                let header = rtp::parse(&datagram).unwrap();
+                let end = inbound.open_rtp(&mut datagram, &header).ok()?;
+                let number = extension::read(&datagram, &header, &EXTENSIONS).transport_cc;
+                let payload = datagram[header.payload_offset..end].to_vec();
+                Some(Opened::Media { header, number, payload })
+            }
+            media::demux::Kind::Rtcp => {
+                let clear = inbound.open_rtcp(&datagram, self.crypto.crypto()).ok()?;
+                Some(Opened::Control(rtc::rtcp::packet::unmarshal(&mut &clear[..]).ok()?))
+            }
+            _ => None,
+        }
+    }
+
     /// Takes what has come: media decrypted, RTCP kept in `rtcp`.
     pub fn receive(&mut self, world: &mut World) -> Vec<Received> {
         let mut received = Vec::new();
@@ -488,6 +522,15 @@ impl Peer {
             }
         }
         found
+    }
+
+    /// Retransmission SSRC of each slot's SSRC, from the answer.
+    pub fn repair_ssrcs(&self) -> HashMap<u32, u32> {
+        let groups = self.answer.lines().filter_map(|line| line.strip_prefix("a=ssrc-group:FID "));
+        groups
+            .filter_map(|pair| pair.split_once(' '))
+            .map(|(media, repair)| (repair.parse().unwrap(), media.parse().unwrap()))
+            .collect()
     }
 
     /// SSRCs of the slots by mid, from the answer.

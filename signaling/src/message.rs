@@ -137,6 +137,7 @@ pub enum ServerMessage {
     Answer(negotiation::Answer),
     Sources(media::Sources),
     SlotMap(media::SlotMap),
+    LayersWanted(media::LayersWanted),
     Speakers(media::Speakers),
     ChatAck(chat::ChatAck),
     ChatMessage(chat::ChatMessage),

@@ -216,6 +216,13 @@ pub enum MediaEvent {
         peer: PeerId,
         slots: Vec<(Mid, Option<SourceId>)>,
     },
+    /// What anybody watches of this peer's source now.
+    LayersWanted {
+        peer: PeerId,
+        source: SourceId,
+        rids: Vec<String>,
+        watched: bool,
+    },
     Speakers {
         peers: Vec<PeerId>,
     },

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::keyframe::KeyFrameRequest;
+use super::rates::Rates;
 use super::reception::Reception;
 use super::rtx_cache::{AUDIO_PACKETS, PacketCache, VIDEO_PACKETS};
 use crate::negotiate::Codec;
@@ -33,6 +34,12 @@ pub struct Layer {
     /// Spatial layers within it, and the height of each (0: not told), as of its last key frame.
     pub spatial: Option<(u8, [u16; MAX_LAYERS as usize])>,
     last_packet: Option<Instant>,
+    /// What it costs to forward.
+    pub rates: Rates,
+    /// The publisher was told to stop it, for nobody watches it.
+    is_asleep: bool,
+    /// Since when nobody has wanted it.
+    pub unwanted: Option<Instant>,
     /// RTP time and publisher's NTP time (32.32 seconds) of the last sender report.
     pub sender_report: Option<(u32, u64)>,
     pub packets: u64,
@@ -53,6 +60,9 @@ impl Layer {
             height: None,
             spatial: None,
             last_packet: None,
+            rates: Rates::default(),
+            is_asleep: false,
+            unwanted: None,
             sender_report: None,
             packets: 0,
             octets: 0,
@@ -75,6 +85,7 @@ impl Layer {
         self.packets += 1;
         self.octets += payload.len() as u64;
         let info = self.tracker.examine(codec, extensions, payload, is_encrypted);
+        self.rates.note(now, info.spatial, info.temporal, payload.len());
         let packet = self.cache.insert(header, extensions, codec, info, payload);
         let mut changed = !was_active;
         if packet.info.starts_key_frame {
@@ -105,8 +116,26 @@ impl Layer {
         heights.filter(|height| **height <= max_height).count().saturating_sub(1) as u8
     }
 
+    /// Height of a spatial layer, where it is told.
+    pub fn height_of(&self, spatial: u8) -> Option<u16> {
+        match self.spatial {
+            Some((_, heights)) => heights.get(usize::from(spatial)).copied().filter(|height| *height > 0),
+            None => self.height,
+        }
+    }
+
     pub fn is_active(&self, now: Instant) -> bool {
         self.last_packet.is_some_and(|last| now.saturating_duration_since(last) < ACTIVE)
+    }
+
+    /// Not sent because the hub asked for that: it comes back when it is wanted.
+    pub fn is_asleep(&self) -> bool {
+        self.is_asleep
+    }
+
+    pub fn set_asleep(&mut self, is_asleep: bool) {
+        self.is_asleep = is_asleep;
+        self.unwanted = None;
     }
 
     pub fn last_packet(&self) -> Option<Instant> {
@@ -114,12 +143,22 @@ impl Layer {
     }
 }
 
-/// The layer for a picture drawn `max_height` high: the highest that is not higher, else the lowest there is. Layers are
-/// in the order of the offer, which is also their rank while their heights are unknown.
-pub fn choose(layers: &[Layer], now: Instant, max_height: u16) -> u8 {
-    let active = || layers.iter().enumerate().filter(|(_, layer)| layer.is_active(now));
+/// The layer for a picture drawn `max_height` high, of those that pass: the highest that is not higher, else the lowest
+/// there is. Layers are in the order of the offer, which is also their rank while their heights are unknown.
+pub fn choose(layers: &[Layer], max_height: u16, passes: impl Fn(&Layer) -> bool) -> u8 {
+    let passing = || layers.iter().enumerate().filter(|(_, layer)| passes(layer));
     let height = |layer: &Layer| layer.height.unwrap_or(u16::MAX);
-    let lowest = active().min_by_key(|(_, layer)| height(layer));
-    let fitting = active().filter(|(_, layer)| height(layer) <= max_height).max_by_key(|(_, layer)| height(layer));
+    let lowest = passing().min_by_key(|(_, layer)| height(layer));
+    let fitting = passing().filter(|(_, layer)| height(layer) <= max_height).max_by_key(|(_, layer)| height(layer));
     fitting.or(lowest).map_or(0, |(index, _)| index as u8)
+}
+
+/// This layer if it passes, else the highest below it that does, else the lowest above.
+pub fn choose_below(layers: &[Layer], wish: u8, passes: impl Fn(&Layer) -> bool) -> u8 {
+    let rank = |(index, layer): &(usize, &Layer)| (layer.height.unwrap_or(u16::MAX), *index);
+    let Some(wished) = layers.get(usize::from(wish)) else { return 0 };
+    let limit = rank(&(usize::from(wish), wished));
+    let passing = || layers.iter().enumerate().filter(|(_, layer)| passes(layer));
+    let below = passing().filter(|layer| rank(layer) <= limit).max_by_key(rank);
+    below.or_else(|| passing().min_by_key(rank)).map_or(wish, |(index, _)| index as u8)
 }

@@ -175,6 +175,11 @@ impl Rewrite {
         source.wrapping_add(self.timestamp)
     }
 
+    /// The receiver's timestamp of the newest packet; 0 before the first.
+    pub fn last_timestamp(&self) -> u32 {
+        self.last.as_ref().map_or(0, |(last, _)| last.timestamp)
+    }
+
     /// The newest sequence number sent, if any was.
     pub fn last_index(&self) -> Option<u64> {
         self.last.as_ref().map(|(last, _)| last.index)

@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::SourceIndex;
+use super::ladder::Rung;
 use super::rewrite::{Mapped, Rewrite};
 use super::rtx_cache::CachedPacket;
 use super::selector::Selector;
-use crate::negotiate::{Accepted, Codec, SlotSsrcs};
+use crate::bandwidth::{Estimator, Purpose};
+use crate::negotiate::{Accepted, Codec, LinePlan, SlotSsrcs};
 use crate::output::Batch;
+use crate::pacer::{Pacer, Waiting};
 use crate::rtp::dependency;
 use crate::rtp::extension::{self, ExtensionIds};
 use crate::rtp::frame::PayloadIds;
@@ -22,6 +25,13 @@ const RESENDS: u8 = 8;
 /// Packets that carry the MID, until the receiver has surely bound the SSRC to the m-line.
 const WITH_MID: u32 = 100;
 
+/// Header, extensions and tag of a packet, about.
+const PACKET_OVERHEAD: usize = 48;
+/// Stands for `resends` of a packet that has not been sent yet.
+const WAITS: u8 = u8::MAX;
+/// Padding octets of one probe packet: what the last octet can count (RFC 3550 section 5.1).
+const PADDING: usize = 255;
+
 /// What was sent under a sequence number.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
@@ -29,6 +39,51 @@ struct Sent {
     layer: u8,
     source_sequence: u16,
     resends: u8,
+    /// Without RTX: the transport-wide number or the time that it bore, for it has to bear it again. With RTX: the
+    /// millisecond at which it was last sent.
+    memo: u32,
+}
+
+/// What the receiver's feedback goes by, if anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stamp {
+    #[default]
+    None,
+    /// Transport-wide numbers.
+    Number,
+    /// abs-send-time: 24 bits of seconds, 18 of them behind the point.
+    Time,
+}
+
+/// How far a slot may go, as the receiver's budget has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Allowance {
+    /// Nothing was decided yet.
+    #[default]
+    New,
+    /// Nothing bounds it but the height of its picture.
+    Free,
+    Rung(Rung),
+    /// It does not fit.
+    Paused,
+}
+
+/// Why a slot shows what it shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reason {
+    /// It carries no source, or its source is held back.
+    #[default]
+    Idle,
+    /// As large as it is drawn, or as the source has it.
+    Fits,
+    /// Drawn nowhere: the tile is off the screen or the page hidden.
+    Hidden,
+    /// The publisher does not send the layer that would fit.
+    Missing,
+    /// The receiver's estimate bears no more.
+    Bandwidth,
+    /// More came than the receiver's line took: cut off until a smaller key frame.
+    Overflow,
 }
 
 /// Where a slot's packets go: the receiver's keys and address.
@@ -37,6 +92,24 @@ pub struct Egress<'a> {
     pub extensions: ExtensionIds,
     pub to: SocketAddr,
     pub batch: &'a mut Batch,
+    pub estimator: &'a mut Estimator,
+    pub pacer: &'a mut Pacer,
+    /// The slot's m-line.
+    pub line: u16,
+}
+
+/// One packet as it is to be written.
+struct Form {
+    payload_type: u8,
+    ssrc: u32,
+    index: u64,
+    payload_start: usize,
+    with_mid: bool,
+    /// Of a retransmission: the sequence number that is sent again.
+    original: Option<u16>,
+    /// Of a packet that must be the same to the last bit as one before.
+    stamp: Option<u32>,
+    purpose: Purpose,
 }
 
 /// State of one slot.
@@ -46,9 +119,20 @@ pub struct Slot {
     pub media: Media,
     pub ssrcs: SlotSsrcs,
     pub codecs: Vec<Accepted>,
+    pub stamp: Stamp,
     /// What it carries; the source lists this slot among its subscribers exactly then.
     pub source: Option<SourceIndex>,
     pub max_height: u16,
+    pub allowance: Allowance,
+    /// Hidden, or does not fit: nothing is forwarded, and nothing asked for.
+    pub is_paused: bool,
+    pub reason: Reason,
+    /// Changes of the layer that flows, pauses included.
+    pub switches: u32,
+    /// The receiver's line did not take what came.
+    pub has_overflowed: bool,
+    /// The layer that would be taken if the publisher sent it.
+    pub wish: Option<u8>,
     /// The layer that is forwarded now; `None`: waiting for a key frame.
     current: Option<u8>,
     /// The layer that should be forwarded.
@@ -73,8 +157,15 @@ impl Slot {
             media,
             ssrcs,
             codecs: Vec::new(),
+            stamp: Stamp::None,
             source: None,
             max_height: 0,
+            allowance: Allowance::New,
+            is_paused: false,
+            reason: Reason::Idle,
+            switches: 0,
+            has_overflowed: false,
+            wish: None,
             current: None,
             target: 0,
             selector: Selector::default(),
@@ -88,10 +179,34 @@ impl Slot {
         }
     }
 
+    /// Takes what an offer has agreed for its m-line.
+    pub fn negotiate(&mut self, plan: &LinePlan) {
+        self.codecs.clone_from(&plan.codecs);
+        self.stamp = if plan.has_extension(extension::TRANSPORT_CC) {
+            Stamp::Number
+        } else if plan.has_extension(extension::ABS_SEND_TIME) {
+            Stamp::Time
+        } else {
+            Stamp::None
+        };
+    }
+
     /// Carries this source (or none) from now on. Video starts with its next key frame.
     pub fn assign(&mut self, source: Option<SourceIndex>) {
         self.source = source;
+        self.allowance = Allowance::New;
+        self.is_paused = false;
+        self.wish = None;
+        self.reason = Reason::Idle;
         self.interrupt();
+    }
+
+    /// Stops or resumes what flows; whoever resumes waits for a key frame.
+    pub fn set_paused(&mut self, is_paused: bool) {
+        if std::mem::replace(&mut self.is_paused, is_paused) != is_paused {
+            self.switches = self.switches.wrapping_add(1);
+            self.interrupt();
+        }
     }
 
     /// The flow stops (pause, lost rights): what comes next starts with a key frame.
@@ -104,12 +219,17 @@ impl Slot {
     /// The layer whose key frame it waits for, if it waits.
     pub fn awaits(&self) -> Option<u8> {
         let awaits = self.current != Some(self.target) || self.selector.awaits_key_frame();
-        (self.media == Media::Video && awaits).then_some(self.target)
+        (self.media == Media::Video && awaits && !self.is_paused).then_some(self.target)
     }
 
     /// The layer that flows, or will.
     pub fn layer(&self) -> u8 {
         self.current.unwrap_or(self.target)
+    }
+
+    /// The layer that flows; `None`: it waits for a key frame, or is paused.
+    pub fn current(&self) -> Option<u8> {
+        self.current
     }
 
     /// Forwards a packet of one layer of the slot's source, if it is the layer this slot takes.
@@ -119,6 +239,7 @@ impl Slot {
                 return;
             }
             self.current = Some(layer);
+            self.switches = self.switches.wrapping_add(1);
             self.selector.restart();
             self.rewrite.switch(now, packet);
         }
@@ -130,20 +251,93 @@ impl Slot {
         };
         let Some(mut mapped) = self.rewrite.map(now, packet) else { return };
         (mapped.marker, mapped.active) = (selected.marker, selected.active);
-        if self.media == Media::Video {
-            if self.history.is_empty() {
-                self.history.resize(HISTORY, None);
-            }
-            let place = usize::from(mapped.sequence()) % HISTORY;
-            self.history[place] = Some(Sent { mapped, layer, source_sequence: packet.sequence, resends: 0 });
-        }
         // Without RTX a packet is sent again under its own number, and then must be the same to the last bit: GCM breaks
-        // when one nonce meets two messages. So the MID stays on.
-        let with_mid = self.packets < WITH_MID || !has_retransmission;
-        let ssrc = self.ssrcs.media;
-        if self.write(payload_type, ssrc, mapped.index, &mapped, packet, start, with_mid, None, egress) {
-            self.packets = self.packets.wrapping_add(1);
-            self.octets = self.octets.wrapping_add((packet.payload.len() - start) as u32);
+        // when one nonce meets two messages. So the MID stays on, and the stamp is kept.
+        let form = Form {
+            payload_type,
+            ssrc: self.ssrcs.media,
+            index: mapped.index,
+            payload_start: start,
+            with_mid: self.packets < WITH_MID || !has_retransmission,
+            original: None,
+            stamp: None,
+            purpose: if self.media == Media::Video { Purpose::Video } else { Purpose::Audio },
+        };
+        if self.media == Media::Audio {
+            if self.write(&form, &mapped, packet, egress).is_some() {
+                self.count(packet, start);
+            }
+            return;
+        }
+        let mut sent = Sent { mapped, layer, source_sequence: packet.sequence, resends: 0, memo: 0 };
+        if egress.pacer.is_closed() {
+            sent.resends = WAITS;
+            self.note(sent);
+            let bytes = (packet.payload.len() + PACKET_OVERHEAD).min(usize::from(u16::MAX)) as u16;
+            if !egress.pacer.push(Waiting { line: egress.line, sequence: mapped.sequence(), bytes }) {
+                self.overflow(egress.pacer, egress.line);
+            }
+            return;
+        }
+        if let Some(stamp) = self.write(&form, &mapped, packet, egress) {
+            sent.memo = if has_retransmission { egress.estimator.now_ms() } else { stamp };
+            self.note(sent);
+            self.count(packet, start);
+        }
+    }
+
+    /// More has come than the line takes in time: what waits is given up, and the next key frame begins anew. By then the
+    /// budget has chosen a smaller layer.
+    fn overflow(&mut self, pacer: &mut Pacer, line: u16) {
+        pacer.forget(line);
+        self.interrupt();
+        self.has_overflowed = true;
+        self.reason = Reason::Overflow;
+    }
+
+    fn note(&mut self, sent: Sent) {
+        if self.history.is_empty() {
+            self.history.resize(HISTORY, None);
+        }
+        let place = usize::from(sent.mapped.sequence()) % HISTORY;
+        self.history[place] = Some(sent);
+    }
+
+    fn count(&mut self, packet: &CachedPacket, payload_start: usize) {
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add((packet.payload.len() - payload_start) as u32);
+    }
+
+    /// What waits under this number: the source's layer and sequence number.
+    pub fn waiting(&self, sequence: u16) -> Option<(u8, u16)> {
+        let sent = self.history.get(usize::from(sequence) % HISTORY)?.as_ref()?;
+        (sent.mapped.sequence() == sequence && sent.resends == WAITS).then_some((sent.layer, sent.source_sequence))
+    }
+
+    /// Sends a packet that has waited, found by [`Slot::waiting`].
+    pub fn release(&mut self, sequence: u16, packet: &CachedPacket, egress: &mut Egress<'_>) {
+        let place = usize::from(sequence) % HISTORY;
+        let Some(Some(mut sent)) = self.history.get(place).copied() else { return };
+        if sent.mapped.sequence() != sequence || sent.resends != WAITS {
+            return;
+        }
+        let Some((codec, start)) = self.accepted(packet) else { return };
+        let has_retransmission = codec.retransmission.is_some();
+        let form = Form {
+            payload_type: codec.payload_type,
+            ssrc: self.ssrcs.media,
+            index: sent.mapped.index,
+            payload_start: start,
+            with_mid: self.packets < WITH_MID || !has_retransmission,
+            original: None,
+            stamp: None,
+            purpose: Purpose::Video,
+        };
+        if let Some(stamp) = self.write(&form, &sent.mapped, packet, egress) {
+            let memo = if has_retransmission { egress.estimator.now_ms() } else { stamp };
+            (sent.memo, sent.resends) = (memo, 0);
+            self.history[place] = Some(sent);
+            self.count(packet, start);
         }
     }
 
@@ -155,27 +349,77 @@ impl Slot {
 
     /// Sends a packet again, found by [`Slot::sent`].
     pub fn resend(&mut self, sequence: u16, packet: &CachedPacket, egress: &mut Egress<'_>) {
-        let Some(Some(sent)) = self.history.get_mut(usize::from(sequence) % HISTORY) else { return };
-        if sent.mapped.sequence() != sequence || sent.resends >= RESENDS {
+        let Some(Some(sent)) = self.history.get(usize::from(sequence) % HISTORY) else { return };
+        if sent.mapped.sequence() != sequence || sent.resends >= RESENDS || !egress.pacer.may_repeat() {
             return;
         }
-        sent.resends += 1;
-        let mapped = sent.mapped;
-        let Some((codec, start)) = self.accepted(packet) else { return };
+        let Some((codec, payload_start)) = self.accepted(packet) else { return };
         let (payload_type, retransmission) = (codec.payload_type, codec.retransmission);
-        self.resent += 1;
-        match retransmission {
-            Some(payload_type) => {
-                self.retransmission_index += 1;
-                let original = Some(sequence);
-                let (ssrc, index) = (self.ssrcs.retransmission, self.retransmission_index);
-                self.write(payload_type, ssrc, index, &mapped, packet, start, true, original, egress);
+        let Some(Some(sent)) = self.history.get_mut(usize::from(sequence) % HISTORY) else { return };
+        if retransmission.is_some() {
+            // Asked for again before the last answer can have come: on a path with a long queue, clients do.
+            let trip = egress.estimator.rtt().map_or(0, |rtt| rtt.as_millis() as u32 / 2).min(500);
+            let now = egress.estimator.now_ms();
+            if sent.resends > 0 && now.wrapping_sub(sent.memo) < trip {
+                return;
             }
-            None => {
-                let ssrc = self.ssrcs.media;
-                self.write(payload_type, ssrc, mapped.index, &mapped, packet, start, true, None, egress);
-            }
+            sent.memo = now;
         }
+        sent.resends += 1;
+        let (mapped, stamp) = (sent.mapped, sent.memo);
+        self.resent += 1;
+        let mut form = Form {
+            payload_type,
+            ssrc: self.ssrcs.media,
+            index: mapped.index,
+            payload_start,
+            with_mid: true,
+            original: None,
+            stamp: Some(stamp),
+            purpose: Purpose::Retransmission,
+        };
+        if let Some(payload_type) = retransmission {
+            self.retransmission_index += 1;
+            (form.payload_type, form.ssrc, form.index) =
+                (payload_type, self.ssrcs.retransmission, self.retransmission_index);
+            (form.original, form.stamp) = (Some(sequence), None);
+        }
+        self.write(&form, &mapped, packet, egress);
+    }
+
+    /// Whether padding can be sent on it: on the retransmission SSRC, where every receiver drops it.
+    pub fn takes_padding(&self) -> bool {
+        self.stamp == Stamp::Number && self.codecs.iter().any(|codec| codec.retransmission.is_some())
+    }
+
+    /// Sends one packet of padding for a probe. `false`: it cannot.
+    pub fn pad(&mut self, egress: &mut Egress<'_>) -> bool {
+        let Some(payload_type) = self.codecs.iter().find_map(|codec| codec.retransmission) else { return false };
+        self.retransmission_index += 1;
+        let (ssrc, index) = (self.ssrcs.retransmission, self.retransmission_index);
+        let number = egress.estimator.next_number().to_be_bytes();
+        let slab = &mut egress.batch.slab;
+        let start = slab.len();
+        slab.extend_from_slice(&[0xa0, payload_type]);
+        slab.extend_from_slice(&(index as u16).to_be_bytes());
+        slab.extend_from_slice(&self.rewrite.last_timestamp().to_be_bytes());
+        slab.extend_from_slice(&ssrc.to_be_bytes());
+        let ids = &egress.extensions;
+        if extension::write(slab, &[(ids.mid, self.mid.as_bytes()), (ids.transport_cc, &number)]) {
+            slab[start] |= 0x10;
+        }
+        let header = slab.len() - start;
+        slab.resize(start + header + PADDING, 0);
+        slab[start + header + PADDING - 1] = PADDING as u8;
+        if !egress.srtp.seal_rtp(slab, start, header, ssrc, index) {
+            slab.truncate(start);
+            return false;
+        }
+        let bytes = slab.len() - start;
+        egress.batch.commit(egress.to, start);
+        egress.estimator.note_sent(bytes, Purpose::Probe, true);
+        egress.pacer.note_sent(bytes);
+        true
     }
 
     /// The receiver's timestamp for a timestamp of the source; `None`: nothing flows.
@@ -204,23 +448,12 @@ impl Slot {
         }
     }
 
-    /// Builds and encrypts one packet at the end of the slab.
-    #[allow(clippy::too_many_arguments, reason = "one call per field of the packet, inlined into two callers")]
-    fn write(
-        &mut self,
-        payload_type: u8,
-        ssrc: u32,
-        index: u64,
-        mapped: &Mapped,
-        packet: &CachedPacket,
-        payload_start: usize,
-        with_mid: bool,
-        original: Option<u16>,
-        egress: &mut Egress<'_>,
-    ) -> bool {
+    /// Builds and encrypts one packet at the end of the slab. Gives the stamp it bears; `None`: it could not be encrypted.
+    fn write(&mut self, form: &Form, mapped: &Mapped, packet: &CachedPacket, egress: &mut Egress<'_>) -> Option<u32> {
+        let (ssrc, index) = (form.ssrc, form.index);
         let slab = &mut egress.batch.slab;
         let start = slab.len();
-        slab.extend_from_slice(&[0x80, payload_type | u8::from(mapped.marker) << 7]);
+        slab.extend_from_slice(&[0x80, form.payload_type | u8::from(mapped.marker) << 7]);
         slab.extend_from_slice(&(index as u16).to_be_bytes());
         slab.extend_from_slice(&mapped.timestamp.to_be_bytes());
         slab.extend_from_slice(&ssrc.to_be_bytes());
@@ -233,8 +466,20 @@ impl Slot {
             let active = (mapped.active != u32::MAX).then_some(mapped.active);
             dependency::rewrite(&mut self.dependency, &packet.dependency, found.layout, mapped.frame_number, active);
         }
+        let stamp = form.stamp.unwrap_or_else(|| match self.stamp {
+            Stamp::Number => u32::from(egress.estimator.next_number()),
+            Stamp::Time => egress.estimator.send_time(),
+            Stamp::None => 0,
+        });
+        let bytes = stamp.to_be_bytes();
+        let (stamp_id, stamp_bytes) = match self.stamp {
+            Stamp::Number => (ids.transport_cc, &bytes[2..]),
+            Stamp::Time => (ids.abs_send_time, &bytes[1..]),
+            Stamp::None => (0, &bytes[..0]),
+        };
         let elements = [
-            (if with_mid { ids.mid } else { 0 }, self.mid.as_bytes()),
+            (if form.with_mid { ids.mid } else { 0 }, self.mid.as_bytes()),
+            (stamp_id, stamp_bytes),
             (ids.orientation, packet.orientation.as_slice()),
             (ids.playout_delay, packet.playout_delay.as_ref().map_or(&[][..], |delay| delay)),
             (ids.dependency, &self.dependency),
@@ -243,18 +488,22 @@ impl Slot {
             slab[start] |= 0x10;
         }
         let header = slab.len() - start;
-        if let Some(original) = original {
+        if let Some(original) = form.original {
             slab.extend_from_slice(&original.to_be_bytes());
         }
         let payload = slab.len();
-        slab.extend_from_slice(packet.payload.get(payload_start..).unwrap_or_default());
+        slab.extend_from_slice(packet.payload.get(form.payload_start..).unwrap_or_default());
         packet.info.ids.rewrite(&mut slab[payload..], mapped.picture_id, mapped.tl0_picture_index);
         if !egress.srtp.seal_rtp(slab, start, header, ssrc, index) {
             slab.truncate(start);
-            return false;
+            return None;
         }
+        let bytes = slab.len() - start;
         egress.batch.commit(egress.to, start);
-        true
+        let is_numbered = self.stamp == Stamp::Number && form.stamp.is_none();
+        egress.estimator.note_sent(bytes, form.purpose, is_numbered);
+        egress.pacer.note_sent(bytes);
+        Some(stamp)
     }
 }
 

@@ -11,7 +11,6 @@ use rtc::rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, n
 
 use super::Sfu;
 use crate::forward::SourceIndex;
-use crate::forward::slot::Egress;
 use crate::output::Batch;
 use crate::transport::{Role, Timer, Transport, TransportIndex};
 
@@ -48,15 +47,13 @@ impl Sfu {
         source.dirty = false;
         let mut awaited = [false; crate::sdp::MAX_LAYERS];
         let mut forwarded = 0;
+        self.backed_up.clear();
         for subscriber in &source.subscribers {
             let Some(Some(transport)) = self.transports.get_mut(subscriber.transport.0) else { continue };
-            let Some(to) = transport.ice.selected() else { continue };
-            let extensions = transport.extensions;
-            let Some((_, srtp)) = &mut transport.srtp else { continue };
-            let Some(Role::Slot(slot)) = transport.lines.get_mut(subscriber.line).map(|line| &mut line.role) else {
+            let Some((slot, mut egress)) = transport.egress(now, subscriber.line, &mut self.batch) else { continue };
+            if slot.is_paused {
                 continue;
-            };
-            let mut egress = Egress { srtp, extensions, to, batch: &mut self.batch };
+            }
             let before = slot.packets;
             for (number, layer) in source.layers.iter().enumerate() {
                 let number = number as u8;
@@ -70,7 +67,10 @@ impl Sfu {
                 }
             }
             forwarded += u64::from(slot.packets.wrapping_sub(before));
-            if let Some(layer) = slot.awaits() {
+            // After an overflow the budget decides first which layer is asked for.
+            if slot.has_overflowed || !egress.pacer.is_empty() {
+                self.backed_up.push(*subscriber);
+            } else if let Some(layer) = slot.awaits() {
                 awaited[usize::from(layer).min(awaited.len() - 1)] = true;
             }
         }
@@ -83,6 +83,9 @@ impl Sfu {
         self.counters.packets_forwarded += forwarded;
         if awaited.contains(&true) {
             self.send_key_frame_requests(place);
+        }
+        if !self.backed_up.is_empty() {
+            self.look_after_backed_up(now);
         }
     }
 
@@ -130,6 +133,7 @@ impl Sfu {
             let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
             send_rtcp(transport, &mut self.batch, &packets);
             self.retarget(*place);
+            self.look_at_wants(now, *place);
         }
         if !is_quiet {
             self.arm(index, Timer::Feedback, now + Timer::FEEDBACK_INTERVAL);

@@ -3,8 +3,10 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
+use rtc::rtcp::Packet;
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
@@ -13,7 +15,6 @@ use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use super::{Sfu, Wake};
 use crate::forward::SourceIndex;
 use crate::forward::reception::Reception;
-use crate::forward::slot::Egress;
 use crate::model::{PeerKey, RoomKey, SfuEvent, SourceKey, SourceKind};
 use crate::rtp::frame::Tracker;
 use crate::rtp::{self, extension};
@@ -174,14 +175,20 @@ impl Sfu {
             self.counters.packets_rejected += 1;
             return;
         };
-        let Ok(packets) = rtc::rtcp::packet::unmarshal(&mut clear) else { return };
-        for packet in &packets {
+        // Transport-wide feedback comes most often, and is read in place.
+        if let Some(packets) = self.take_feedback(now, index, &mut clear) {
+            self.handle_control(now, index, &packets);
+        }
+    }
+
+    fn handle_control(&mut self, now: Instant, index: TransportIndex, packets: &[Box<dyn Packet>]) {
+        for packet in packets {
             let packet = packet.as_any();
             if let Some(report) = packet.downcast_ref::<SenderReport>() {
                 self.note_sender_report(now, index, report);
-                self.note_reports(index, &report.reports);
+                self.note_reports(now, index, &report.reports);
             } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
-                self.note_reports(index, &report.reports);
+                self.note_reports(now, index, &report.reports);
             } else if let Some(request) = packet.downcast_ref::<PictureLossIndication>() {
                 self.handle_key_frame_request(index, request.media_ssrc);
             } else if let Some(request) = packet.downcast_ref::<FullIntraRequest>() {
@@ -189,7 +196,9 @@ impl Sfu {
                     self.handle_key_frame_request(index, entry.ssrc);
                 }
             } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
-                self.handle_nack(index, nack);
+                self.handle_nack(now, index, nack);
+            } else if let Some(remb) = packet.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+                self.handle_remb(now, index, remb);
             }
         }
     }
@@ -208,11 +217,21 @@ impl Sfu {
         }
     }
 
-    fn note_reports(&mut self, index: TransportIndex, reports: &[ReceptionReport]) {
+    fn note_reports(&mut self, now: Instant, index: TransportIndex, reports: &[ReceptionReport]) {
+        let middle = (self.ntp(now) >> 16) as u32;
         let Some(transport) = self.transport(index) else { return };
         let known = |report: &&ReceptionReport| transport.slots.contains_key(&report.ssrc);
         if let Some(worst) = reports.iter().filter(known).map(|report| report.fraction_lost).max() {
             transport.fraction_lost = worst;
+            // RFC 3550 section 6.4.1: what has passed since our report, less what it lay at the receiver.
+            let trip = |report: &ReceptionReport| {
+                let ticks = middle.wrapping_sub(report.last_sender_report).wrapping_sub(report.delay);
+                (report.last_sender_report != 0 && ticks < 10 << 16)
+                    .then(|| Duration::from_secs_f64(f64::from(ticks) / 65_536.0))
+            };
+            let rtt = reports.iter().filter(known).filter_map(trip).min();
+            transport.estimator.set_now(now);
+            transport.estimator.handle_report(f64::from(worst) / 256.0, rtt);
         }
     }
 
@@ -231,19 +250,15 @@ impl Sfu {
         self.send_key_frame_requests(place);
     }
 
-    fn handle_nack(&mut self, index: TransportIndex, nack: &TransportLayerNack) {
+    fn handle_nack(&mut self, now: Instant, index: TransportIndex, nack: &TransportLayerNack) {
         let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
         transport.nacks += 1;
         let Some(line) = transport.slots.get(&nack.media_ssrc).copied() else { return };
-        let Some(to) = transport.ice.selected() else { return };
-        let extensions = transport.extensions;
-        let Some((_, srtp)) = &mut transport.srtp else { return };
-        let Some(Role::Slot(slot)) = transport.lines.get_mut(line).map(|line| &mut line.role) else { return };
+        let Some((slot, mut egress)) = transport.egress(now, line, &mut self.batch) else { return };
         if slot.ssrcs.media != nack.media_ssrc {
             return;
         }
         let Some(Some(source)) = slot.source.and_then(|source| self.sources.get(source.0)) else { return };
-        let mut egress = Egress { srtp, extensions, to, batch: &mut self.batch };
         let before = slot.resent;
         for sequence in nack.nacks.iter().flat_map(|pair| pair.packet_list()) {
             if let Some((layer, original)) = slot.sent(sequence)

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::Sfu;
+use crate::bandwidth::Estimator;
+use crate::bandwidth::budget::Climb;
 use crate::error::OfferError;
 use crate::forward::layer::Layer;
-use crate::forward::slot::Slot;
+use crate::forward::slot::{Slot, Stamp};
 use crate::forward::{Source, SourceIndex};
 use crate::model::{OfferRequest, PeerKey, RoomKey, SfuEvent, SourceKey, SourceKind};
 use crate::negotiate::{self, LinePlan, Plan, Purpose, SlotSsrcs};
+use crate::pacer::Pacer;
 use crate::sdp;
 use crate::transport::dtls::Dtls;
 use crate::transport::feedback::ArrivalLog;
@@ -78,6 +81,11 @@ impl Sfu {
         for (line, line_plan) in plan.lines.iter().enumerate() {
             self.apply_line(index, line, line_plan);
         }
+        if let Some(transport) = self.transport(index)
+            && transport.slots_mut().any(|(_, slot)| slot.stamp == Stamp::Number)
+        {
+            transport.estimator.expect_feedback();
+        }
         self.bind_announced(index, &plan);
         self.allow(room, peer, request.allowed);
         self.apply_wishes(index);
@@ -122,6 +130,9 @@ impl Sfu {
             is_connected: false,
             connects_by: Some(self.now + CONNECT),
             arrivals: ArrivalLog::default(),
+            estimator: Estimator::new(self.now),
+            pacer: Pacer::default(),
+            climb: Climb::default(),
             clock_offset: None,
             armed: [None; Timer::COUNT],
             answers: 0,
@@ -167,7 +178,7 @@ impl Sfu {
                     true
                 }
                 (Role::Slot(slot), Purpose::Slot) if slot.media == plan.media => {
-                    slot.codecs.clone_from(&plan.codecs);
+                    slot.negotiate(plan);
                     true
                 }
                 _ => false,
@@ -186,7 +197,7 @@ impl Sfu {
             Purpose::Slot => {
                 let ssrcs = SlotSsrcs { media: self.new_ssrc(index), retransmission: self.new_ssrc(index) };
                 let mut slot = Slot::new(plan.mid.clone(), plan.media, ssrcs);
-                slot.codecs.clone_from(&plan.codecs);
+                slot.negotiate(plan);
                 let Some(transport) = self.transport(index) else { return };
                 transport.slots.insert(ssrcs.media, line);
                 transport.slots.insert(ssrcs.retransmission, line);

@@ -31,6 +31,7 @@ impl Sfu {
             }
             self.assign(index, line, source);
         }
+        self.divide(self.now, index);
         self.tell_slots(index);
     }
 
@@ -110,7 +111,6 @@ impl Sfu {
 
     /// Makes a slot carry a source (or nothing), and the source know it.
     fn assign(&mut self, index: TransportIndex, line: usize, wanted: Option<SourceIndex>) {
-        let now = self.now;
         let Some(slot) = self.transport(index).and_then(|transport| transport.slot(line)) else { return };
         let current = slot.source;
         if current != wanted {
@@ -123,18 +123,12 @@ impl Sfu {
                 source.subscribers.push(subscriber);
             }
         }
-        let Some(place) = wanted else { return };
-        let Some(Some(source)) = self.sources.get(place.0) else { return };
-        let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
-        if let Some(slot) = transport.slot(line) {
-            source.aim(now, slot);
-        }
-        self.want_awaited(place);
     }
 
     /// Chooses the layer of every subscriber again: a layer came, went, or changed its size.
     pub(super) fn retarget(&mut self, place: SourceIndex) {
         let now = self.now;
+        self.divide_undecided(now, place);
         let Some(Some(source)) = self.sources.get(place.0) else { return };
         for subscriber in &source.subscribers {
             let Some(Some(transport)) = self.transports.get_mut(subscriber.transport.0) else { continue };

@@ -31,7 +31,8 @@ wire! {
         /// `None`: nothing; the slot costs no bandwidth.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub source: Option<SourceId>,
-        /// Height in pixels at which the tile is drawn; the hub sends no larger layer.
+        /// Height in pixels at which the tile is drawn; the hub sends no larger layer. 0: it is not drawn now (the page is
+        /// hidden, the tile is off the screen), and costs nothing until it is.
         pub max_height: u16,
     }
 }
@@ -55,6 +56,18 @@ wire! {
 wire! {
     /// What every slot of this receiver carries now.
     pub struct SlotMap { pub slots: Vec<SlotView> }
+}
+
+wire! {
+    /// To the publisher of a source: what anybody watches of it now. It stops the simulcast layers that are not named, and
+    /// starts those that are, with a key frame; a source without simulcast goes by `watched` alone. Sent when that has
+    /// changed, a few seconds after somebody looked away and at once when somebody looks. Everything is wanted until the
+    /// first, and again after every offer that makes the source anew.
+    pub struct LayersWanted {
+        pub source: SourceId,
+        pub rids: Vec<String>,
+        pub watched: bool,
+    }
 }
 
 wire! {

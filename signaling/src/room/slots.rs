@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::ids::{PeerId, SourceId};
 use crate::message::ServerMessage;
-use crate::message::media::{Mute, SlotMap, SlotRequests, SlotView, SourceKind, SourceView, Speakers};
+use crate::message::media::{LayersWanted, Mute, SlotMap, SlotRequests, SlotView, SourceKind, SourceView, Speakers};
 use crate::message::session::{Form, RoomRole};
 use crate::refusal::RefusalCode;
 
@@ -191,6 +191,12 @@ impl Room {
                 let slots = slots.into_iter().map(|(mid, source)| SlotView { mid, source }).collect();
                 if self.members.get(&peer).is_some_and(|member| member.is_connected() && member.is_seated()) {
                     self.send(&peer, ServerMessage::SlotMap(SlotMap { slots }));
+                }
+            }
+            MediaEvent::LayersWanted { peer, source, rids, watched } => {
+                // A program publishes as it likes: there is no socket to tell it.
+                if self.members.get(&peer).is_some_and(|member| member.is_connected() && member.is_seated()) {
+                    self.send(&peer, ServerMessage::LayersWanted(LayersWanted { source, rids, watched }));
                 }
             }
             MediaEvent::Speakers { peers } => self.speak(now, peers),

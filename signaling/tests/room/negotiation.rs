@@ -135,6 +135,23 @@ fn slots_are_receiving_m_lines_of_the_last_offer() {
 }
 
 #[test]
+fn only_the_publisher_of_a_source_is_told_what_is_watched_of_it() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    let (host, ann) = (scene.host(), scene.student("ann"));
+    scene.offer(&host, 1, &[SourceKind::Camera]).unwrap();
+    scene.take_all();
+    let source = SourceId::new(format!("{host}:camera"));
+    let rids = vec!["q".to_owned()];
+    scene.media_event(MediaEvent::LayersWanted { peer: host.clone(), source, rids: rids.clone(), watched: true });
+    let told = |message: &ServerMessage| match message {
+        ServerMessage::LayersWanted(wanted) => Some((wanted.rids.clone(), wanted.watched)),
+        _ => None,
+    };
+    assert_eq!(scene.inbox(&host).iter().filter_map(told).collect::<Vec<_>>(), [(rids, true)]);
+    assert_eq!(scene.inbox(&ann).iter().filter_map(told).count(), 0);
+}
+
+#[test]
 fn speakers_are_told_at_most_three_times_a_second() {
     let mut scene = Scenario::new(Form::VideoConference);
     let (host, ann) = (scene.host(), scene.student("ann"));

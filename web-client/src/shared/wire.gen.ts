@@ -180,6 +180,14 @@ chat: ChatHistory, ice_servers: Array<IceServer>,
 audio_slots: number, video_slots: number, };
 
 /**
+ * To the publisher of a source: what anybody watches of it now. It stops the simulcast layers that are not named, and
+ * starts those that are, with a key frame; a source without simulcast goes by `watched` alone. Sent when that has
+ * changed, a few seconds after somebody looked away and at once when somebody looks. Everything is wanted until the
+ * first, and again after every offer that makes the source anew.
+ */
+export type LayersWanted = { source: SourceId, rids: Array<string>, watched: boolean, };
+
+/**
  * Give the seat up.
  */
 export type Leave = Record<symbol, never>;
@@ -442,7 +450,7 @@ export type SendSlot = { mid: Mid, kind: SourceKind, };
 /**
  * What the hub sends.
  */
-export type ServerMessage = { "type": "welcome" } & Welcome | { "type": "joined" } & Joined | { "type": "waiting" } & Waiting | { "type": "member_joined" } & MemberJoined | { "type": "member_changed" } & MemberChanged | { "type": "member_left" } & MemberLeft | { "type": "room_changed" } & RoomChanged | { "type": "rights" } & RightsChanged | { "type": "hand_queue" } & HandQueue | { "type": "lobby" } & Lobby | { "type": "mute_requested" } & MuteRequested | { "type": "answer" } & Answer | { "type": "sources" } & Sources | { "type": "slot_map" } & SlotMap | { "type": "speakers" } & Speakers | { "type": "chat_ack" } & ChatAck | { "type": "chat_message" } & ChatMessage | { "type": "chat_changed" } & ChatChanged | { "type": "chat_history" } & ChatHistory | { "type": "error" } & Refused | { "type": "reconnect" } & Reconnect | { "type": "closed" } & Closed;
+export type ServerMessage = { "type": "welcome" } & Welcome | { "type": "joined" } & Joined | { "type": "waiting" } & Waiting | { "type": "member_joined" } & MemberJoined | { "type": "member_changed" } & MemberChanged | { "type": "member_left" } & MemberLeft | { "type": "room_changed" } & RoomChanged | { "type": "rights" } & RightsChanged | { "type": "hand_queue" } & HandQueue | { "type": "lobby" } & Lobby | { "type": "mute_requested" } & MuteRequested | { "type": "answer" } & Answer | { "type": "sources" } & Sources | { "type": "slot_map" } & SlotMap | { "type": "layers_wanted" } & LayersWanted | { "type": "speakers" } & Speakers | { "type": "chat_ack" } & ChatAck | { "type": "chat_message" } & ChatMessage | { "type": "chat_changed" } & ChatChanged | { "type": "chat_history" } & ChatHistory | { "type": "error" } & Refused | { "type": "reconnect" } & Reconnect | { "type": "closed" } & Closed;
 
 /**
  * What every slot of this receiver carries now.
@@ -458,7 +466,8 @@ export type SlotRequest = { mid: Mid,
  */
 source?: SourceId, 
 /**
- * Height in pixels at which the tile is drawn; the hub sends no larger layer.
+ * Height in pixels at which the tile is drawn; the hub sends no larger layer. 0: it is not drawn now (the page is
+ * hidden, the tile is off the screen), and costs nothing until it is.
  */
 max_height: number, };
 

@@ -245,6 +245,7 @@ function onServer(model: RoomModel, message: ServerMessage, nowMs: number): Room
     case 'closed':
       return { ...model, stage: { kind: 'over', reason: message.reason } };
     case 'answer':
+    case 'layers_wanted':
     case 'reconnect':
       // For the peer connection and the socket.
       return model;

@@ -32,6 +32,8 @@ export type Snapshot = {
 
 const QUALITY_EVERY_MS = 10_000;
 const WISH_DELAY_MS = 80;
+/** A glance at another tab costs no picture. */
+const HIDDEN_DELAY_MS = 3_000;
 const PAGE_OF_CHAT = 50;
 const KINDS: readonly SourceKind[] = ['microphone', 'camera', 'screen', 'screen_audio'];
 
@@ -65,6 +67,7 @@ export class RoomSession {
       onConnection: (connection) => this.#onConnection(connection),
     });
     this.#stopLocal = local.subscribe(() => void this.#syncTracks());
+    document.addEventListener('visibilitychange', this.#onVisibility);
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -95,6 +98,7 @@ export class RoomSession {
     this.#signaling.leave();
     this.#endMedia();
     this.#stopLocal();
+    document.removeEventListener('visibilitychange', this.#onVisibility);
   }
 
   // The floor
@@ -180,6 +184,13 @@ export class RoomSession {
         : rights.publish_screen;
   }
 
+  /** A hidden page asks for no pictures after a moment; one that is seen again, at once. */
+  readonly #onVisibility = (): void => {
+    clearTimeout(this.#wishTimer);
+    if (document.hidden) this.#wishTimer = setTimeout(() => this.#wish(false), HIDDEN_DELAY_MS);
+    else this.#wish(false);
+  };
+
   /** What the layout shows; the hub is asked for exactly that. */
   showTiles(tiles: readonly PlacedTile[]): void {
     this.#tiles = tiles;
@@ -240,6 +251,11 @@ export class RoomSession {
       case 'answer':
         void this.#peer?.onAnswer(message).catch(() => this.#rebuildPeer());
         return;
+      case 'layers_wanted': {
+        const own = model.sources.find(({ source, peer }) => source === message.source && peer === model.peer);
+        if (own) void this.#peer?.setWanted(own.kind, message);
+        return;
+      }
       case 'error':
         if (message.request === 'offer') void this.#peer?.onOfferRefused();
         if (message.request === 'mute') this.#told.clear();
@@ -385,7 +401,9 @@ export class RoomSession {
     if (mids.length === 0) return;
     const known = new Set(this.#snapshot.model.sources.map(({ source }) => source));
     const tiles = this.#tiles.filter(({ source }) => source !== undefined && known.has(source));
-    const slots = wishes(tiles, mids, this.#wished, window.devicePixelRatio || 1);
+    const placed = wishes(tiles, mids, this.#wished, window.devicePixelRatio || 1);
+    // A page that nobody sees keeps its sources and costs no picture.
+    const slots = document.hidden ? placed.map((slot) => ({ ...slot, max_height: 0 })) : placed;
     if (!again && JSON.stringify(slots) === JSON.stringify(this.#wished)) return;
     if (this.#send({ type: 'slots', slots })) this.#wished = slots;
   }

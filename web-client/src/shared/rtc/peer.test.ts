@@ -248,6 +248,23 @@ describe('the camera', () => {
   });
 });
 
+describe('layers that nobody watches', () => {
+  it('are not sent, whatever the size of the camera, until they are wanted again', async () => {
+    const { peer, connection } = setup(SPEAKS);
+    await settle();
+    await peer.onAnswer({ id: 1, sdp: 'a' });
+    const active = () => connection.transceivers[1]?.sender.encodings.map((encoding) => encoding.active);
+    await peer.setWanted('camera', { rids: ['q'], watched: true });
+    expect(active()).toEqual([true, false, false]);
+    await peer.setTrack('camera', { getSettings: () => ({ width: 640 }) } as unknown as MediaStreamTrack);
+    expect(active()).toEqual([true, false, false]);
+    await peer.setWanted('camera', { rids: ['q', 'h', 'f'], watched: true });
+    expect(active()).toEqual([true, true, false]);
+    await peer.setWanted('camera', { rids: [], watched: false });
+    expect(active()).toEqual([false, false, false]);
+  });
+});
+
 describe('a broken path', () => {
   it('is given three seconds to heal, then restarted', async () => {
     const { peer, connection, states, offers } = setup(SPEAKS);

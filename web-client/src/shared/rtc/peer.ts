@@ -42,6 +42,8 @@ export class Peer {
   readonly #pc: RTCPeerConnection;
   readonly #sends = new Map<Kind, RTCRtpTransceiver>();
   readonly #allowed = new Set<Kind>();
+  /** What anybody watches of the own sources; not there: everything. */
+  readonly #wantedLayers = new Map<Kind, Wanted>();
   readonly #audio: RTCRtpTransceiver[] = [];
   readonly #video: RTCRtpTransceiver[] = [];
   #offerId = 0;
@@ -90,6 +92,21 @@ export class Peer {
     await transceiver.sender.replaceTrack(track);
     if (kind === 'camera' && track) await this.#fitLayers();
     return true;
+  }
+
+  /** Stops sending the layers that nobody watches, and starts those that somebody does: upload and battery are saved. */
+  async setWanted(kind: Kind, wanted: Wanted): Promise<void> {
+    this.#wantedLayers.set(kind, wanted);
+    if (kind === 'camera') await this.#fitLayers();
+    else if (kind === 'screen') await this.#switchSender(kind, wanted.watched);
+  }
+
+  async #switchSender(kind: Kind, active: boolean): Promise<void> {
+    const sender = this.#sends.get(kind)?.sender;
+    const parameters = sender?.getParameters();
+    if (!sender || !parameters || parameters.encodings.every((encoding) => encoding.active === active)) return;
+    for (const encoding of parameters.encodings) encoding.active = active;
+    await sender.setParameters(parameters).catch(() => undefined);
   }
 
   /** Receive slots by mid. */
@@ -202,6 +219,9 @@ export class Peer {
         changed = true;
       } else if (transceiver.direction === 'inactive') {
         transceiver.direction = 'sendonly';
+        // The hub knows it as a new source, of which everything is wanted.
+        this.#wantedLayers.delete(kind);
+        void this.#switchSender(kind, true);
         if (kind === 'camera') negotiateRid(transceiver);
         changed = true;
       }
@@ -250,6 +270,8 @@ export class Peer {
     const parameters = sender.getParameters();
     const { encodings } = parameters;
     const fitting = layersFor(encodings.length, sender.track?.getSettings?.().width);
+    const wanted = this.#wantedLayers.get('camera');
+    for (const [n, layer] of fitting.entries()) layer.active &&= isWanted(encodings[n]?.rid, wanted);
     const fits = encodings.every((encoding, n) => {
       const wanted = fitting[n];
       return wanted?.scaleResolutionDownBy === encoding.scaleResolutionDownBy && wanted?.active === encoding.active;
@@ -282,6 +304,15 @@ export class Peer {
         return;
     }
   }
+}
+
+/** As the hub says it: layers by rid, and whether anybody watches at all. */
+export type Wanted = { rids: readonly string[]; watched: boolean };
+
+/** Whether an encoding is to be sent; without rid there is but one. */
+export function isWanted(rid: string | undefined, wanted: Wanted | undefined): boolean {
+  if (!wanted) return true;
+  return rid === undefined || wanted.rids.length === 0 ? wanted.watched : wanted.rids.includes(rid);
 }
 
 type Layer = Required<Pick<RTCRtpEncodingParameters, 'active' | 'scaleResolutionDownBy' | 'maxBitrate'>>;

@@ -1,0 +1,95 @@
+//! How long packets stand on the way: the least delay of the last moments above the least of the last ten seconds.
+//!
+//! A queue holds up every packet, jitter only some. So a trend that looks like a queue is believed when the quickest
+//! packets are late too. The least delay wanders with the clocks of both ends (100 ppm are a millisecond in ten seconds)
+//! and with the path, which is why it is forgotten.
+
+const RECENT_US: i64 = 100_000;
+const RECENT: usize = 3;
+const BASE_US: i64 = 5_000_000;
+const BASE: usize = 3;
+
+/// Minima of a delay over buckets of time.
+#[derive(Clone, Copy, Debug)]
+struct Minima<const COUNT: usize> {
+    length_us: i64,
+    buckets: [i64; COUNT],
+    newest: Option<i64>,
+}
+
+impl<const COUNT: usize> Minima<COUNT> {
+    fn new(length_us: i64) -> Self {
+        Self { length_us, buckets: [i64::MAX; COUNT], newest: None }
+    }
+
+    fn note(&mut self, at_us: i64, delay_us: i64) {
+        let bucket = at_us.div_euclid(self.length_us);
+        let newest = *self.newest.get_or_insert(bucket);
+        if bucket > newest {
+            let steps = (bucket - newest).min(COUNT as i64);
+            for step in 1..=steps {
+                self.buckets[(bucket - steps + step).rem_euclid(COUNT as i64) as usize] = i64::MAX;
+            }
+            self.newest = Some(bucket);
+        } else if newest - bucket >= COUNT as i64 {
+            return;
+        }
+        let least = &mut self.buckets[bucket.rem_euclid(COUNT as i64) as usize];
+        *least = delay_us.min(*least);
+    }
+
+    fn least(&self) -> Option<i64> {
+        self.buckets.iter().copied().min().filter(|least| *least != i64::MAX)
+    }
+}
+
+/// The queue of one path.
+#[derive(Debug)]
+pub struct Queue {
+    recent: Minima<RECENT>,
+    base: Minima<BASE>,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { recent: Minima::new(RECENT_US), base: Minima::new(BASE_US) }
+    }
+}
+
+impl Queue {
+    /// A packet's times, each by its own clock.
+    pub fn note(&mut self, sent_us: u64, arrival_us: i64) {
+        let delay = arrival_us - sent_us as i64;
+        self.recent.note(arrival_us, delay);
+        self.base.note(arrival_us, delay);
+    }
+
+    /// What the quickest packet of the last moments stood, in milliseconds.
+    pub fn ms(&self) -> f64 {
+        match (self.recent.least(), self.base.least()) {
+            (Some(recent), Some(base)) => (recent - base).max(0) as f64 / 1000.0,
+            _ => 0.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_told_from_jitter_and_another_path_is_forgotten() {
+        let mut queue = Queue::default();
+        let mut send = |from_ms: u64, count: u64, delay_ms: &dyn Fn(u64) -> i64| {
+            for number in 0..count {
+                let sent = (from_ms + number * 10) * 1000;
+                queue.note(sent, sent as i64 + delay_ms(number) * 1000 - 77_000_000);
+            }
+            queue.ms()
+        };
+        assert!(send(0, 200, &|number| 20 + (number as i64 * 37) % 50) < 5.0);
+        assert!((send(2_000, 100, &|_| 120) - 100.0).abs() < 1.0);
+        assert!(send(3_000, 100, &|_| 20) < 1.0);
+        assert!(send(4_000, 2_000, &|_| 90) < 1.0, "after a while that is the path");
+    }
+}
