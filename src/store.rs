@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod appointment;
+pub mod asc;
 pub mod attendance;
 pub mod audit;
 mod backup;

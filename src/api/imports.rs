@@ -17,6 +17,7 @@ use super::reports::files::attachment;
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Relation, Relations};
 use crate::domain::{card_csv, sheet};
+use crate::store::asc::{AscImportError, AscReport};
 use crate::store::roster::{RosterImportError, RosterReport, RosterRequest};
 use crate::store::transition::Actor;
 
@@ -27,6 +28,7 @@ const MOST_ERRORS: usize = 500;
 pub fn routes(max_bytes: usize) -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(import_roster))
+        .routes(routes!(import_asc))
         .layer(axum::extract::DefaultBodyLimit::max(max_bytes))
         .routes(routes!(export_roster))
         .routes(routes!(export_cards))
@@ -76,6 +78,42 @@ pub async fn import_roster(
                 .errors(serde_json::json!(errors))
         }
         RosterImportError::Store(error) => error.into(),
+    })?;
+    Ok(Json(report))
+}
+
+/// Bring in a timetable of aSc (XML, also windows-1251): its regular lessons replace the earlier ones, its bells become a
+/// schedule of their own when they differ. No document types, no entities.
+#[utoipa::path(post, path = "/api/v1/timetable/import", tag = "imports", params(RosterOptions),
+    request_body(content = String, content_type = "text/xml"), responses(
+    (status = 200, body = AscReport), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 413, body = Problem), (status = 422, description = "`import_rejected`; nothing was changed", body = Problem)
+))]
+pub async fn import_asc(
+    State(state): State<ApiState>,
+    session: Session,
+    Query(options): Query<RosterOptions>,
+    request: Request,
+) -> Result<Json<AscReport>, Problem> {
+    let grant = session.allow::<kind::BellsManage>(Relations::school())?;
+    let bytes = file(request, &state).await?;
+    let principal = &session.principal;
+    let school = state.store.school(&principal.school).await?;
+    let now_ms = state.clock.now_ms();
+    let request = RosterRequest {
+        today: people::today(&school, now_ms),
+        school,
+        actor: Some(Actor { person: principal.person.clone(), role: Some(grant.role) }),
+        dry_run: options.dry_run,
+        now_ms,
+    };
+    let report = state.store.import_asc(&bytes, request).await.map_err(|error| match error {
+        AscImportError::File(error) => {
+            let text = format!("Файл не читается как расписание aSc: {error}");
+            let cell = serde_json::json!({ "line": 0, "column": "", "code": "unreadable", "text": text });
+            Problem::new("import_rejected").params(serde_json::json!({ "rows": 1 })).errors(serde_json::json!([cell]))
+        }
+        AscImportError::Store(error) => error.into(),
     })?;
     Ok(Json(report))
 }

@@ -166,6 +166,8 @@ pub(super) async fn file(request: Request, state: &ApiState) -> Result<axum::bod
         | "application/csv"
         | "application/octet-stream"
         | "application/zip"
+        | "application/xml"
+        | "text/xml"
         | "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => body::bytes(request, state).await,
         "multipart/form-data" => {
             let mut form = Multipart::from_request(request, state)

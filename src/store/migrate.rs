@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(141, "0141_evidence"),
     migration!(142, "0142_roster"),
     migration!(143, "0143_privacy"),
+    migration!(144, "0144_regular_lessons"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

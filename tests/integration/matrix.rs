@@ -93,6 +93,7 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("post", "/api/v1/consents/withdraw", Asks::OfOneself(Action::ConsentWithdraw)),
     ("post", "/api/v1/consent-texts", Asks::OfOneself(Action::PolicyManage)),
     ("post", "/api/v1/roster/import", Asks::OfOneself(Action::RosterImport)),
+    ("post", "/api/v1/timetable/import", Asks::OfOneself(Action::BellsManage)),
     ("get", "/api/v1/roster/export", Asks::OfOneself(Action::RosterImport)),
     ("get", "/api/v1/lesson-cards/export", Asks::OfOneself(Action::CardsImport)),
     // Opened by its secret address alone.
@@ -322,6 +323,7 @@ fn request(client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder
         "/api/v1/consent-texts" => {
             client.request(method, path).json(&json!({ "purpose": "recording", "title": "", "body": "" }))
         }
+        "/api/v1/timetable/import" => client.request(method, path).header("content-type", "text/xml").body("<x/>"),
         "/api/v1/roster/import" => client.request(method, path).header("content-type", "application/zip").body("x"),
         path if path.ends_with("/corrections") && method == "POST" => {
             client.request(method, path).json(&json!({ "field": "outcome", "new": "held", "reason": "" }))

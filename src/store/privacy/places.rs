@@ -84,6 +84,7 @@ pub const PLACES: &[Place] = &[
     doer("erasure", "executed_by"),
     doer("import_run", "by_id"),
     doer("org_unit", "head_person_id"),
+    doer("regular_lesson", "teacher_id"),
     doer("request_event", "by_id"),
     doer("request_vote", "by_id"),
     doer("school_class", "homeroom_teacher_id"),

@@ -47,7 +47,22 @@ export class Rejected extends Error {
   }
 }
 
-const PATHS = { cards: '/api/v1/lesson-cards/import', roster: '/api/v1/roster/import' } as const;
+export type AscReport = {
+  dry_run: boolean;
+  bells: number;
+  bells_changed: boolean;
+  lessons: number;
+  lessons_before: number;
+  unknown_teachers: string[];
+  unknown_classes: string[];
+  unknown_subjects: string[];
+};
+
+const PATHS = {
+  cards: '/api/v1/lesson-cards/import',
+  roster: '/api/v1/roster/import',
+  asc: '/api/v1/timetable/import',
+} as const;
 export type What = keyof typeof PATHS;
 
 async function send<T>(what: What, file: File, dryRun: boolean): Promise<T> {
@@ -78,3 +93,4 @@ async function send<T>(what: What, file: File, dryRun: boolean): Promise<T> {
 
 export const sendCards = (file: File, dryRun: boolean) => send<CardsReport>('cards', file, dryRun);
 export const sendRoster = (file: File, dryRun: boolean) => send<RosterReport>('roster', file, dryRun);
+export const sendAsc = (file: File, dryRun: boolean) => send<AscReport>('asc', file, dryRun);

@@ -8,7 +8,16 @@ import { Notice } from '../../shared/ui/notice';
 import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { useTitle } from '../../shared/ui/use-title';
-import { type CardsReport, type CellNote, Rejected, type RosterReport, sendCards, sendRoster } from './data';
+import {
+  type AscReport,
+  type CardsReport,
+  type CellNote,
+  Rejected,
+  type RosterReport,
+  sendAsc,
+  sendCards,
+  sendRoster,
+} from './data';
 import { importTexts } from './texts';
 
 export default function ImportsPage() {
@@ -52,6 +61,16 @@ export default function ImportsPage() {
           </a>
         </Upload>
       )}
+      {may('bells.manage') && (
+        <Upload
+          title={t('asc')}
+          note={t('asc_note')}
+          accept=".xml"
+          send={sendAsc}
+          isUnchanged={(report) => report.lessons === 0 && !report.bells_changed}
+          show={(report) => <Asc report={report} />}
+        />
+      )}
     </>
   );
 }
@@ -68,7 +87,7 @@ type Props<Report> = {
   send: (file: File, dryRun: boolean) => Promise<Report>;
   isUnchanged: (report: Report) => boolean;
   show: (report: Report) => ReactNode;
-  children: ReactNode;
+  children?: ReactNode;
 };
 
 function Upload<Report>({ title, note, accept, send, isUnchanged, show, children }: Props<Report>) {
@@ -288,6 +307,22 @@ function Roster({ report }: { report: RosterReport }) {
             </tbody>
           </table>
         </div>
+      )}
+    </>
+  );
+}
+
+function Asc({ report }: { report: AscReport }) {
+  const t = useTexts(importTexts);
+  const unknown = [...report.unknown_teachers, ...report.unknown_classes, ...report.unknown_subjects];
+  return (
+    <>
+      <p>{t('sum_asc', { lessons: report.lessons, before: report.lessons_before, bells: report.bells })}</p>
+      {report.bells_changed && <Notice tone="info">{t('asc_bells')}</Notice>}
+      {unknown.length > 0 && (
+        <Notice tone="wait" title={t('asc_unknown')}>
+          {unknown.join('; ')}
+        </Notice>
       )}
     </>
   );

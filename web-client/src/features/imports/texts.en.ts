@@ -9,6 +9,11 @@ export default {
   roster: 'People and classes',
   roster_note:
     'A OneRoster 1.2 archive (zip of CSV files): students, teachers, parents, classes, groups. All of it or changes.',
+  asc: 'Regular lessons (aSc)',
+  asc_note: 'An XML file of aSc TimeTables: bells and lessons. Earlier lessons are replaced.',
+  sum_asc: 'Lessons: {lessons} (before: {before}). Bells: {bells}.',
+  asc_bells: 'No schedule has these bells: a new one, “aSc”, can be chosen in the calendar.',
+  asc_unknown: 'The school has nobody and nothing of these names; their lessons come without them:',
   file: 'File',
   check: 'Check',
   checking: 'Checking…',
