@@ -271,4 +271,66 @@ mod tests {
         let stays = store.attendance(&room).await.unwrap();
         assert_eq!(shared_ms(&stays, 3_600_000), 120);
     }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        #[derive(Clone, Debug)]
+        enum Did {
+            Came(u8),
+            Went(u8),
+            Beat,
+            HubDied,
+        }
+
+        fn did() -> impl Strategy<Value = (Did, i64)> {
+            let one = prop_oneof![
+                (0_u8..3).prop_map(Did::Came),
+                (0_u8..3).prop_map(Did::Went),
+                Just(Did::Beat),
+                Just(Did::HubDied),
+            ];
+            (one, 0_i64..90_000)
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig::with_cases(24))]
+
+            #[test]
+            fn inv_74_stays_of_one_person_never_overlap(events in proptest::collection::vec(did(), 1..30)) {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    let folder = tempfile::tempdir().unwrap();
+                    let store = Store::open(folder.path().join("kafedra.db").to_str().unwrap()).await.unwrap();
+                    let room = ConsultationId::new("room");
+                    let person = |n: u8| PersonId::new(format!("p{n}"));
+                    let mut now_ms = 1_000_000;
+                    for (event, after_ms) in events {
+                        now_ms += after_ms;
+                        match event {
+                            Did::Came(n) => {
+                                let school = SchoolId::new("s");
+                                store.begin_attendance(school, room.clone(), person(n), "recipient", now_ms).await.unwrap();
+                            }
+                            Did::Went(n) => store.end_attendance(room.clone(), person(n), "left", now_ms).await.unwrap(),
+                            Did::Beat => store.beat_attendance(room.clone(), now_ms).await.unwrap(),
+                            Did::HubDied => store.close_all_stale_attendance().await.unwrap(),
+                        }
+                    }
+                    let stays = store.attendance(&room).await.unwrap();
+                    for n in 0..3 {
+                        let mine: Vec<_> = stays.iter().filter(|stay| stay.person == person(n)).collect();
+                        for pair in mine.windows(2) {
+                            let left_ms = pair[0].left_ms.expect("a next stay begins after the one before has ended");
+                            assert!(pair[0].joined_ms <= left_ms && left_ms <= pair[1].joined_ms, "{pair:?}");
+                        }
+                        assert!(mine.iter().all(|stay| stay.left_ms.is_none_or(|left| left <= now_ms)));
+                    }
+                    store.close().await;
+                });
+            }
+        }
+    }
 }

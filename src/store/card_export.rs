@@ -56,7 +56,8 @@ impl Store {
                 && slot.key == format!("{key}#1")
                 && slot.appointment_minutes.is_none()
                 && slot.capacity.is_none()
-                && slot.purpose.is_none();
+                && slot.purpose.is_none()
+                && slot.sources.is_empty();
             let Some(class) = optional_text(row, "class")?.filter(|_| is_whole) else {
                 if exported.left_out.last() != Some(&key) {
                     exported.left_out.push(key);

@@ -1,11 +1,13 @@
 //! Erasure of a person: asked, approved by the head, confirmed by the data officer, executed by an administrator; an act and
 //! the journal's rows stay as proof for three years, the person's id stays as a pseudonym (DOMAIN 4.2).
 
+use super::super::outbox::Letter;
 use super::super::sql::{int, optional_int, optional_text, text};
 use super::super::transition::{Actor, TransitionError};
 use super::super::{AuditEvent, Store, StoreError, Tx, audit};
 use super::places::{End, PLACES};
 use crate::domain::ids::{PersonId, SchoolId};
+use crate::domain::notice::Notice;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::role::Role;
 
@@ -343,7 +345,48 @@ impl Tx {
         let event = AuditEvent::new(school.clone(), now_ms, action, "erasure", id)
             .by(&actor.person, actor.role.map(Role::as_str))
             .with(serde_json::json!({ "person": person }));
-        self.audit(event).await
+        self.audit(event).await?;
+        self.tell_erasure(school, action, id, now_ms).await
+    }
+
+    /// Whose turn it is, or who asked, hears of a step.
+    async fn tell_erasure(&mut self, school: &SchoolId, action: &str, id: &str, now_ms: i64) -> Result<(), StoreError> {
+        let row = sqlx::query("SELECT asked_by, person_id, declined_reason FROM erasure WHERE id = $1")
+            .bind(id)
+            .fetch_one(self.connection())
+            .await?;
+        let erasure = id.to_owned();
+        let day = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
+        let day = day.to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+        let asker = PersonId::new(text(&row, "asked_by")?);
+        let (to, notice) = match action {
+            "erasure.request" => {
+                (self.holders(school, &[Role::Head], &day).await?, Notice::ErasureRequested { erasure })
+            }
+            "erasure.approve" => {
+                let officers: Vec<(String,)> = sqlx::query_as(
+                    "SELECT person_id FROM capability WHERE school_id = $1 AND name = 'data_officer' AND ended_at IS NULL",
+                )
+                .bind(school.as_str())
+                .fetch_all(self.connection())
+                .await?;
+                let mut to: Vec<PersonId> = officers.into_iter().map(|(id,)| PersonId::new(id)).collect();
+                to.push(asker);
+                (to, Notice::ErasureApproved { erasure })
+            }
+            "erasure.confirm" => {
+                (self.holders(school, &[Role::Admin], &day).await?, Notice::ErasureRequested { erasure })
+            }
+            "erasure.decline" => {
+                let reason = optional_text(&row, "declined_reason")?.unwrap_or_default();
+                (vec![asker], Notice::ErasureDeclined { erasure, reason })
+            }
+            // Who is erased hears of nothing any more.
+            _ => return Ok(()),
+        };
+        let key = format!("{id}:{action}");
+        self.enqueue(Letter { school: school.clone(), to, notice, key, now_ms }).await?;
+        Ok(())
     }
 
     async fn erase(

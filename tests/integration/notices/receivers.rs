@@ -51,6 +51,21 @@ impl Letter {
                 let packed: String = body.split_whitespace().collect();
                 String::from_utf8_lossy(&STANDARD.decode(packed).unwrap()).into_owned()
             }
+            "quoted-printable" => {
+                let bytes = body.replace("=\r\n", "").into_bytes();
+                let (mut out, mut at) = (Vec::new(), 0);
+                while at < bytes.len() {
+                    if bytes[at] == b'=' {
+                        let hex = std::str::from_utf8(&bytes[at + 1..at + 3]).unwrap();
+                        out.push(u8::from_str_radix(hex, 16).unwrap());
+                        at += 3;
+                    } else {
+                        out.push(bytes[at]);
+                        at += 1;
+                    }
+                }
+                String::from_utf8(out).unwrap()
+            }
             _ => body.to_owned(),
         }
     }
