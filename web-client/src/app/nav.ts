@@ -11,6 +11,8 @@ export type NavLink = {
   icon: IconName;
   /** Shown when the policy lets any role of the person do one of these; its codes are those of DOMAIN 5. */
   actions: readonly string[];
+  /** For people of these roles only. */
+  roles?: readonly string[];
   group: 'lessons' | 'planning' | 'help' | 'evidence';
 };
 
@@ -20,6 +22,31 @@ const LINKS: readonly NavLink[] = [
   // Planning.
 
   // Individual help.
+  { to: '/requests', text: 'nav_requests', icon: 'chat', actions: ['request.create', 'request.triage'], group: 'help' },
+  { to: '/topics', text: 'nav_topics', icon: 'book', actions: ['request.triage'], group: 'help' },
+  { to: '/appointments', text: 'nav_appointments', icon: 'clock', actions: ['appointment.cancel'], group: 'help' },
+  {
+    to: '/children',
+    text: 'nav_children',
+    icon: 'people',
+    actions: ['request.create'],
+    roles: ['guardian'],
+    group: 'help',
+  },
+  {
+    to: '/guardians',
+    text: 'nav_guardians',
+    icon: 'user',
+    actions: ['guardian_link.confirm', 'request.create'],
+    group: 'help',
+  },
+  {
+    to: '/feedback',
+    text: 'nav_feedback',
+    icon: 'check',
+    actions: ['request.create', 'evidence.report'],
+    group: 'help',
+  },
 
   // Evidence.
   { to: '/reports', text: 'nav_reports', icon: 'book', actions: ['evidence.report'], group: 'evidence' },
@@ -35,6 +62,10 @@ const LINKS: readonly NavLink[] = [
 
 export const GROUPS = ['lessons', 'planning', 'help', 'evidence'] as const;
 
-export function linksOf(actions: readonly string[]): NavLink[] {
-  return LINKS.filter((link) => link.actions.some((action) => actions.includes(action)));
+export function linksOf(actions: readonly string[], roles: readonly string[]): NavLink[] {
+  return LINKS.filter(
+    (link) =>
+      link.actions.some((action) => actions.includes(action)) &&
+      (link.roles === undefined || link.roles.some((role) => roles.includes(role))),
+  );
 }

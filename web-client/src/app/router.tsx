@@ -68,7 +68,14 @@ export const page = <const Path extends string>(path: Path, component: () => Pro
 const pages = [
   // Planning.
   // (/programme, /calendar, /cards, /planning)
-  // Individual help: /requests, /topics, /appointments, /children.
+  // Individual help.
+  page('/requests', () => import('../features/help/requests-page')),
+  page('/requests/$request', () => import('../features/help/requests-page')),
+  page('/topics', () => import('../features/help/topics-page')),
+  page('/appointments', () => import('../features/help/appointments-page')),
+  page('/children', () => import('../features/help/children-page')),
+  page('/guardians', () => import('../features/help/guardians-page')),
+  page('/feedback', () => import('../features/help/feedback-page')),
   // Evidence: /reports, /notices, /import, /privacy.
   page('/reports', () => import('../features/reports/page')),
   page('/notices', () => import('../features/notices/page')),

@@ -27,7 +27,10 @@ const Bell = lazy(() => import('../features/notices/bell'));
 export function Shell() {
   const t = useTexts(shellTexts);
   const me = useMe();
-  const links = linksOf(me?.actions ?? []);
+  const links = linksOf(
+    me?.actions ?? [],
+    (me?.roles ?? []).map(({ role }) => role),
+  );
   return (
     <div className={styles.page}>
       <a className={styles.skip} href="#content">

@@ -2,7 +2,7 @@
 import { Button } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
 import type { Consultation } from '../../shared/api';
 import { serverNow } from '../../shared/clock';
 import type { Refusal } from '../../shared/errors';
@@ -139,6 +139,10 @@ const ICONS: Record<CloseReason | 'left', [IconName, FrameProps['tone']]> = {
 };
 const CAN_COME_BACK: readonly (CloseReason | 'left')[] = ['left', 'replaced', 'technical'];
 
+/** Asked right after the lesson; a chunk of its own, since most of the time nobody has just left. */
+const FeedbackForm = lazy(() => import('../help/feedback-form'));
+const ASKS_FEEDBACK: readonly (CloseReason | 'left')[] = ['ended', 'ended_by_host', 'left'];
+
 type OverProps = { model: RoomModel; reason: CloseReason | 'left'; onAgain: () => void };
 
 export function Over({ model, reason, onAgain }: OverProps) {
@@ -162,6 +166,11 @@ export function Over({ model, reason, onAgain }: OverProps) {
           t('over_duration', { time: formatDuration(ended.current - model.joinedMs, locale) })}
         {model.chat.messages.length > 0 && reason !== 'removed' && <> · {t('over_chat')}</>}
       </p>
+      {model.room && ASKS_FEEDBACK.includes(reason) && (
+        <Suspense>
+          <FeedbackForm consultation={model.room.room} />
+        </Suspense>
+      )}
       <div className={styles.actions}>
         <ToTimetable primary={!back} />
         {back && (
