@@ -113,6 +113,9 @@ pub struct RoomConfig {
     pub chat_last_seq: u64,
     /// Persons who may not come back.
     pub removed: Vec<PersonId>,
+    /// Office hours, one after the other: everybody waits to be let in, and recipients see of the chat only what was written
+    /// since they first sat down. What was said to the one before is none of theirs.
+    pub takes_turns: bool,
 }
 
 /// What the room wants done.
@@ -362,6 +365,8 @@ pub struct Room {
     promoted: BTreeSet<PersonId>,
     /// Persons who passed the lobby once: not stopped again by `admission`. At most [`lobby::MOST_ADMITTED`].
     admitted: BTreeSet<PersonId>,
+    /// In a room of turns: the last message when a recipient first sat down. At most [`lobby::MOST_ADMITTED`].
+    sat_down: BTreeMap<PersonId, u64>,
     removed: BTreeSet<PersonId>,
     /// When a seat of this person was last connected, of the seats given up while the person has others. A subset of
     /// the members' persons.
@@ -401,7 +406,7 @@ impl Room {
                 microphones_locked: false,
                 cameras_locked: false,
                 chat_locked: false,
-                admission: false,
+                admission: config.takes_turns,
             },
             config,
             members: BTreeMap::new(),
@@ -409,6 +414,7 @@ impl Room {
             hands: Vec::new(),
             promoted: BTreeSet::new(),
             admitted: BTreeSet::new(),
+            sat_down: BTreeMap::new(),
             last_connected: BTreeMap::new(),
             sources: BTreeMap::new(),
             speakers: Vec::new(),

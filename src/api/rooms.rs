@@ -14,6 +14,7 @@ use super::auth::Session;
 use super::problem::Problem;
 use super::session::rfc3339;
 use super::timetable::PersonRef;
+use crate::domain::access::{STAY_AFTER_MS, WAIT_BEFORE_MS};
 use crate::domain::ids::PersonId;
 use crate::domain::policy::Relation;
 use crate::domain::policy::action::kind;
@@ -211,9 +212,25 @@ pub async fn messages(
     if state.store.removed_from_room(room).await?.contains(&session.principal.person) {
         return Err(Problem::new("removed_from_room"));
     }
-    let (messages, more) = state.store.message_page(room, page.before_seq, limit).await?;
+    let (mut messages, more) = state.store.message_page(room, page.before_seq, limit).await?;
+    if seen.consultation.takes_turns && !seen.relations.contains(Relation::Host) {
+        // Of office hours everybody reads their own time.
+        let mine = own_times(&seen);
+        messages.retain(|message| {
+            let sent = i64::try_from(message.sent_ms).unwrap_or_default();
+            mine.iter().any(|(from, to)| (*from..*to).contains(&sent))
+        });
+    }
     let last_seq = state.store.last_message_seq(room).await?;
     Ok(Json(ChatHistory { messages, last_seq, more }))
+}
+
+/// From when to when the person, or a child of theirs, was expected in office hours.
+fn own_times(seen: &Seen) -> Vec<(i64, i64)> {
+    let wards = wards_on_roster(&seen.facts, &seen.consultation.room_facts(), seen.today);
+    let is_mine = |student: &PersonId| *student == seen.facts.id || wards.contains(student);
+    let booked = seen.consultation.booked.iter().filter(|one| is_mine(&one.student));
+    booked.map(|one| (one.starts_ms - WAIT_BEFORE_MS, one.ends_ms + STAY_AFTER_MS)).collect()
 }
 
 #[cfg(test)]

@@ -118,6 +118,7 @@ fn spec(consultation: Consultation) -> Option<RoomSpec> {
         start_ms: unsigned(consultation.start_ms),
         end_ms: unsigned(consultation.end_ms),
         closes_ms: unsigned(consultation.closes_ms),
+        takes_turns: consultation.takes_turns,
         state: room_state(consultation.state).filter(|state| *state == RoomState::Live).unwrap_or(RoomState::Open),
     })
 }

@@ -138,6 +138,7 @@ pub fn is_minor(birth_date: Date, day: Date) -> bool {
 mod tests {
     use super::*;
     use jiff::civil::date;
+    use proptest::prelude::*;
 
     #[test]
     fn a_ward_is_of_age_on_the_eighteenth_birthday() {
@@ -145,5 +146,70 @@ mod tests {
         assert!(!is_minor(date(2008, 11, 22), date(2026, 11, 22)));
         assert!(is_minor(date(2008, 2, 29), date(2026, 2, 28)));
         assert!(!is_minor(date(2008, 2, 29), date(2026, 3, 1)));
+    }
+
+    fn ward(born: Date, link: LinkState, granted_by_adult: bool) -> WardFacts {
+        WardFacts {
+            id: PersonId::new("child"),
+            birth_date: born,
+            link,
+            groups: Vec::new(),
+            granted_by_adult,
+            rights: Vec::new(),
+        }
+    }
+
+    proptest! {
+        /// P8: in whatever zone, a confirmed link gives every right until the last instant before the 18th birthday there, and
+        /// none from the next one on, unless the grown child says so.
+        #[test]
+        fn p8_rights_vanish_at_the_eighteenth_birthday_in_any_zone(
+            zone in proptest::sample::select(&[
+                "Europe/Kaliningrad", "Europe/Moscow", "Asia/Yekaterinburg", "Asia/Vladivostok", "Asia/Kamchatka", "UTC",
+            ]),
+            year in 1990i16..2020, month in 1i8..=12, day in 1i8..=28, right in proptest::sample::select(GuardianRight::ALL),
+        ) {
+            let zone = jiff::tz::TimeZone::get(zone).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let born = date(year, month, day);
+            let birthday = crate::domain::calendar::plus_days(date(year + 18, month, day), 0);
+            let midnight = birthday.to_zoned(zone.clone()).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let at = |ms: i64| crate::domain::calendar::date_in(&zone, ms);
+            let start = midnight.timestamp().as_millisecond();
+            let confirmed = ward(born, LinkState::Confirmed, false);
+            prop_assert!(confirmed.may(right, at(start - 1)));
+            prop_assert!(!confirmed.may(right, at(start)));
+            prop_assert_eq!(confirmed.refusal(at(start)), Some(RefusalCode::WardIsAdult));
+            prop_assert!(ward(born, LinkState::Ended, true).may(right, at(start)));
+        }
+
+        /// INV-51: without a confirmed link to a minor, or a grant, nobody has any right, whatever was set.
+        #[test]
+        fn inv_51_no_right_stands_without_link_or_grant(
+            link in proptest::sample::select(&[LinkState::Proposed, LinkState::Ended]),
+            age in 0i16..40, right in proptest::sample::select(GuardianRight::ALL),
+        ) {
+            let mut facts = ward(date(2026 - age, 1, 1), link, false);
+            facts.rights = vec![SetRight { right, granted: true, from: None, to: None }];
+            prop_assert!(!facts.may(right, date(2026, 6, 1)));
+            prop_assert!(facts.refusal(date(2026, 6, 1)).is_some());
+        }
+    }
+
+    #[test]
+    fn a_right_holds_between_its_dates() {
+        let mut facts = ward(date(2015, 1, 1), LinkState::Confirmed, false);
+        let set = |granted, from, to| vec![SetRight { right: GuardianRight::Book, granted, from, to }];
+        let day = date(2026, 6, 15);
+        assert!(facts.may(GuardianRight::Book, day), "untouched");
+        for (rights, expected) in [
+            (set(false, None, None), false),
+            (set(true, None, Some(day)), true),
+            (set(true, Some(date(2026, 6, 16)), None), false),
+            (set(true, None, Some(date(2026, 6, 14))), false),
+        ] {
+            facts.rights = rights;
+            assert_eq!(facts.may(GuardianRight::Book, day), expected, "{:?}", facts.rights);
+            assert!(facts.may(GuardianRight::View, day), "another right is not touched");
+        }
     }
 }

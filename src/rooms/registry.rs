@@ -93,6 +93,8 @@ pub struct RoomSpec {
     pub closes_ms: u64,
     /// `Live` when a host has been there before (a restart).
     pub state: RoomState,
+    /// Office hours: one after the other, each let in by the host.
+    pub takes_turns: bool,
 }
 
 impl RoomSpec {
@@ -456,6 +458,7 @@ impl Rooms {
             chat,
             chat_last_seq,
             removed: removed.into_iter().map(|person| PersonId::new(person.as_str())).collect(),
+            takes_turns: spec.takes_turns,
         };
         Ok(Room::new(config, Instant::now().into_std()))
     }

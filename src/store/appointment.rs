@@ -193,3 +193,6 @@ impl Tx {
 fn waited_since(row: &AnyRow) -> Result<i64, StoreError> {
     Ok(optional_int(row, "at")?.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

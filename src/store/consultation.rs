@@ -61,6 +61,8 @@ pub struct Consultation {
     pub warnings: Vec<String>,
     /// Individual help: for whom, and when.
     pub booked: Vec<Booked>,
+    /// Office hours, cut into appointments.
+    pub takes_turns: bool,
     pub opened_ms: Option<i64>,
     /// When the host first came.
     pub live_ms: Option<i64>,
@@ -236,6 +238,7 @@ fn consultation(row: &AnyRow) -> Result<Consultation, StoreError> {
         substitute: named("substitute_host_id", "substitute_name")?,
         kind: word(Kind::parse(&text(row, "kind")?), "kind")?,
         coverage: word(Coverage::parse(&text(row, "coverage")?), "coverage")?,
+        takes_turns: slot.office_minutes().is_some(),
         topics: slot.topics,
         parts: slot.parts,
         audience: Audience { students: flag(row, "audience_students")?, guardians: flag(row, "audience_guardians")? },

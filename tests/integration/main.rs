@@ -19,6 +19,7 @@ mod doctor;
 mod evidence;
 mod founding;
 mod headers;
+mod help;
 mod import;
 mod lessons;
 mod logs;

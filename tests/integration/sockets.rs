@@ -172,6 +172,7 @@ impl TestRooms {
             start_ms: 1,
             end_ms: 2,
             closes_ms: 3,
+            takes_turns: false,
             state: RoomState::Open,
         };
         self.rooms.open(spec).await.unwrap();

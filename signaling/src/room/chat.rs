@@ -67,6 +67,11 @@ impl ChatLog {
         self.recent.iter().find(|kept| kept.message == *message)
     }
 
+    /// Number of the last message that was told.
+    pub(super) fn last(&self) -> u64 {
+        self.last_seq
+    }
+
     /// What a newcomer sees first.
     pub(super) fn newest(&self) -> ChatHistory {
         self.page(self.recent.iter().rev().take(GREETING).rev().cloned().collect(), 0)
@@ -176,9 +181,22 @@ impl Room {
         Ok(())
     }
 
+    /// In a room of turns: a recipient reads what came after this number, and nothing of those before them.
+    pub(super) fn chat_floor(&self, peer: &PeerId) -> Option<u64> {
+        let member = self.members.get(peer).filter(|member| self.config.takes_turns && member.role.is_recipient())?;
+        Some(self.sat_down.get(&member.person).copied().unwrap_or(self.chat.last_seq))
+    }
+
     pub(super) fn chat_history(&mut self, peer: &PeerId, request: &ChatHistoryRequest) -> Result<(), Refusal> {
         if !self.seated(peer)?.is_person() {
             return Err(RefusalCode::RoleNotPermitted.into());
+        }
+        if let Some(floor) = self.chat_floor(peer) {
+            let mut page = self.chat.after(floor);
+            page.messages.retain(|message| request.before_seq.is_none_or(|before| message.seq < before));
+            page.more = false;
+            self.send(peer, ServerMessage::ChatHistory(page));
+            return Ok(());
         }
         if let Some(page) = self.chat.page_before(request.before_seq, usize::from(request.limit)) {
             self.send(peer, ServerMessage::ChatHistory(page));

@@ -152,6 +152,10 @@ impl Room {
         if self.admitted.len() < MOST_ADMITTED {
             self.admitted.insert(person.clone());
         }
+        if self.config.takes_turns && role.is_recipient() && self.sat_down.len() < MOST_ADMITTED {
+            let last = self.chat.last();
+            self.sat_down.entry(person.clone()).or_insert(last);
+        }
         self.audience = None;
         let Some(view) = self.member_view(peer) else { return };
         if let Some(member) = self.members.get_mut(peer) {
@@ -178,6 +182,7 @@ impl Room {
             }
             return;
         }
+        let floor = self.chat_floor(peer);
         let (audio_slots, video_slots) =
             if rights.receive_media { (self.config.audio_slots, self.config.video_slots) } else { (0, 0) };
         let members = self.members_in_order();
@@ -190,9 +195,10 @@ impl Room {
             members,
             hands: self.hands.clone(),
             sources: self.sources_for(peer),
-            chat: match chat_seq {
-                Some(seen) => self.chat.after(seen),
-                None => self.chat.newest(),
+            chat: match (chat_seq, floor) {
+                (Some(seen), floor) => self.chat.after(seen.max(floor.unwrap_or(0))),
+                (None, Some(floor)) => self.chat.after(floor),
+                (None, None) => self.chat.newest(),
             },
             ice_servers: if rights.receive_media { self.config.ice_servers.clone() } else { Vec::new() },
             audio_slots,
@@ -200,6 +206,9 @@ impl Room {
         };
         self.send(peer, ServerMessage::Joined(joined));
         for changed in chat_seq.map(|seen| self.chat.changed_until(seen)).unwrap_or_default() {
+            if floor.is_some_and(|floor| changed.message.seq <= floor) {
+                continue;
+            }
             self.send(peer, ServerMessage::ChatChanged(changed));
         }
         if rights.moderate && !self.sent_lobby.is_empty() {

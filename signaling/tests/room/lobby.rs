@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kafedra_signaling::ids::PersonId;
+use kafedra_signaling::message::chat::ChatHistoryRequest;
 use kafedra_signaling::message::floor::{Admit, EndRoom, RoomPolicy, RoomPolicyChange};
 use kafedra_signaling::message::session::{CloseReason, Form, Leave, LeftReason, RoomRole, RoomState, WaitingReason};
 use kafedra_signaling::message::{ClientMessage, ServerMessage};
@@ -263,4 +264,27 @@ fn a_person_was_there_as_long_as_their_longest_device() {
         _ => None,
     });
     assert_eq!(ago, Some(Duration::from_secs(20)), "the phone's seat ran out 20 s after the tablet went");
+}
+
+#[test]
+fn in_a_room_of_turns_the_next_one_waits_and_reads_nothing_of_the_one_before() {
+    let mut scene = Scenario::with(Form::Individual, |config| config.takes_turns = true);
+    let (host, ann) = (scene.host(), scene.student("ann"));
+    assert_eq!(waiting(&scene, &ann), Some(WaitingReason::Admission));
+    scene.say(&host, ClientMessage::Admit(Admit { peer: ann.clone() }));
+    scene.chat(&ann, "ann's trouble").unwrap();
+    assert_eq!(scene.chat_bodies(&host).len(), 1);
+    let bob = scene.student("bob");
+    assert_eq!(waiting(&scene, &bob), Some(WaitingReason::Admission));
+    scene.say(&host, ClientMessage::Admit(Admit { peer: bob.clone() }));
+    assert_eq!(scene.joined(&bob).unwrap().chat.messages.len(), 0);
+    scene.take(&bob);
+    scene.say(&bob, ClientMessage::ChatHistory(ChatHistoryRequest { before_seq: None, limit: 50 }));
+    let page = scene.inbox(&bob).iter().find_map(|message| match message {
+        ServerMessage::ChatHistory(page) => Some((page.messages.len(), page.more)),
+        _ => None,
+    });
+    assert_eq!(page, Some((0, false)));
+    scene.chat(&host, "to bob").unwrap();
+    assert_eq!(scene.chat_bodies(&bob).len(), 1);
 }

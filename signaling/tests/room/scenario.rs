@@ -50,6 +50,7 @@ impl Scenario {
             chat: Vec::new(),
             chat_last_seq: 0,
             removed: Vec::new(),
+            takes_turns: false,
         };
         change(&mut config);
         // The one origin of the virtual clock.

@@ -131,6 +131,32 @@ fn the_door_is_open_in_its_window_only() {
     }
 }
 
+#[test]
+fn office_hours_admit_who_is_booked_at_that_moment() {
+    let minute = 60_000;
+    let mut room = room(Form::Individual);
+    (room.start_ms, room.end_ms, room.closes_ms) = (100 * minute, 160 * minute, 170 * minute);
+    let booked =
+        |name: &str, from: i64| Booked { student: id(name), starts_ms: from * minute, ends_ms: (from + 15) * minute };
+    room.booked = vec![booked("a", 100), booked("b", 115), booked("c", 145)];
+    let enter = |name: &str, at: i64| admit(&student(name, "5A"), &room, TODAY, at * minute);
+    let code = |name: &str, at: i64| enter(name, at).map_err(|refusal| refusal.code);
+    assert_eq!(code("a", 101), Ok(RoomRole::Recipient));
+    // The next one may wait in the lobby, the one after is told when to come.
+    assert_eq!(code("b", 106), Ok(RoomRole::Recipient));
+    assert_eq!(
+        enter("c", 101).unwrap_err(),
+        Refusal { code: RefusalCode::TooEarly, retry_after_ms: Some(34 * minute) }
+    );
+    // Past their time, with a moment to say good-bye.
+    assert_eq!(code("a", 116), Ok(RoomRole::Recipient));
+    assert_eq!(code("a", 117), Err(RefusalCode::TooLate));
+    assert_eq!(code("x", 101), Err(RefusalCode::NotOnRoster));
+    // Individual help that is not cut has the times of its room.
+    room.booked = vec![Booked { student: id("a"), starts_ms: 100 * minute, ends_ms: 160 * minute }];
+    assert_eq!(admit(&student("a", "5A"), &room, TODAY, 165 * minute), Ok(RoomRole::Recipient));
+}
+
 proptest! {
     /// P8: the right ends with the school's midnight of the eighteenth birthday, in any zone.
     #[test]

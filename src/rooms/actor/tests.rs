@@ -71,6 +71,7 @@ async fn rooms(folder: &std::path::Path) -> Rooms {
         start_ms: 1,
         end_ms: 2,
         closes_ms: 3,
+        takes_turns: false,
         state: RoomState::Open,
     };
     rooms.open(spec).await.unwrap();

@@ -1,0 +1,148 @@
+#![allow(clippy::unwrap_used)]
+//! Booking by many at once: nothing is taken twice, nobody gets more screen time than a day has (P12).
+
+use std::collections::{HashMap, HashSet};
+
+use proptest::test_runner::{Config, TestRunner};
+
+use super::*;
+use crate::domain::appointment::Origin;
+use crate::domain::consultation::Timing;
+use crate::store::demo;
+
+/// A Saturday morning of the second quarter.
+const NOW_MS: i64 = 1_795_856_400_000;
+/// Minutes of a fifth-grader's day in these tests.
+const CAP: i64 = 30;
+
+async fn school() -> (tempfile::TempDir, Store, SchoolId) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("hub.db").to_str().unwrap()).await.unwrap();
+    let demo = demo::start(&store, Timing::default(), 30, NOW_MS).await.unwrap().unwrap();
+    store
+        .write(|tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE norm SET per_day_home = $1, mode = 'enforce'")
+                    .bind(CAP)
+                    .execute(tx.connection())
+                    .await?;
+                Ok::<_, StoreError>(())
+            })
+        })
+        .await
+        .unwrap();
+    (folder, store, demo.school.id)
+}
+
+async fn pupils(store: &Store, school: &SchoolId) -> Vec<PersonId> {
+    let mut pupils = Vec::new();
+    for n in 1..=6 {
+        pupils.push(store.person_by_code(school, &format!("S-5A-0{n}")).await.unwrap().unwrap().id);
+    }
+    pupils
+}
+
+fn rules() -> BookingRules {
+    BookingRules { days_ahead: 60, most_with_host: 50, most_in_all: 50, ..BookingRules::default() }
+}
+
+fn wish(time: &AppointmentId, student: &PersonId) -> Booking {
+    Booking {
+        appointment: time.clone(),
+        student: student.clone(),
+        actor: Actor { person: student.clone(), role: Some(Role::Student) },
+        message: None,
+        origin: Origin::Booked,
+        request: None,
+        rules: rules(),
+        now_ms: NOW_MS,
+    }
+}
+
+#[test]
+fn p12_whatever_is_booked_at_once_no_time_is_taken_twice_and_no_day_is_too_long() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let (_folder, store, school) = runtime.block_on(school());
+    let (pupils, hours) = runtime.block_on(async {
+        let pupils = pupils(&store, &school).await;
+        let groups = store.person_facts(&pupils[0], jiff::civil::date(2026, 11, 28)).await.unwrap().groups;
+        let within = (NOW_MS, NOW_MS + 30 * 24 * 3_600_000);
+        (pupils, store.office_hours(&school, &groups, None, within).await.unwrap())
+    });
+    assert!(hours.len() >= 4);
+    let times: Vec<Appointment> = hours.into_iter().flat_map(|one| one.times).collect();
+    let mut runner = TestRunner::new(Config { cases: 12, ..Config::default() });
+    let wishes = proptest::collection::vec((0..times.len(), 0..pupils.len()), 40..80);
+    runner
+        .run(&wishes, |wishes| {
+            runtime.block_on(async {
+                let tasks: Vec<_> = wishes
+                    .into_iter()
+                    .map(|(time, pupil)| {
+                        let (store, wish) = (store.clone(), wish(&times[time].id, &pupils[pupil]));
+                        tokio::spawn(async move { store.book(wish).await })
+                    })
+                    .collect();
+                for task in tasks {
+                    match task.await.unwrap() {
+                        Ok(_) => {}
+                        Err(BookingError::Refused(code)) => assert!(
+                            matches!(
+                                code,
+                                RefusalCode::SlotTaken | RefusalCode::DailyScreenCap | RefusalCode::StudentConflict
+                            ),
+                            "{code}"
+                        ),
+                        Err(BookingError::Store(error)) => panic!("{error:?}"),
+                    }
+                }
+                no_rule_is_broken(&store, &school, &pupils).await;
+            });
+            Ok(())
+        })
+        .unwrap();
+}
+
+async fn no_rule_is_broken(store: &Store, school: &SchoolId, pupils: &[PersonId]) {
+    let booked = store.appointments_of(school, pupils, None, NOW_MS).await.unwrap();
+    let booked: Vec<_> = booked.into_iter().filter(|one| one.state == AppointmentState::Booked).collect();
+    let mut places = HashSet::new();
+    let mut minutes: HashMap<(PersonId, i64), i64> = HashMap::new();
+    for one in &booked {
+        assert!(places.insert((one.consultation.clone(), one.starts_ms)), "taken twice: {one:?}");
+        // What a lesson card names is the teacher's plan, not a booking.
+        if one.origin == Some(Origin::Card) {
+            continue;
+        }
+        let day = one.starts_ms / (24 * 3_600_000);
+        let student = one.student.clone().unwrap().id;
+        *minutes.entry((student, day)).or_default() += (one.ends_ms - one.starts_ms) / 60_000;
+    }
+    assert!(minutes.values().all(|minutes| *minutes <= CAP), "{minutes:?}");
+    for (index, one) in booked.iter().enumerate() {
+        let same = |other: &&Appointment| other.student == one.student && other.id != one.id;
+        let clash = booked[index + 1..]
+            .iter()
+            .filter(same)
+            .find(|other| other.starts_ms < one.ends_ms && one.starts_ms < other.ends_ms);
+        assert!(clash.is_none(), "{one:?} and {clash:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_day_that_is_full_refuses_with_the_code_of_the_norm() {
+    let (_folder, store, school) = school().await;
+    let pupils = pupils(&store, &school).await;
+    let groups = store.person_facts(&pupils[0], jiff::civil::date(2026, 11, 28)).await.unwrap().groups;
+    let within = (NOW_MS + 7 * 24 * 3_600_000, NOW_MS + 30 * 24 * 3_600_000);
+    let hours = store.office_hours(&school, &groups, None, within).await.unwrap();
+    let mut codes = HashSet::new();
+    for one in &hours {
+        for time in &one.times {
+            if let Err(BookingError::Refused(code)) = store.book(wish(&time.id, &pupils[5])).await {
+                codes.insert(code);
+            }
+        }
+    }
+    assert!(codes.contains(&RefusalCode::DailyScreenCap), "{codes:?}");
+}
