@@ -82,7 +82,7 @@ test('a question goes from the pupil to the plan of an overview', async () => {
   await first.getByText(/3 обращения/).waitFor();
   await first.getByRole('checkbox').check();
   const form = teacher.getByRole('form', { name: 'Выбрать для консультации' });
-  const overview = form.getByLabel('Консультация').locator('option', { hasText: 'обзорная' }).first();
+  const overview = form.getByLabel('Консультация').locator('option', { hasText: 'Чат, обзорная' }).first();
   await form.getByLabel('Консультация').selectOption(await overview.getAttribute('value'));
   assert.equal(await form.getByRole('checkbox', { name: QUESTION }).isChecked(), true, 'the request is proposed');
   await look(teacher, 'help-topics-desktop');

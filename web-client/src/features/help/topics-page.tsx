@@ -4,13 +4,13 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useMe } from '../../shared/me';
 import { Dialog } from '../../shared/ui/dialog';
-import { Notice } from '../../shared/ui/notice';
 import { useTitle } from '../../shared/ui/use-title';
 import type { Ranked, Teaching, TeachingItem } from './api';
-import { get, put } from './api';
+import { get } from './api';
+import { ChooseFor } from './choose-for';
 import styles from './help.module.css';
 import { MarksImport } from './marks-import';
-import { Answer, Check, Choose, Empty, HELP, Text, Trouble, useAct, useHelp, useMoment } from './parts';
+import { Answer, Check, Choose, Empty, HELP, useHelp } from './parts';
 
 export default function TopicsPage() {
   const t = useHelp();
@@ -68,7 +68,9 @@ function Groups({ items }: { items: TeachingItem[] }) {
           }))}
         />
       </div>
-      <Answer query={query}>{(ranked) => <List key={chosen} ranked={ranked} />}</Answer>
+      <Answer query={query}>
+        {(ranked) => <List key={chosen} ranked={ranked} group={group ?? ''} subject={subject ?? ''} />}
+      </Answer>
     </>
   );
 }
@@ -113,7 +115,7 @@ function useReasons() {
   };
 }
 
-function List({ ranked }: { ranked: Ranked }) {
+function List({ ranked, group, subject }: { ranked: Ranked; group: string; subject: string }) {
   const t = useHelp();
   const { reason, finding } = useReasons();
   const [topics, setTopics] = useState<string[]>([]);
@@ -177,95 +179,7 @@ function List({ ranked }: { ranked: Ranked }) {
           </>
         )}
       </section>
-      <ChooseFor ranked={ranked} topics={topics} />
+      <ChooseFor ranked={ranked} topics={topics} group={group} subject={subject} />
     </div>
-  );
-}
-
-function ChooseFor({ ranked, topics }: { ranked: Ranked; topics: string[] }) {
-  const t = useHelp();
-  const moment = useMoment();
-  const [wanted, setLesson] = useState('');
-  const lesson = ranked.planned.find((one) => one.id === wanted) ?? ranked.planned[0];
-  const [parts, setParts] = useState<string[]>();
-  const [requests, setRequests] = useState<string[]>();
-  const [marks, setMarks] = useState(true);
-  const [note, setNote] = useState('');
-  const chosenTopics = ranked.topics.filter((topic) => topics.includes(topic.id));
-  // What goes with the chosen topics is proposed; the teacher's own clicks win.
-  const chosenParts = parts ?? [...new Set(chosenTopics.map((topic) => topic.part_id))];
-  const fitting = ranked.requests.filter((one) => one.topic && topics.includes(one.topic)).map((one) => one.id);
-  const chosenRequests = requests ?? fitting;
-  const weak = chosenTopics.filter((topic) => topic.below_three > 0).map((topic) => topic.id);
-  const act = useAct(() =>
-    put(`/consultations/${lesson?.id}/topics`, {
-      parts: chosenParts,
-      topics,
-      requests: chosenRequests,
-      performance: marks ? weak : [],
-      note: note || undefined,
-    }),
-  );
-  const toggle = (list: string[], id: string) => (list.includes(id) ? list.filter((one) => one !== id) : [...list, id]);
-  return (
-    <form
-      className={`${styles.card} ${styles.form}`}
-      aria-label={t('choose_title')}
-      onSubmit={(event) => {
-        event.preventDefault();
-        act.mutate(undefined);
-      }}
-    >
-      <h2 className={styles.title}>{t('choose_title')}</h2>
-      <p className={styles.soft}>{t('choose_lead', { count: topics.length })}</p>
-      {!lesson ? (
-        <p className={styles.text}>{t('choose_when_none')}</p>
-      ) : (
-        <>
-          <Choose
-            label={t('choose_when')}
-            value={lesson.id}
-            onChange={setLesson}
-            options={ranked.planned.map((one) => ({
-              value: one.id,
-              label: `${moment(one.start)}: ${t(`form_${one.form as 'chat'}`)}, ${t(`coverage_${one.coverage}`)}`,
-            }))}
-          />
-          <fieldset className={styles.stars} style={{ flexDirection: 'column' }}>
-            <legend>{t('choose_parts')}</legend>
-            {ranked.parts.map((part) => (
-              <Check
-                key={part.id}
-                label={part.title}
-                checked={chosenParts.includes(part.id)}
-                onChange={() => setParts(toggle(chosenParts, part.id))}
-              />
-            ))}
-          </fieldset>
-          {ranked.requests.length > 0 && (
-            <fieldset className={styles.stars} style={{ flexDirection: 'column' }}>
-              <legend>{t('choose_requests')}</legend>
-              {ranked.requests.map((one) => (
-                <Check
-                  key={one.id}
-                  label={one.text}
-                  checked={chosenRequests.includes(one.id)}
-                  onChange={() => setRequests(toggle(chosenRequests, one.id))}
-                />
-              ))}
-            </fieldset>
-          )}
-          {weak.length > 0 && <Check label={t('choose_marks')} checked={marks} onChange={setMarks} />}
-          <Text label={t('choose_note')} help={t('choose_note_help')} value={note} onChange={setNote} most={500} />
-          <Trouble error={act.error} />
-          {act.isSuccess && <Notice tone="good" title={t('choose_done')} />}
-          <div className={styles.actions}>
-            <Button type="submit" loading={act.isPending}>
-              {t('choose_send')}
-            </Button>
-          </div>
-        </>
-      )}
-    </form>
   );
 }
