@@ -2,6 +2,7 @@
 
 mod booking;
 mod guardians;
+mod matrix;
 mod opinions;
 mod requests;
 mod topics;

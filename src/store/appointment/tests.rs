@@ -146,3 +146,54 @@ async fn a_day_that_is_full_refuses_with_the_code_of_the_norm() {
     }
     assert!(codes.contains(&RefusalCode::DailyScreenCap), "{codes:?}");
 }
+
+#[tokio::test]
+async fn who_came_and_who_did_not_is_known_from_the_room_alone() {
+    use crate::domain::consultation::{Event, State, Timings};
+
+    let (_folder, store, school) = school().await;
+    let pupils = pupils(&store, &school).await;
+    let groups = store.person_facts(&pupils[0], jiff::civil::date(2026, 11, 28)).await.unwrap().groups;
+    let within = (NOW_MS + 7 * 24 * 3_600_000, NOW_MS + 30 * 24 * 3_600_000);
+    let hours = store.office_hours(&school, &groups, None, within).await.unwrap().remove(0);
+    let id = hours.consultation.id.clone();
+    for (time, pupil) in hours.times.iter().zip(&pupils).take(2) {
+        store.book(wish(&time.id, pupil)).await.unwrap();
+    }
+    let waits = Actor { person: pupils[4].clone(), role: Some(Role::Student) };
+    // There is a free time: nobody waits for one.
+    let refused = store.wait_for(school.clone(), id.clone(), pupils[4].clone(), waits, None, NOW_MS).await;
+    assert!(matches!(refused, Err(BookingError::Store(StoreError::Conflict))));
+    let timings = Timings::new(Timing::default());
+    let start = hours.consultation.start_ms;
+    let step = |event, at| store.transition(id.clone(), event, None, timings.clone(), at);
+    let clock = || Event::Clock { shared_ms: 0, down: None };
+    assert_eq!(step(clock(), hours.consultation.opens_ms).await.unwrap().after, State::Open);
+    step(Event::HostJoined, start).await.unwrap();
+    let host = hours.consultation.host.id.clone();
+    store.begin_attendance(school.clone(), id.clone(), host, "host", start).await.unwrap();
+    let first = pupils[0].clone();
+    store.begin_attendance(school.clone(), id.clone(), first.clone(), "recipient", start).await.unwrap();
+    store.end_attendance(id.clone(), first, "left", start + 600_000).await.unwrap();
+    let over = step(Event::EndedByHost { shared_ms: 600_000 }, start + 3_600_000).await.unwrap();
+    assert_eq!(over.after, State::Held);
+    let states: Vec<_> = store.times_of(&id).await.unwrap().into_iter().map(|time| time.state).take(3).collect();
+    assert_eq!(states, [AppointmentState::Attended, AppointmentState::NoShow, AppointmentState::Free]);
+}
+
+#[tokio::test]
+async fn cancelled_office_hours_take_their_bookings_back_with_the_reason() {
+    use crate::domain::consultation::Timings;
+
+    let (_folder, store, school) = school().await;
+    let pupils = pupils(&store, &school).await;
+    let groups = store.person_facts(&pupils[0], jiff::civil::date(2026, 11, 28)).await.unwrap().groups;
+    let within = (NOW_MS + 7 * 24 * 3_600_000, NOW_MS + 30 * 24 * 3_600_000);
+    let hours = store.office_hours(&school, &groups, None, within).await.unwrap().remove(0);
+    store.book(wish(&hours.times[0].id, &pupils[0])).await.unwrap();
+    let actor = Actor { person: hours.consultation.host.id.clone(), role: Some(Role::Teacher) };
+    let timings = Timings::new(Timing::default());
+    store.cancel_consultation(hours.consultation.id, "Болею".into(), actor, timings, NOW_MS).await.unwrap();
+    let after = store.appointment(&school, &hours.times[0].id).await.unwrap();
+    assert_eq!((after.state, after.reason.as_deref()), (AppointmentState::CancelledByHost, Some("Болею")));
+}
