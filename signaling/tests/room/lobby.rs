@@ -271,12 +271,12 @@ fn in_a_room_of_turns_the_next_one_waits_and_reads_nothing_of_the_one_before() {
     let mut scene = Scenario::with(Form::Individual, |config| config.takes_turns = true);
     let (host, ann) = (scene.host(), scene.student("ann"));
     assert_eq!(waiting(&scene, &ann), Some(WaitingReason::Admission));
-    scene.say(&host, ClientMessage::Admit(Admit { peer: ann.clone() }));
+    scene.say(&host, ClientMessage::Admit(Admit { peer: Some(ann.clone()) }));
     scene.chat(&ann, "ann's trouble").unwrap();
     assert_eq!(scene.chat_bodies(&host).len(), 1);
     let bob = scene.student("bob");
     assert_eq!(waiting(&scene, &bob), Some(WaitingReason::Admission));
-    scene.say(&host, ClientMessage::Admit(Admit { peer: bob.clone() }));
+    scene.say(&host, ClientMessage::Admit(Admit { peer: Some(bob.clone()) }));
     assert_eq!(scene.joined(&bob).unwrap().chat.messages.len(), 0);
     scene.take(&bob);
     scene.say(&bob, ClientMessage::ChatHistory(ChatHistoryRequest { before_seq: None, limit: 50 }));

@@ -160,6 +160,16 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), BookingError> {
         self.lock_booking(consultation).await?;
+        // Who was called before and has had at least a minute is done: hosts call the next one when they are ready.
+        sqlx::query(
+            "UPDATE appointment SET ends = $1 WHERE consultation_id = $2 AND state = 'booked' AND origin = 'walk_in'
+             AND starts <= $3 AND ends > $1",
+        )
+        .bind(now_ms)
+        .bind(consultation.as_str())
+        .bind(now_ms - 60_000)
+        .execute(self.connection())
+        .await?;
         let row = sqlx::query(
             "SELECT c.state, c.end_at, s.body, (SELECT MIN(a.starts) FROM appointment a WHERE a.consultation_id = c.id
              AND a.state = 'booked' AND a.ends > $2) AS next FROM consultation c JOIN card_slot s ON s.id = c.slot_id

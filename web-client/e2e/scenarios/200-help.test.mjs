@@ -22,7 +22,9 @@ let browser;
 before(async () => {
   // A Saturday morning of the second quarter, whatever the day of the run.
   const offset = Math.round((Date.parse('2026-11-28T09:00:00Z') - Date.now()) / 1000);
-  hub = await Hub.start({ env: { KAFEDRA_CLOCK_OFFSET_SECONDS: String(offset) } });
+  hub = await Hub.start({
+    env: { KAFEDRA_CLOCK_OFFSET_SECONDS: String(offset), KAFEDRA_SCHEDULE__MIN_SHARED_MINUTES: '0' },
+  });
   browser = await launchBrowser();
 });
 
@@ -77,7 +79,7 @@ test('a question goes from the pupil to the plan of an overview', async () => {
 
   await teacher.goto('/topics');
   await teacher.getByRole('heading', { name: 'Темы для консультаций' }).waitFor();
-  const first = teacher.getByRole('list').first().getByRole('listitem').first();
+  const first = teacher.getByRole('region', { name: 'Темы для консультаций' }).getByRole('listitem').first();
   await first.getByText('3 из 6 ниже 3').waitFor();
   await first.getByText(/3 обращения/).waitFor();
   await first.getByRole('checkbox').check();
@@ -97,7 +99,11 @@ test('a question goes from the pupil to the plan of an overview', async () => {
 
 test('a guardian books for one child and waits for the other, who moves up', async () => {
   const guardian = await person('G-01', '/appointments', 'Запись на приём');
-  const elder = guardian.getByRole('article').filter({ hasText: 'Физика, 9Б' }).first();
+  const elder = guardian
+    .getByRole('article')
+    .filter({ hasText: 'Физика, 9Б' })
+    .filter({ has: guardian.getByRole('button', { name: /^Записаться на/ }) })
+    .first();
   await elder
     .getByRole('button', { name: /^Записаться на/ })
     .first()

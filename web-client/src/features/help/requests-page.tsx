@@ -3,6 +3,8 @@ import { Button, SegmentedControl } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
+import { formatShortDay } from '../../shared/i18n/format';
+import { useLocale } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
 import { Dialog } from '../../shared/ui/dialog';
 import { useTitle } from '../../shared/ui/use-title';
@@ -10,7 +12,7 @@ import type { HelpRequest, Teaching } from './api';
 import { get, post, remove } from './api';
 import { AskForm } from './ask-form';
 import styles from './help.module.css';
-import { Answer, Choose, Empty, HELP, Trouble, useAct, useHelp, useMoment } from './parts';
+import { Answer, Choose, Empty, HELP, Trouble, useAct, useHelp } from './parts';
 import { OneRequest } from './request-view';
 
 type Tab = 'mine' | 'peers' | 'inbox';
@@ -165,9 +167,12 @@ function Inbox({ onOpen }: { onOpen: (id: string) => void }) {
 
 export function SlaBadge({ item }: { item: HelpRequest }) {
   const t = useHelp();
-  const moment = useMoment();
+  const locale = useLocale();
+  const zone = useMe()?.school.tz;
   if (item.sla === 'met') return <span className={styles.badge}>{t('sla_met')}</span>;
-  const time = moment(item.state === 'submitted' ? item.first_response_due : item.help_due);
+  // Due with the end of a day: the day itself is what people remember.
+  const due = item.state === 'submitted' ? item.first_response_due : item.help_due;
+  const time = formatShortDay(Date.parse(due) - 1, locale, zone);
   return (
     <span className={styles.badge} data-tone={item.sla}>
       {t(`sla_${item.sla}`, { time })}

@@ -58,6 +58,6 @@ export async function request<T>(
     throw new KafedraError({ code: 'offline' }, { cause });
   }
   if (!response.ok) throw await problemOf(response);
-  if (response.status === 204) return undefined as T;
+  if (response.status === 204 || response.headers.get('content-length') === '0') return undefined as T;
   return (await response.json()) as T;
 }
