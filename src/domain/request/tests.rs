@@ -1,3 +1,4 @@
+//! The way of a request, what people must say on it, and its times; P3 for requests.
 #![allow(clippy::unwrap_used)]
 use proptest::prelude::*;
 

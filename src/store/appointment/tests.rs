@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! Booking by many at once: nothing is taken twice, nobody gets more screen time than a day has (P12).
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,15 +15,15 @@ const NOW_MS: i64 = 1_795_856_400_000;
 /// Minutes of a fifth-grader's day in these tests.
 const CAP: i64 = 30;
 
-async fn school() -> (tempfile::TempDir, Store, SchoolId) {
+async fn school(cap: Option<i64>) -> (tempfile::TempDir, Store, SchoolId) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path().join("hub.db").to_str().unwrap()).await.unwrap();
     let demo = demo::start(&store, Timing::default(), 30, NOW_MS).await.unwrap().unwrap();
     store
-        .write(|tx| {
+        .write(move |tx| {
             Box::pin(async move {
                 sqlx::query("UPDATE norm SET per_day_home = $1, mode = 'enforce'")
-                    .bind(CAP)
+                    .bind(cap)
                     .execute(tx.connection())
                     .await?;
                 Ok::<_, StoreError>(())
@@ -62,7 +62,7 @@ fn wish(time: &AppointmentId, student: &PersonId) -> Booking {
 #[test]
 fn p12_whatever_is_booked_at_once_no_time_is_taken_twice_and_no_day_is_too_long() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
-    let (_folder, store, school) = runtime.block_on(school());
+    let (_folder, store, school) = runtime.block_on(school(Some(CAP)));
     let (pupils, hours) = runtime.block_on(async {
         let pupils = pupils(&store, &school).await;
         let groups = store.person_facts(&pupils[0], jiff::civil::date(2026, 11, 28)).await.unwrap().groups;
@@ -131,7 +131,7 @@ async fn no_rule_is_broken(store: &Store, school: &SchoolId, pupils: &[PersonId]
 
 #[tokio::test]
 async fn a_day_that_is_full_refuses_with_the_code_of_the_norm() {
-    let (_folder, store, school) = school().await;
+    let (_folder, store, school) = school(Some(CAP)).await;
     let pupils = pupils(&store, &school).await;
     let groups = store.person_facts(&pupils[0], jiff::civil::date(2026, 11, 28)).await.unwrap().groups;
     let within = (NOW_MS + 7 * 24 * 3_600_000, NOW_MS + 30 * 24 * 3_600_000);
@@ -151,7 +151,7 @@ async fn a_day_that_is_full_refuses_with_the_code_of_the_norm() {
 async fn who_came_and_who_did_not_is_known_from_the_room_alone() {
     use crate::domain::consultation::{Event, State, Timings};
 
-    let (_folder, store, school) = school().await;
+    let (_folder, store, school) = school(None).await;
     let pupils = pupils(&store, &school).await;
     let groups = store.person_facts(&pupils[0], jiff::civil::date(2026, 11, 28)).await.unwrap().groups;
     let within = (NOW_MS + 7 * 24 * 3_600_000, NOW_MS + 30 * 24 * 3_600_000);
@@ -185,7 +185,7 @@ async fn who_came_and_who_did_not_is_known_from_the_room_alone() {
 async fn cancelled_office_hours_take_their_bookings_back_with_the_reason() {
     use crate::domain::consultation::Timings;
 
-    let (_folder, store, school) = school().await;
+    let (_folder, store, school) = school(None).await;
     let pupils = pupils(&store, &school).await;
     let groups = store.person_facts(&pupils[0], jiff::civil::date(2026, 11, 28)).await.unwrap().groups;
     let within = (NOW_MS + 7 * 24 * 3_600_000, NOW_MS + 30 * 24 * 3_600_000);

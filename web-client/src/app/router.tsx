@@ -7,11 +7,15 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
+import { lazy, type ReactNode } from 'react';
 import { CATEGORY, refusalOf } from '../shared/errors';
 import { meQuery } from '../shared/me';
+import { askAfterLesson } from '../shared/ui/after-lesson';
 import { PendingPage } from './pending';
 import { queryClient } from './query';
+
+// A chunk of its own: most of the time nobody has just left a lesson.
+askAfterLesson(lazy(() => import('../features/help/feedback-form')));
 
 // Rarely seen, so not in the first load.
 const NotFoundPage = lazyRouteComponent(() => import('./fallbacks'), 'NotFoundPage');

@@ -2,7 +2,7 @@
 import { Button } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { lazy, type ReactNode, Suspense, useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import type { Consultation } from '../../shared/api';
 import { serverNow } from '../../shared/clock';
 import type { Refusal } from '../../shared/errors';
@@ -10,6 +10,7 @@ import { commonTexts } from '../../shared/i18n/common';
 import { formatCountdown, formatDay, formatDuration, formatTime } from '../../shared/i18n/format';
 import type { Locale } from '../../shared/i18n/locale';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
+import { AfterLesson } from '../../shared/ui/after-lesson';
 import { Icon, type IconName } from '../../shared/ui/icon';
 import { useRefusalWords, useRetryCountdown } from '../../shared/ui/refusal';
 import type { CloseReason } from '../../shared/wire.gen';
@@ -139,8 +140,6 @@ const ICONS: Record<CloseReason | 'left', [IconName, FrameProps['tone']]> = {
 };
 const CAN_COME_BACK: readonly (CloseReason | 'left')[] = ['left', 'replaced', 'technical'];
 
-/** Asked right after the lesson; a chunk of its own, since most of the time nobody has just left. */
-const FeedbackForm = lazy(() => import('../help/feedback-form'));
 const ASKS_FEEDBACK: readonly (CloseReason | 'left')[] = ['ended', 'ended_by_host', 'left'];
 
 type OverProps = { model: RoomModel; reason: CloseReason | 'left'; onAgain: () => void };
@@ -166,11 +165,7 @@ export function Over({ model, reason, onAgain }: OverProps) {
           t('over_duration', { time: formatDuration(ended.current - model.joinedMs, locale) })}
         {model.chat.messages.length > 0 && reason !== 'removed' && <> · {t('over_chat')}</>}
       </p>
-      {model.room && ASKS_FEEDBACK.includes(reason) && (
-        <Suspense>
-          <FeedbackForm consultation={model.room.room} />
-        </Suspense>
-      )}
+      {model.room && ASKS_FEEDBACK.includes(reason) && <AfterLesson consultation={model.room.room} />}
       <div className={styles.actions}>
         <ToTimetable primary={!back} />
         {back && (
