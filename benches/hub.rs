@@ -37,6 +37,7 @@ fn room_with(members: usize) -> (Room, Instant) {
         chat: Vec::new(),
         chat_last_seq: 0,
         removed: Vec::new(),
+        takes_turns: false,
     };
     let mut room = Room::new(config, now);
     for n in 0..members {
