@@ -263,6 +263,8 @@ impl Reading {
                 line: row.0,
             });
         }
+        // Whose role is a mistake already are not told that they have none.
+        let mut troubled = HashSet::new();
         for row in &roles.lines {
             let (Some(user), Some(word)) =
                 (self.required(roles, row, "userSourcedId"), self.required(roles, row, "role"))
@@ -274,6 +276,7 @@ impl Reading {
             }
             let Some(role) = role(&word) else {
                 self.error(roles.file, row.0, "role", RosterCode::UnknownRole, format!("Роли «{word}» нет"));
+                troubled.insert(user);
                 continue;
             };
             match by_source.get(&user) {
@@ -308,7 +311,7 @@ impl Reading {
                 let text = format!("Представителя «{unknown}» нет в users.csv");
                 self.error(users.file, person.line, "agentSourcedIds", RosterCode::UnknownReference, text);
             }
-            if person.roles.is_empty() && roster.mode == Mode::Bulk {
+            if person.roles.is_empty() && roster.mode == Mode::Bulk && !troubled.contains(&person.source) {
                 let text = format!("У «{}» нет роли в roles.csv", person.source);
                 self.error(users.file, person.line, "sourcedId", RosterCode::Required, text);
             }
