@@ -96,8 +96,15 @@ const room = createRoute({
   component: lazyRouteComponent(() => import('../features/room/page'), 'RoomPage'),
 });
 
+/** For a screen in a class-room: watches without a seat of its own at the table. */
+const watch = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/watch/$room',
+  component: lazyRouteComponent(() => import('../features/watch/page'), 'WatchPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, signedIn.addChildren([shell.addChildren([timetable, ...pages]), room])]),
+  routeTree: root.addChildren([signIn, signedIn.addChildren([shell.addChildren([timetable, ...pages]), room, watch])]),
   defaultPendingComponent: PendingPage,
   defaultErrorComponent: ErrorPage,
   defaultNotFoundComponent: NotFoundPage,
