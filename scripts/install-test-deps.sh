@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks: Chromium, Redis, Python's venv (for the independent WebRTC
-# client of the interop tests). Says what it does; asks nothing.
+# Installs what the tests need and the machine lacks: Chromium, Firefox, Redis, Python's venv and GStreamer (for the
+# independent WebRTC clients of the interop tests). Says what it does; asks nothing.
 set -euo pipefail
 
 packages=()
@@ -9,9 +9,18 @@ has_chromium() { [[ -n "${CHROMIUM:-}" && -x "${CHROMIUM:-}" ]] || command -v ch
 has_chromium || packages+=(chromium fonts-dejavu-core)
 command -v redis-server >/dev/null 2>&1 || packages+=(redis-server)
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3 python3-venv)
+[[ -n "${FIREFOX:-}" && -x "${FIREFOX:-}" ]] || command -v firefox-esr >/dev/null 2>&1 || packages+=(firefox-esr)
+# The system's own Python: it has the bindings of GStreamer.
+gstreamer='import gi; gi.require_version("GstWebRTC", "1.0"); from gi.repository import GstWebRTC'
+if ! /usr/bin/python3 -c "$gstreamer" >/dev/null 2>&1 || ! gst-inspect-1.0 nicesrc >/dev/null 2>&1 ||
+    ! gst-inspect-1.0 x264enc >/dev/null 2>&1; then
+    packages+=(gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+        gstreamer1.0-plugins-ugly gstreamer1.0-nice
+        gstreamer1.0-tools python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0)
+fi
 
 if ((${#packages[@]} == 0)); then
-    echo "test tools: Chromium, Redis and Python are here"
+    echo "test tools: Chromium, Firefox, Redis, Python and GStreamer are here"
     exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1; then

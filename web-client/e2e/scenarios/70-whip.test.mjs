@@ -1,14 +1,15 @@
-// Programs publish by WHIP and browsers watch by WHEP: two independent clients send, Chromium decodes.
+// Programs publish by WHIP and watch by WHEP, each against Chromium in both directions: aiortc, GStreamer's webrtcbin, the
+// `webrtc` crate.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launchBrowser, newPerson, SMALL } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';
+import { Program, publish, shown, stop, watch } from '../harness/programs.mjs';
 import { joinByLink, signIn } from '../harness/room.mjs';
-import { until } from '../harness/until.mjs';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const interop = `${repository}scripts/interop/`;
@@ -17,9 +18,10 @@ const example = resolve(repository, process.env.CARGO_TARGET_DIR ?? 'target', 'r
 
 let hub;
 let browser;
-let publisher;
 let host;
 let python;
+let access;
+const programs = [];
 
 before(async () => {
   // First of all: it may install for a minute, and while it blocks this process the hub closes idle connections that
@@ -27,10 +29,11 @@ before(async () => {
   python = execFileSync(`${interop}install.sh`, { encoding: 'utf8' }).trim();
   hub = await Hub.start();
   browser = await launchBrowser();
+  access = await conference();
 });
 
 after(async () => {
-  publisher?.kill('SIGKILL');
+  for (const program of programs) program.process.kill('SIGKILL');
   await browser?.close();
   await hub?.stop();
 });
@@ -38,104 +41,78 @@ after(async () => {
 /** Programs come when an adult is there: the teacher sits in the room, and each program has a token of its own. */
 async function conference() {
   const { item, teacher } = await castOf(hub, 'video_conference');
-  if (!host) {
-    host = await newPerson(browser, hub, { viewport: SMALL });
-    await signIn(host, teacher);
-    await joinByLink(host, item);
-  }
+  host = await newPerson(browser, hub, { viewport: SMALL });
+  await signIn(host, teacher);
+  await joinByLink(host, item);
   const program = await hub.as(teacher);
-  const wanted = { scopes: ['room.publish', 'room.watch'], expires_in_s: 600 };
+  const wanted = { scopes: ['room.publish', 'room.watch'], expires_in_s: 900 };
   const { token } = await program.post('/api/v1/tokens', wanted);
   return { room: item.room, token };
 }
 
-/** Starts a program and waits until it says that it is connected. */
-async function published(command, args) {
-  publisher = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [publisher.stdout, publisher.stderr]) {
-    stream.on('data', (chunk) => {
-      said += chunk;
-    });
-  }
-  await until(
-    'the program is connected',
-    () => {
-      if (said.includes('connected')) return true;
-      throw new Error(`it said: ${said.slice(-2_000)}`);
-    },
-    { within: 60_000 },
-  );
+const GST = ['/usr/bin/python3', `${interop}gst_client.py`];
+const AIORTC = () => [python, `${interop}aiortc_client.py`];
+
+function start([command, script], mode, options) {
+  const { room, token } = access;
+  const args = [script, mode, '--hub', hub.url, '--room', room, '--token', token, ...options];
+  const program = Program.start(command, args);
+  programs.push(program);
+  return program;
 }
 
-/** Chromium decodes what the program sends under this label. */
-async function watched({ room, token }, label) {
+async function blank() {
   const page = await newPerson(browser, hub);
   await page.goto('/sign-in');
-  await page.evaluate(watch, { room, token, sources: label });
-  await until(
-    'picture and sound',
-    async () => {
-      const seen = await page.evaluate(counters);
-      if (seen.frames > 20 && seen.energy > 0) return true;
-      throw new Error(JSON.stringify(seen));
-    },
-    { within: 30_000 },
-  );
-  const status = await page.evaluate(stopWatching, token);
-  assert.ok([200, 204].includes(status), `DELETE of the session: ${status}`);
+  return page;
+}
+
+/** Chromium decodes what is sent under this label. */
+async function watched(label) {
+  const page = await blank();
+  await page.evaluate(watch, { ...access, sources: label });
+  await shown(page, label);
+  assert.equal(await page.evaluate(stop, access.token), 200, 'DELETE of the session');
   await page.context().close();
-  publisher.stdin.end();
 }
 
-test('what aiortc publishes by WHIP, Chromium watches by WHEP', async () => {
-  const { room, token } = await conference();
-  const options = ['--hub', hub.url, '--room', room, '--token', token, '--label', 'board', '--seconds', '120'];
-  await published(python, [`${interop}aiortc_client.py`, 'publish', ...options]);
-  await watched({ room, token }, 'board');
-});
-
-test('what the webrtc crate publishes by WHIP, Chromium watches by WHEP', async () => {
-  const { room, token } = await conference();
-  await published(example, [hub.url, room, token, 'still']);
-  await watched({ room, token }, 'still');
-});
-
-/** In the page: a WHEP client of a few lines. */
-async function watch({ room, token, sources }) {
-  const peer = new RTCPeerConnection();
-  const player = document.createElement('video');
-  player.autoplay = true;
-  player.srcObject = new MediaStream();
-  peer.ontrack = ({ track }) => player.srcObject.addTrack(track);
-  document.body.append(player);
-  for (const kind of ['video', 'audio']) peer.addTransceiver(kind, { direction: 'recvonly' });
-  await peer.setLocalDescription();
-  const answer = await fetch(`/api/v1/rooms/${room}/whep?sources=${sources}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/sdp' },
-    body: peer.localDescription.sdp,
+const PUBLISHERS = [
+  ['aiortc', AIORTC, ['--label', 'board', '--seconds', '120'], 'board'],
+  ['GStreamer, VP8', () => GST, ['--label', 'gst', '--seconds', '120'], 'gst'],
+  ['GStreamer, H264', () => GST, ['--label', 'gst264', '--codec', 'h264', '--seconds', '120'], 'gst264'],
+];
+for (const [name, command, options, label] of PUBLISHERS) {
+  test(`what ${name} publishes by WHIP, Chromium watches by WHEP`, { timeout: 120_000 }, async () => {
+    const program = start(command(), 'publish', options);
+    await program.connected();
+    await watched(label);
+    await program.stop();
+    assert.match(program.said, /"stopped", "status": 200/);
   });
-  const sdp = await answer.text();
-  if (answer.status !== 201) throw new Error(`WHEP: ${answer.status} ${sdp}`);
-  window.__session = answer.headers.get('location');
-  await peer.setRemoteDescription({ type: 'answer', sdp });
 }
 
-async function counters() {
-  const result = { frames: 0, energy: 0, state: '' };
-  for (const peer of window.__spy.peers) {
-    result.state = peer.connectionState;
-    for (const stat of (await peer.getStats()).values()) {
-      if (stat.type !== 'inbound-rtp') continue;
-      result.frames += stat.framesDecoded ?? 0;
-      result.energy += stat.totalAudioEnergy ?? 0;
-    }
-  }
-  return result;
-}
+test('what the webrtc crate publishes by WHIP, Chromium watches by WHEP', { timeout: 120_000 }, async () => {
+  const { room, token } = access;
+  const program = Program.start(example, [hub.url, room, token, 'still']);
+  programs.push(program);
+  await program.connected();
+  await watched('still');
+  await program.stop();
+});
 
-async function stopWatching(token) {
-  const answer = await fetch(window.__session, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } });
-  return answer.status;
+const WATCHERS = [
+  ['aiortc', AIORTC, 'vp8', []],
+  ['GStreamer', () => GST, 'vp8', []],
+  ['GStreamer', () => GST, 'h264', ['--codec', 'h264']],
+];
+for (const [name, command, codec, options] of WATCHERS) {
+  test(`what Chromium publishes by WHIP in ${codec}, ${name} watches by WHEP`, { timeout: 120_000 }, async () => {
+    const page = await blank();
+    const label = `page-${codec}`;
+    await page.evaluate(publish, { ...access, label, codec });
+    const program = start(command(), 'watch', ['--sources', label, '--seconds', '45', ...options]);
+    await program.succeeds();
+    assert.equal(await page.evaluate(stop, access.token), 200);
+    await page.context().close();
+  });
 }
