@@ -8,6 +8,7 @@ mod egress;
 mod ingress;
 mod offer;
 mod rate;
+mod report;
 mod slots;
 
 use std::cmp::Reverse;

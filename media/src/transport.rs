@@ -123,6 +123,8 @@ pub struct Transport {
     pub key_frame_requests: u64,
     /// Fraction lost in the newest report of the receiver, in 1/256.
     pub fraction_lost: u8,
+    /// Round trip by its newest report block.
+    pub rtt: Option<Duration>,
 }
 
 impl Transport {

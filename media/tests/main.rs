@@ -10,4 +10,5 @@ mod hostile;
 mod impaired;
 mod negotiation;
 mod netem;
+mod report;
 mod strangers;

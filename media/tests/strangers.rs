@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use media::model::{PeerKey, SfuEvent, SourceKey, SourceKind};
+use rtc::rtcp::receiver_report::ReceiverReport;
 
 use crate::pair::{LineSpec, Peer, World, vp8};
 
@@ -143,6 +144,25 @@ fn silence_ends_consent_and_checks_bring_it_back() {
     world.deliver(client.address, &client.good_check());
     world.drain();
     assert_eq!(world.events.last(), Some(&SfuEvent::Connected { peer: PeerKey(1) }));
+}
+
+#[test]
+fn a_client_without_checks_stays_while_its_reports_come() {
+    let gone = SfuEvent::Disconnected { peer: PeerKey(1) };
+    let mut world = World::new();
+    let mut client = peer(1);
+    client.connect(&mut world);
+    for _ in 0..20 {
+        world.pass(Duration::from_secs(5));
+        client.send_rtcp(&mut world, &[Box::new(ReceiverReport::default())]);
+    }
+    assert!(!world.events.contains(&gone), "GStreamer sends no checks once it is connected");
+    // What nobody has authenticated renews nothing.
+    for _ in 0..4 {
+        world.pass(Duration::from_secs(5));
+        world.deliver(client.address, &[0x80, 201, 0, 1, 0, 0, 0, 1, 0x80, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+    assert!(world.events.contains(&gone));
 }
 
 #[test]

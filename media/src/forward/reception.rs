@@ -116,6 +116,13 @@ impl Reception {
         }
     }
 
+    /// Packets that never came, and the jitter (RFC 3550 section 6.4.1).
+    pub fn loss(&self) -> (u64, Duration) {
+        let expected = self.first.map_or(0, |first| self.highest - first + 1);
+        let jitter = Duration::from_secs_f64(self.jitter / f64::from(self.clock));
+        (expected.saturating_sub(self.received), jitter)
+    }
+
     /// A sender report came.
     pub fn note_sender_report(&mut self, now: Instant, ntp: u64) {
         self.sender_report = Some(((ntp >> 16) as u32, now));

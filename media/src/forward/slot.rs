@@ -16,6 +16,7 @@ use crate::rtp::dependency;
 use crate::rtp::extension::{self, ExtensionIds};
 use crate::rtp::frame::PayloadIds;
 use crate::sdp::Media;
+use crate::stats::{Flow, RemoteReport};
 use crate::transport::srtp::Outbound;
 
 /// Sent packets that a receiver may ask for again: as many as a video layer's cache holds.
@@ -148,6 +149,11 @@ pub struct Slot {
     pub packets: u32,
     pub octets: u32,
     pub resent: u64,
+    /// By the receiver's newest report block.
+    pub remote: Option<RemoteReport>,
+    pub flow: Flow,
+    /// When the newest packet of the present source left; `None`: none of it yet.
+    sent_at: Option<Instant>,
 }
 
 impl Slot {
@@ -176,6 +182,9 @@ impl Slot {
             packets: 0,
             octets: 0,
             resent: 0,
+            remote: None,
+            flow: Flow::default(),
+            sent_at: None,
         }
     }
 
@@ -198,6 +207,7 @@ impl Slot {
         self.is_paused = false;
         self.wish = None;
         self.reason = Reason::Idle;
+        self.sent_at = None;
         self.interrupt();
     }
 
@@ -238,6 +248,7 @@ impl Slot {
             if layer != self.target || !packet.info.starts_key_frame {
                 return;
             }
+            self.note_switch(now, layer);
             self.current = Some(layer);
             self.switches = self.switches.wrapping_add(1);
             self.selector.restart();
@@ -251,6 +262,7 @@ impl Slot {
         };
         let Some(mut mapped) = self.rewrite.map(now, packet) else { return };
         (mapped.marker, mapped.active) = (selected.marker, selected.active);
+        self.sent_at = Some(now);
         // Without RTX a packet is sent again under its own number, and then must be the same to the last bit: GCM breaks
         // when one nonce meets two messages. So the MID stays on, and the stamp is kept.
         let form = Form {
@@ -339,6 +351,25 @@ impl Slot {
             self.history[place] = Some(sent);
             self.count(packet, start);
         }
+    }
+
+    /// Counts the change to this layer.
+    fn note_switch(&mut self, now: Instant, layer: u8) {
+        match self.current {
+            Some(current) if layer > current => self.flow.ups += 1,
+            Some(_) => self.flow.downs += 1,
+            None => {
+                self.flow.starts += 1;
+                if let (Some(sent), Media::Video) = (self.sent_at, self.media) {
+                    self.flow.stood += now.saturating_duration_since(sent);
+                }
+            }
+        }
+    }
+
+    /// The layer that flows; `None`: it waits for a key frame, or carries nothing.
+    pub fn flowing(&self) -> Option<u8> {
+        self.current
     }
 
     /// What was sent under this number: the source's layer and sequence number.

@@ -18,6 +18,8 @@ use crate::forward::reception::Reception;
 use crate::model::{PeerKey, RoomKey, SfuEvent, SourceKey, SourceKind};
 use crate::rtp::frame::Tracker;
 use crate::rtp::{self, extension};
+use crate::sdp::Media;
+use crate::stats::RemoteReport;
 use crate::transport::{MAX_STREAMS, Role, Stream, Timer, Transport, TransportIndex};
 
 /// A gap waits this long for a packet that was merely overtaken before it is asked for.
@@ -175,6 +177,9 @@ impl Sfu {
             self.counters.packets_rejected += 1;
             return;
         };
+        // Reports are authenticated and come from an address that passed a check, every few seconds: enough to see that
+        // the client is there, at no cost on the path of media.
+        transport.ice.note_alive(now);
         // Transport-wide feedback comes most often, and is read in place.
         if let Some(packets) = self.take_feedback(now, index, &mut clear) {
             self.handle_control(now, index, &packets);
@@ -230,8 +235,19 @@ impl Sfu {
                     .then(|| Duration::from_secs_f64(f64::from(ticks) / 65_536.0))
             };
             let rtt = reports.iter().filter(known).filter_map(trip).min();
+            transport.rtt = rtt.or(transport.rtt);
             transport.estimator.set_now(now);
             transport.estimator.handle_report(f64::from(worst) / 256.0, rtt);
+        }
+        for report in reports {
+            let Some(line) = transport.slots.get(&report.ssrc).copied() else { continue };
+            let Some(slot) = transport.slot(line).filter(|slot| slot.ssrcs.media == report.ssrc) else { continue };
+            let clock = if slot.media == Media::Audio { 48_000.0 } else { 90_000.0 };
+            // 24 bits with a sign.
+            let lost = i64::from((report.total_lost << 8) as i32 >> 8);
+            let jitter = Duration::from_secs_f64(f64::from(report.jitter) / clock);
+            let fraction_lost = f32::from(report.fraction_lost) / 256.0;
+            slot.remote = Some(RemoteReport { fraction_lost, lost, jitter });
         }
     }
 

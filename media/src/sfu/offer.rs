@@ -141,6 +141,7 @@ impl Sfu {
             nacks: 0,
             key_frame_requests: 0,
             fraction_lost: 0,
+            rtt: None,
         };
         let index = TransportIndex(Self::place(&mut self.transports, transport));
         self.demux.add_ufrag(ufrag, index);

@@ -128,6 +128,14 @@ impl Ice {
         Some(Accepted { response: response.raw, new_address, evicted, retired })
     }
 
+    /// Something authentic came over SRTP: who sends it is alive and answers for its address. Some clients (libnice as
+    /// GStreamer uses it) send no checks after the first ones and would be cut off in the middle of their stream.
+    pub fn note_alive(&mut self, now: Instant) {
+        if self.last_check.is_some() {
+            self.last_check = Some(now);
+        }
+    }
+
     /// When consent ends if no check comes before; `None`: there is none.
     pub fn consent_ends(&self) -> Option<Instant> {
         self.selected.and(self.last_check).map(|last| last + CONSENT)

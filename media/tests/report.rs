@@ -1,0 +1,89 @@
+//! The figures of a room: what was counted of lines, layers and slots, whoever asks.
+
+use std::time::Duration;
+
+use media::model::{PeerKey, Publish, SourceKey, SourceKind};
+use media::stats::{Flow, RemoteReport, TransportReport};
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::reception_report::ReceptionReport;
+use rtc::rtcp::sender_report::SenderReport;
+
+use crate::pair::{LineSpec, Peer, ROOM, World, vp8};
+
+const CAMERA: SourceKey = SourceKey(11);
+
+/// A publisher of one camera and a watcher of it, with its key frame sent.
+fn watched() -> (World, Peer, Peer) {
+    let mut world = World::new();
+    let mut publisher = Peer::new(1, vec![LineSpec::Send(CAMERA, SourceKind::Camera, &[])]);
+    let mut watcher = Peer::new(2, vec![LineSpec::Receive("video")]);
+    publisher.connect(&mut world);
+    watcher.connect(&mut world);
+    let wish = media::model::SlotWish { mid: "0".to_owned(), source: Some(CAMERA), max_height: 720 };
+    world.sfu.set_slots(world.now, ROOM, PeerKey(2), vec![wish]);
+    publisher.send(&mut world, 1000, 0, "", 100, 9000, &vp8(Some(360), 5, b"key"));
+    (world, publisher, watcher)
+}
+
+fn of(world: &World, peer: u64) -> TransportReport {
+    let report = world.sfu.report(world.now, ROOM).expect("the room is open");
+    let mut found = report.transports.into_iter().filter(|transport| transport.peer == PeerKey(peer));
+    found.next().expect("the peer is there")
+}
+
+#[test]
+fn what_never_came_and_what_the_receiver_says_stand_in_the_report() {
+    let (mut world, mut publisher, mut watcher) = watched();
+    for sequence in [101, 103, 104, 107] {
+        publisher.send(&mut world, 1000, 0, "", sequence, 9000, &vp8(None, sequence, b"x"));
+    }
+    let sender = of(&world, 1);
+    let layer = &sender.sources[0].layers[0];
+    assert_eq!((layer.packets, layer.lost, layer.height, layer.is_active), (5, 3, Some(360), true));
+    assert_eq!((sender.sources[0].subscribers, sender.sources[0].is_paused), (1, false));
+
+    // The publisher's report lets the hub report to the watcher, who answers for it 40 ms later, after 10 ms of its own.
+    let clock = SenderReport { ssrc: 1000, ntp_time: 7 << 32, rtp_time: 9000, ..SenderReport::default() };
+    publisher.send_rtcp(&mut world, &[Box::new(clock)]);
+    world.pass(Duration::from_millis(1500));
+    watcher.receive(&mut world);
+    let reports = watcher.reports::<SenderReport>();
+    let report = reports.last().expect("a sender report of the slot");
+    let before = world.now;
+    world.pass(Duration::from_millis(40));
+    let block = ReceptionReport {
+        ssrc: report.ssrc,
+        fraction_lost: 64,
+        // A duplicate more than was lost: -2 in 24 bits.
+        total_lost: 0xff_fffe,
+        jitter: 900,
+        last_sender_report: (report.ntp_time >> 16) as u32,
+        delay: 65_536 / 100,
+        ..ReceptionReport::default()
+    };
+    watcher.send_rtcp(&mut world, &[Box::new(ReceiverReport { reports: vec![block], ..ReceiverReport::default() })]);
+    let receiver = of(&world, 2);
+    let slot = &receiver.slots[0];
+    let remote = RemoteReport { fraction_lost: 0.25, lost: -2, jitter: Duration::from_millis(10) };
+    assert_eq!((slot.remote, slot.packets, slot.layer), (Some(remote), 5, Some(0)));
+    let sent_before = world.now.saturating_duration_since(before) + Duration::from_millis(1_500);
+    let rtt = receiver.rtt.expect("a round trip");
+    assert!(rtt >= Duration::from_millis(29) && rtt < sent_before, "{rtt:?}");
+}
+
+#[test]
+fn a_picture_that_stood_until_the_next_key_frame_is_counted() {
+    let (mut world, mut publisher, _watcher) = watched();
+    let flow = |world: &World| of(world, 2).slots[0].flow;
+    assert_eq!(flow(&world), Flow { starts: 1, ..Flow::default() });
+    world.sfu.allow(ROOM, PeerKey(1), Publish::default());
+    world.sfu.allow(ROOM, PeerKey(1), Publish::ALL);
+    assert_eq!(of(&world, 2).slots[0].layer, None, "it waits for a key frame");
+    world.pass(Duration::from_millis(400));
+    publisher.send(&mut world, 1000, 0, "", 101, 18_000, &vp8(None, 6, b"x"));
+    publisher.send(&mut world, 1000, 0, "", 102, 27_000, &vp8(Some(360), 7, b"key"));
+    assert_eq!(flow(&world), Flow { starts: 2, stood: Duration::from_millis(400), ..Flow::default() });
+    world.sfu.drop_peer(ROOM, PeerKey(1));
+    assert_eq!(of(&world, 2).slots[0].source, None);
+    assert!(world.sfu.report(world.now, media::model::RoomKey(99)).is_none());
+}
