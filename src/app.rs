@@ -238,6 +238,8 @@ fn parts(
             joins_per_minute: config.limits.joins_per_minute,
             joins_burst: config.limits.joins_burst,
             timing: timing(config),
+            camera_codec: config.media.camera_codec,
+            screen_codec: config.media.screen_codec,
             ..Default::default()
         },
     });

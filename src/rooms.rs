@@ -8,6 +8,7 @@ mod actor;
 pub mod connection;
 pub mod headless;
 mod media_keys;
+pub mod media_watch;
 pub mod outbox;
 mod records;
 pub mod registry;

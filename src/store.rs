@@ -27,6 +27,7 @@ pub mod import;
 pub mod load;
 pub mod logins;
 pub mod marks;
+pub mod media_quality;
 mod migrate;
 pub mod notices;
 mod open;

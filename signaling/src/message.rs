@@ -139,6 +139,7 @@ pub enum ServerMessage {
     SlotMap(media::SlotMap),
     LayersWanted(media::LayersWanted),
     Speakers(media::Speakers),
+    Unheard(media::UnheardNow),
     ChatAck(chat::ChatAck),
     ChatMessage(chat::ChatMessage),
     ChatChanged(chat::ChatChanged),

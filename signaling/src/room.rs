@@ -12,6 +12,7 @@ mod kept;
 mod lobby;
 mod member;
 mod negotiation;
+mod quality;
 pub mod rights;
 mod slots;
 mod sync;
@@ -24,9 +25,9 @@ use std::time::{Duration, Instant};
 use crate::ids::{ClientMessageId, MessageId, Mid, PeerId, PersonId, ResumeToken, RoomId, SourceId};
 use crate::message::chat::ChatMessage;
 use crate::message::floor::{RoomPolicy, WaitingView};
-use crate::message::media::{SourceKind, SourceView};
+use crate::message::media::{SourceKind, SourceView, Unheard};
 use crate::message::session::{
-    CloseReason, Form, IceServer, LeftReason, MemberView, Refused, RoomRole, RoomState, RoomView,
+    CloseReason, Form, IceServer, LeftReason, MemberView, Refused, RoomRole, RoomState, RoomView, VideoCodec,
 };
 use crate::message::{ClientMessage, ServerMessage};
 use crate::refusal::RefusalCode;
@@ -34,6 +35,7 @@ use crate::refusal::RefusalCode;
 use chat::ChatLog;
 pub use kept::Kept;
 use member::Member;
+pub use quality::{Measured, QualityMinute};
 use slots::Source;
 use timer::{Timer, Timers};
 
@@ -108,6 +110,9 @@ pub struct RoomConfig {
     /// How many receive slots a client is to offer; a chat gives none whatever stands here.
     pub audio_slots: u8,
     pub video_slots: u8,
+    /// In which codec a client is to send, when it can.
+    pub camera_codec: VideoCodec,
+    pub screen_codec: VideoCodec,
     /// Chat as stored: the newest messages, oldest first, and the highest sequence number.
     pub chat: Vec<ChatMessage>,
     pub chat_last_seq: u64,
@@ -156,6 +161,11 @@ pub enum MediaCommand {
     Candidate {
         peer: PeerId,
         candidate: String,
+    },
+    /// Its payload is encrypted end to end, or not; follows the offer that sends it.
+    Encrypted {
+        source: SourceId,
+        is_encrypted: bool,
     },
     /// From the next packet on.
     Allow {
@@ -229,6 +239,11 @@ pub enum MediaEvent {
     Speakers {
         peers: Vec<PeerId>,
     },
+    /// How the line of a peer did since it was last measured, some seconds ago.
+    Measured {
+        peer: PeerId,
+        measured: Measured,
+    },
 }
 
 /// What must last. The driver stores it; chat is answered by [`Room::handle_stored`].
@@ -279,6 +294,16 @@ pub enum Record {
         reason: LeftReason,
         /// They were last connected this long ago (a lost socket keeps its seat for a while).
         ago: Duration,
+    },
+    /// How the line of one of a person's seats did in the past minute.
+    Quality {
+        person: PersonId,
+        minute: QualityMinute,
+    },
+    /// From a seat's first offer to standing media.
+    MediaJoined {
+        person: PersonId,
+        took: Duration,
     },
     /// The first host came: Open to Live.
     HostArrived {
@@ -391,6 +416,8 @@ pub struct Room {
     sent_sources: Vec<SourceView>,
     sent_hands: Vec<PeerId>,
     sent_lobby: Vec<WaitingView>,
+    /// Who cannot hear whom, as last told to moderators and speakers.
+    sent_unheard: Vec<Unheard>,
     /// The host has ended it, and the store has not answered yet.
     ending: bool,
     finished: bool,
@@ -429,6 +456,7 @@ impl Room {
             sent_sources: Vec::new(),
             sent_hands: Vec::new(),
             sent_lobby: Vec::new(),
+            sent_unheard: Vec::new(),
             ending: false,
             finished: false,
         }
@@ -560,6 +588,7 @@ impl Room {
                 Timer::SeatExpires(peer) => self.vacate(now, &peer, LeftReason::Lost, None),
                 Timer::SpeakersDue => self.tell_speakers(now),
                 Timer::ChatGap => self.ask_for_missing(),
+                Timer::Minute => self.keep_minute(now),
             }
         }
         self.sync(now);
@@ -586,12 +615,14 @@ impl Room {
                 self.vacate(now, peer, LeftReason::Left, Some(CloseReason::Left));
                 Ok(())
             }
-            M::Offer(offer) => self.offer(peer, offer),
+            M::Offer(offer) => self.offer(now, peer, offer),
             M::Candidate(candidate) => self.candidate(peer, candidate),
             M::Slots(wish) => self.wish(peer, wish),
             M::Mute(mute) => self.mute(peer, mute),
-            // Bounded by the parser; the driver counts it, the room has no use for it.
-            M::Quality(_) => Ok(()),
+            M::Quality(report) => {
+                self.note_quality(now, peer, report);
+                Ok(())
+            }
             M::Hand(hand) => self.raise_hand(peer, hand.raised),
             M::HandLower(lower) => self.lower_hands(peer, lower.peer.as_ref()),
             M::Promote(promote) => self.promote(peer, &promote),

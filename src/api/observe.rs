@@ -22,6 +22,11 @@ static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Upper bounds of the request histogram, seconds.
 const BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
+/// Upper bounds of the share of packets that a line loses.
+const LOSS_BUCKETS: [f64; 7] = [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
+/// Upper bounds of what a line's estimate is, bits in a second.
+const ESTIMATE_BUCKETS: [f64; 7] = [1e5, 3e5, 6e5, 1e6, 2e6, 4e6, 1e7];
+
 /// How long `/metrics` waits for the media workers.
 const MEDIA_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -41,6 +46,16 @@ impl Metrics {
             let builder = PrometheusBuilder::new()
                 .set_buckets_for_metric(Matcher::Full("kafedra_http_request_seconds".into()), &BUCKETS)
                 .expect("the list of buckets is not empty");
+            let media = [
+                ("kafedra_media_loss_ratio", LOSS_BUCKETS.as_slice()),
+                ("kafedra_media_rtt_seconds", &BUCKETS),
+                ("kafedra_media_jitter_seconds", &BUCKETS),
+                ("kafedra_media_estimate_bps", &ESTIMATE_BUCKETS),
+            ];
+            let builder = media.into_iter().fold(builder, |builder, (name, buckets)| {
+                let builder = builder.set_buckets_for_metric(Matcher::Full(name.into()), buckets);
+                builder.expect("the list of buckets is not empty")
+            });
             let recorder = builder.build_recorder();
             let handle = recorder.handle();
             if metrics::set_global_recorder(recorder).is_err() {
@@ -73,6 +88,12 @@ fn describe() {
     metrics::describe_counter!("kafedra_panics_total", "Panics that were contained; each one is a bug");
     metrics::describe_counter!("kafedra_logins_total", "Sign-ins by outcome");
     metrics::describe_gauge!("kafedra_media_transports", "Peer connections of people and programs");
+    metrics::describe_histogram!("kafedra_media_loss_ratio", "Share of packets lost by a line in 5 s, worse direction");
+    metrics::describe_histogram!("kafedra_media_rtt_seconds", "Round trip to a client, every 5 s");
+    metrics::describe_histogram!("kafedra_media_jitter_seconds", "Jitter of a line, worst stream, every 5 s");
+    metrics::describe_histogram!("kafedra_media_estimate_bps", "What the hub thinks a line carries, every 5 s");
+    metrics::describe_counter!("kafedra_media_switches_total", "Pictures begun or changed to another layer, by reason");
+    metrics::describe_counter!("kafedra_media_stood_milliseconds_total", "Time that pictures waited for a key frame");
     metrics::describe_counter!("kafedra_media_packets_dropped_total", "Packets that went no further, by reason");
     metrics::describe_gauge!("kafedra_connections", "TCP connections of HTTP and WebSocket");
     metrics::gauge!("kafedra_up").set(1.0);

@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _};
 use media::model::{OfferRequest, SfuEvent};
+use media::stats::RoomReport;
 use signaling::ids::{PeerId, PersonId, ResumeToken};
 use signaling::message::session::{CloseReason, Closed, MemberView, Reconnect, RoomRole, RoomState, RoomView};
 use signaling::message::{ClientMessage, ServerMessage};
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::media_keys::{MediaKeys, sfu_kind, sfu_publish};
+use super::media_watch::{self, MediaDump, MediaWatch};
 use super::outbox::{Outbox, encode};
 use super::records::{Clerk, Evidence};
 use super::registry::{RoomEvent, RoomSpec, Rooms};
@@ -36,6 +38,8 @@ pub(super) const INBOX: usize = 1_024;
 const BEAT: Duration = Duration::from_secs(20);
 /// The end by the host is kept within this, or people are let go without (the scheduler tries on).
 const END_WAIT: Duration = Duration::from_secs(3);
+/// Reports of one room under way at once.
+const MOST_REPORTS: usize = 8;
 /// After this many panics a room is closed instead of built anew.
 const MOST_PANICS: u32 = 3;
 
@@ -75,6 +79,8 @@ pub(super) enum Event {
     },
     Control(Control),
     Snapshot(oneshot::Sender<(RoomView, Vec<MemberView>)>),
+    /// Every figure of the room's media. Dropped when there is none.
+    Dump(oneshot::Sender<MediaDump>),
     /// Everybody reconnects: the hub stops. Answered when what was under way is kept.
     Stop(oneshot::Sender<()>),
     #[cfg(test)]
@@ -201,6 +207,10 @@ struct Actor {
     /// Apart from the chat: evidence is tried again while the store is away, chat is refused at once.
     evidence: Evidence,
     offers: FuturesUnordered<BoxFuture<'static, MediaEvent>>,
+    watch: MediaWatch,
+    /// Reports under way, some with who asked.
+    reports: FuturesUnordered<BoxFuture<'static, Report>>,
+    look: Instant,
     /// The host has ended it: who and when, until that is kept.
     ending: Option<Ending>,
     beat: Instant,
@@ -213,6 +223,12 @@ struct Ending {
     kept: BoxFuture<'static, ()>,
 }
 
+/// A report of the SFU; `None`: the room or its worker is gone.
+struct Report {
+    report: Option<RoomReport>,
+    asked_by: Option<oneshot::Sender<MediaDump>>,
+}
+
 /// What woke the loop.
 enum Wake {
     Event(Option<Event>),
@@ -222,6 +238,8 @@ enum Wake {
     Ended,
     Timer,
     Beat,
+    Look,
+    Report(Option<Report>),
 }
 
 impl Actor {
@@ -239,6 +257,9 @@ impl Actor {
             chat: FuturesOrdered::new(),
             evidence,
             offers: FuturesUnordered::new(),
+            watch: MediaWatch::default(),
+            reports: FuturesUnordered::new(),
+            look: Instant::now() + media_watch::EVERY,
             ending: None,
             beat: Instant::now() + BEAT,
             finished: false,
@@ -269,6 +290,13 @@ impl Actor {
                 Wake::Ended => self.end(now),
                 Wake::Timer => self.room.handle_timeout(now),
                 Wake::Beat => self.beat(),
+                Wake::Look => {
+                    self.look = Instant::now() + media_watch::EVERY;
+                    if !self.bindings.is_empty() {
+                        self.ask_for_report(None);
+                    }
+                }
+                Wake::Report(report) => self.reported(now, report),
             }
             self.drain();
             self.room.keep_in(kept);
@@ -294,6 +322,8 @@ impl Actor {
             event = next_event(&mut self.media_events) => Wake::Media(event),
             event = inbox.recv() => Wake::Event(event),
             () = tokio::time::sleep_until(self.beat) => Wake::Beat,
+            () = tokio::time::sleep_until(self.look), if self.media.is_some() => Wake::Look,
+            report = self.reports.next(), if !self.reports.is_empty() => Wake::Report(report),
         }
     }
 
@@ -348,6 +378,7 @@ impl Actor {
             Event::Snapshot(answer) => {
                 let _ = answer.send(self.room.snapshot());
             }
+            Event::Dump(answer) => self.ask_for_report(Some(answer)),
             Event::Stop(done) => {
                 let _ = done.send(());
             }
@@ -488,6 +519,11 @@ impl Actor {
                     media.candidate(key, candidate);
                 }
             }
+            MediaCommand::Encrypted { source, is_encrypted } => {
+                if let Some(key) = self.keys.known_source(&source) {
+                    media.set_encrypted(key, is_encrypted);
+                }
+            }
             MediaCommand::Allow { peer, allowed } => {
                 if let Some(key) = self.keys.known_peer(&peer) {
                     media.allow(key, sfu_publish(allowed));
@@ -525,6 +561,37 @@ impl Actor {
         self.media = None;
         for peer in std::mem::take(&mut self.keys).peers() {
             self.room.handle_media(now, MediaEvent::Disconnected { peer });
+        }
+    }
+
+    fn ask_for_report(&mut self, asked_by: Option<oneshot::Sender<MediaDump>>) {
+        // At the bound nobody is answered: whoever asks so often has asked already.
+        let Some(media) = self.media.as_ref().filter(|_| self.reports.len() < MOST_REPORTS) else { return };
+        let media = media.0.clone();
+        self.reports.push(Box::pin(async move { Report { report: media.report().await, asked_by } }));
+    }
+
+    fn reported(&mut self, now: std::time::Instant, report: Option<Report>) {
+        let Some(Report { report: Some(report), asked_by }) = report else { return };
+        match asked_by {
+            Some(asked_by) => {
+                let (_, members) = self.room.snapshot();
+                let name = |key| {
+                    let peer = self.keys.peer_name(key)?;
+                    let person = members.iter().find(|member| member.peer == *peer)?.person.as_str();
+                    Some((peer.as_str().to_owned(), person.to_owned()))
+                };
+                let source = |key| Some(self.keys.source_name(key)?.as_str().to_owned());
+                // Who asked may be gone.
+                let _ = asked_by.send(self.watch.dump(now, &report, name, source));
+            }
+            None => {
+                for (key, measured) in self.watch.take(now, report) {
+                    if let Some(peer) = self.keys.peer_name(key).cloned() {
+                        self.room.handle_media(now, MediaEvent::Measured { peer, measured });
+                    }
+                }
+            }
         }
     }
 

@@ -63,6 +63,16 @@ impl MediaKeys {
         Some(gone)
     }
 
+    /// The name of a peer's number; `None`: gone.
+    pub(super) fn peer_name(&self, key: sfu::PeerKey) -> Option<&PeerId> {
+        self.peer_names.get(&key)
+    }
+
+    /// The name of a source's number; `None`: gone.
+    pub(super) fn source_name(&self, key: sfu::SourceKey) -> Option<&SourceId> {
+        self.source_names.get(&key)
+    }
+
     /// Everybody who has a number.
     pub(super) fn peers(self) -> impl Iterator<Item = PeerId> {
         self.peers.into_keys()

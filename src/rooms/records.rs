@@ -15,6 +15,7 @@ use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
 use crate::store::attendance::shared_ms;
 use crate::store::audit::AuditEvent;
 use crate::store::chat::{ChangeError, NewMessage};
+use crate::store::media_quality::Minute;
 use crate::store::transition::{Actor, TransitionError};
 use crate::store::{Store, StoreError};
 
@@ -203,6 +204,20 @@ impl Clerk {
             }
             // Has a job of its own.
             Record::EndedByHost { .. } => Ok(()),
+            Record::Quality { person: who, minute } => {
+                let row = Minute {
+                    minute: now_ms / 60_000,
+                    rtt_ms: minute.rtt_ms.into(),
+                    loss_permille: minute.loss_permille.into(),
+                    jitter_ms: minute.jitter_ms.into(),
+                    freeze_ms: minute.freeze_ms.into(),
+                };
+                store.add_media_minute(room, person(who), row).await
+            }
+            Record::MediaJoined { person: who, took } => {
+                let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+                store.add_media_join(room, person(who), now_ms, took_ms).await
+            }
             // The scheduler hears of these and writes the consultation's own change of state.
             Record::HostArrived { .. } | Record::HostPresence { .. } => Ok(()),
             Record::Chat { .. }

@@ -9,7 +9,9 @@ use dashmap::DashMap;
 use rand::RngCore as _;
 use signaling::ids::{PeerId, PersonId, ResumeToken, RoomId};
 use signaling::message::ClientMessage;
-use signaling::message::session::{CloseReason, Form, IceServer, MemberView, RoomRole, RoomState, RoomView};
+use signaling::message::session::{
+    CloseReason, Form, IceServer, MemberView, RoomRole, RoomState, RoomView, VideoCodec,
+};
 use signaling::refusal::RefusalCode;
 use signaling::room::{Admission, Control, Limits, Room, RoomConfig, Seat};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
@@ -18,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::{Entry, Gate, Purpose, Refused};
 use super::actor::{self, Binding, Event, Sink};
+use super::media_watch::MediaDump;
 use crate::clock::WallClock;
 use crate::domain::consultation::Timing;
 use crate::domain::ids::ConsultationId;
@@ -62,6 +65,9 @@ pub struct Settings {
     /// Receive slots that a client is told to offer.
     pub audio_slots: u8,
     pub video_slots: u8,
+    /// In which codec clients are to send.
+    pub camera_codec: VideoCodec,
+    pub screen_codec: VideoCodec,
 }
 
 impl Default for Settings {
@@ -76,6 +82,8 @@ impl Default for Settings {
             timing: Timing::default(),
             audio_slots: 4,
             video_slots: 9,
+            camera_codec: VideoCodec::Vp8,
+            screen_codec: VideoCodec::Vp8,
         }
     }
 }
@@ -267,6 +275,13 @@ impl Rooms {
         tokio::time::timeout(ANSWER_WAIT, view).await.ok()?.ok()
     }
 
+    /// Every figure of a room's media; `None`: not open, or without media.
+    pub async fn media_dump(&self, room: &RoomId) -> Option<MediaDump> {
+        let (answer, dump) = oneshot::channel();
+        self.inbox(room)?.send(Event::Dump(answer)).await.ok()?;
+        tokio::time::timeout(ANSWER_WAIT, dump).await.ok()?.ok()
+    }
+
     /// Tells everybody to reconnect and waits until what was under way is kept. No room opens after this.
     pub async fn shutdown(&self) {
         self.inner.signals.send_modify(|signals| signals.stopping = true);
@@ -289,6 +304,11 @@ impl Rooms {
     pub fn figures(&self) -> Vec<(&'static str, f64)> {
         let sockets: usize = self.inner.sockets.iter().map(|entry| *entry.value()).sum();
         vec![("kafedra_rooms", self.inner.open.len() as f64), ("kafedra_sockets", sockets as f64)]
+    }
+
+    /// STUN and TURN servers for whoever takes a seat.
+    pub fn ice_servers(&self) -> Vec<IceServer> {
+        self.inner.parts.settings.ice_servers.clone()
     }
 
     pub(super) fn timing(&self) -> Timing {
@@ -455,6 +475,8 @@ impl Rooms {
             ice_servers: settings.ice_servers.clone(),
             audio_slots: settings.audio_slots,
             video_slots: settings.video_slots,
+            camera_codec: settings.camera_codec,
+            screen_codec: settings.screen_codec,
             chat,
             chat_last_seq,
             removed: removed.into_iter().map(|person| PersonId::new(person.as_str())).collect(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use media::model::{OfferRequest, PeerKey, Publish, RoomKey, SfuEvent, SlotWish, SourceKey};
-use media::stats::Load;
+use media::stats::{Load, RoomReport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::socket::Waker;
@@ -47,10 +47,19 @@ pub(crate) enum Command {
         source: SourceKey,
         paused: bool,
     },
+    Encrypted {
+        room: RoomKey,
+        source: SourceKey,
+        is_encrypted: bool,
+    },
     Slots {
         room: RoomKey,
         peer: PeerKey,
         slots: Vec<SlotWish>,
+    },
+    Report {
+        room: RoomKey,
+        answer: oneshot::Sender<Option<RoomReport>>,
     },
     Drop {
         room: RoomKey,
@@ -177,6 +186,19 @@ impl MediaRoom {
     pub fn pause(&self, source: SourceKey, paused: bool) {
         let room = self.room;
         self.worker.send(Command::Pause { room, source, paused });
+    }
+
+    /// Says that a source's payload is encrypted end to end, or that it is not.
+    pub fn set_encrypted(&self, source: SourceKey, is_encrypted: bool) {
+        let room = self.room;
+        self.worker.send(Command::Encrypted { room, source, is_encrypted });
+    }
+
+    /// Every figure of the room. `None`: the room or the worker is gone.
+    pub async fn report(&self) -> Option<RoomReport> {
+        let (answer, report) = oneshot::channel();
+        self.worker.send(Command::Report { room: self.room, answer });
+        report.await.ok()?
     }
 
     /// What a receiver wants to see, as `(mid, source, max_height)`; replaces the earlier wish. Audio slots that are not

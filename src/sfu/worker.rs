@@ -188,6 +188,10 @@ impl Worker {
             }
             Command::Allow { room, peer, allowed } => self.core.allow(room, peer, allowed),
             Command::Pause { room, source, paused } => self.core.pause(room, source, paused),
+            Command::Encrypted { room, source, is_encrypted } => self.core.set_encrypted(room, source, is_encrypted),
+            Command::Report { room, answer } => {
+                let _ = answer.send(self.core.report(now(), room));
+            }
             Command::Slots { room, peer, slots } => self.core.set_slots(now(), room, peer, slots),
             Command::Drop { room, peer } => self.core.drop_peer(room, peer),
             Command::Close { room } => {

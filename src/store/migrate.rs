@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(142, "0142_roster"),
     migration!(143, "0143_privacy"),
     migration!(144, "0144_regular_lessons"),
+    migration!(160, "0160_media_quality"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

@@ -16,7 +16,31 @@ wire! {
         pub kind: SourceKind,
         /// Muted by its owner or by the host: nothing is sent.
         pub muted: bool,
+        /// Its frames are encrypted end to end: without the key there is nothing to see or hear.
+        pub encrypted: bool,
     }
+}
+
+wire! {
+    /// How well the line of a seat carries, by what the hub measures and what its client reports.
+    pub enum SignalLevel {
+        Good,
+        /// Loss of 2 % and more, a round trip of 400 ms and more, or pictures that stood still for a second.
+        Fair,
+        /// Loss of 8 % and more, 800 ms, or 4 s.
+        Poor,
+    }
+}
+
+wire! {
+    /// Somebody whose microphone is on, and somebody at whom its sound does not arrive.
+    pub struct Unheard { pub speaker: PeerId, pub listener: PeerId }
+}
+
+wire! {
+    /// Who cannot hear whom now, by the listeners' own reports; replaces what was said before. Moderators are told all,
+    /// the others who it is that cannot hear them. At most 64.
+    pub struct UnheardNow { pub pairs: Vec<Unheard> }
 }
 
 wire! {
@@ -82,7 +106,8 @@ wire! {
 }
 
 wire! {
-    /// The client's own view of its connection, every 10 s at most.
+    /// The client's own view of its connection, every 10 s at most. It counts for the signal shown to the others, and as
+    /// evidence.
     pub struct QualityReport {
         pub rtt_ms: u32,
         /// Lost packets, in thousandths.

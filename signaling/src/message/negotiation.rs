@@ -6,7 +6,14 @@ use crate::ids::Mid;
 
 wire! {
     /// Which source an m-line of the offer sends. Every kind once at most.
-    pub struct SendSlot { pub mid: Mid, pub kind: SourceKind }
+    pub struct SendSlot {
+        pub mid: Mid,
+        pub kind: SourceKind,
+        /// Its frames are encrypted end to end (encoded transforms): the hub looks at no payload and changes none. It then
+        /// tells key frames by the dependency descriptor alone: an offer without that extension brings no picture.
+        #[serde(default)]
+        pub encrypted: bool,
+    }
 }
 
 wire! {

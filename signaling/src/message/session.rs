@@ -1,7 +1,7 @@
 //! Coming, staying, going: hello, join, resume, presence of members, refusals, the end.
 
 use super::floor::{Rights, RoomPolicy};
-use super::media::SourceView;
+use super::media::{SignalLevel, SourceView};
 use super::wire;
 use crate::ids::{PeerId, PersonId, ResumeToken, RoomId};
 use crate::refusal::RefusalCode;
@@ -124,6 +124,9 @@ wire! {
         /// The child beside whom a guardian sits.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub beside: Option<PersonId>,
+        /// How well its line carries; `None`: nothing is known, or it has no media.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub signal: Option<SignalLevel>,
     }
 }
 
@@ -147,7 +150,15 @@ wire! {
         /// How many receive slots to offer. Both zero in a chat: then there is no media at all.
         pub audio_slots: u8,
         pub video_slots: u8,
+        /// The codec in which to send a camera and a screen, where the client can; else any that both know.
+        pub camera_codec: VideoCodec,
+        pub screen_codec: VideoCodec,
     }
+}
+
+wire! {
+    /// A codec of pictures. VP8 is sent in simulcast layers, VP9 and AV1 in one stream with layers inside (SVC).
+    pub enum VideoCodec { Vp8, Vp9, Av1, H264 }
 }
 
 wire! {

@@ -203,6 +203,8 @@ impl Room {
             ice_servers: if rights.receive_media { self.config.ice_servers.clone() } else { Vec::new() },
             audio_slots,
             video_slots,
+            camera_codec: self.config.camera_codec,
+            screen_codec: self.config.screen_codec,
         };
         self.send(peer, ServerMessage::Joined(joined));
         for changed in chat_seq.map(|seen| self.chat.changed_until(seen)).unwrap_or_default() {
@@ -214,6 +216,11 @@ impl Room {
         if rights.moderate && !self.sent_lobby.is_empty() {
             let lobby = self.sent_lobby.clone();
             self.send(peer, ServerMessage::Lobby(crate::message::floor::Lobby { waiting: lobby }));
+        }
+        let pairs: Vec<_> =
+            self.sent_unheard.iter().filter(|pair| rights.moderate || pair.speaker == *peer).cloned().collect();
+        if !pairs.is_empty() {
+            self.send(peer, ServerMessage::Unheard(crate::message::media::UnheardNow { pairs }));
         }
     }
 

@@ -8,6 +8,7 @@ use crate::message::media::SourceKind;
 use crate::message::session::{MemberView, RoomRole, SeatKind, WaitingReason};
 
 use super::negotiation::Negotiation;
+use super::quality::Quality;
 use super::rights::Standing;
 use super::{Admission, Seat};
 
@@ -27,6 +28,7 @@ pub(super) struct Member {
     pub(super) gone_since: Option<Instant>,
     pub(super) switched_on: Switches,
     pub(super) negotiation: Negotiation,
+    pub(super) quality: Quality,
     /// As last told to the member; `None` before the first `joined`.
     pub(super) sent_rights: Option<Rights>,
     /// As last told to everybody.
@@ -91,6 +93,7 @@ impl Member {
             gone_since: None,
             switched_on: Switches { microphone: on, camera: on, screen: on, screen_audio: on },
             negotiation: Negotiation::default(),
+            quality: Quality::default(),
             sent_rights: None,
             sent_view: None,
         }

@@ -2,6 +2,7 @@
 //! reads only which m-lines there are.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use crate::ids::{Mid, PeerId, SourceId};
 use crate::message::ServerMessage;
@@ -29,6 +30,8 @@ pub(super) struct Negotiation {
     pending: Option<(u32, u32)>,
     /// What the last accepted offer sends.
     pub(super) sends: BTreeMap<Mid, SourceKind>,
+    /// Which of them are encrypted end to end.
+    pub(super) encrypted: Vec<SourceKind>,
     /// Its receiving m-lines: the slots.
     pub(super) receives: Vec<Mid>,
     /// Those of them that are audio.
@@ -47,7 +50,7 @@ impl Negotiation {
 }
 
 impl Room {
-    pub(super) fn offer(&mut self, peer: &PeerId, offer: Offer) -> Result<(), Refusal> {
+    pub(super) fn offer(&mut self, now: Instant, peer: &PeerId, offer: Offer) -> Result<(), Refusal> {
         if self.config.form == Form::Chat {
             return Err(Refusal::of(RefusalCode::RoleNotPermitted).because("a chat has no media"));
         }
@@ -88,16 +91,28 @@ impl Room {
             .iter()
             .map(|(mid, kind)| (mid.clone(), source_id(peer, &member.seat, *kind), *kind))
             .collect::<Vec<_>>();
+        let encrypted: Vec<SourceKind> =
+            offer.sends.iter().filter(|send| send.encrypted).map(|send| send.kind).collect();
+        let secrecy: Vec<(SourceId, bool)> = sources
+            .iter()
+            .map(|(_, source, kind)| (source.clone(), encrypted.contains(kind), negotiation.encrypted.contains(kind)))
+            .filter(|(_, is_encrypted, was_encrypted)| *is_encrypted || *was_encrypted)
+            .map(|(source, is_encrypted, _)| (source, is_encrypted))
+            .collect();
         let renew = is_new && negotiation.has_transport();
         let allowed = self.rights_of(peer).as_ref().map(rights::publish).unwrap_or_default();
 
         self.offers = self.offers.wrapping_add(1);
         let id = self.offers;
         if let Some(member) = self.members.get_mut(peer) {
+            if is_new {
+                member.quality.began = Some(now);
+            }
             member.negotiation = Negotiation {
                 last_id: offer.id,
                 pending: Some((id, offer.id)),
                 sends,
+                encrypted,
                 receives,
                 hears,
                 wish,
@@ -110,6 +125,9 @@ impl Room {
             self.media(MediaCommand::Drop { peer: peer.clone() });
         }
         self.media(MediaCommand::Offer { peer: peer.clone(), id, sdp: offer.sdp, sends: sources, allowed });
+        for (source, is_encrypted) in secrecy {
+            self.media(MediaCommand::Encrypted { source, is_encrypted });
+        }
         self.dirty = true;
         Ok(())
     }

@@ -130,6 +130,10 @@ impl Room {
                 peer: source.peer.clone(),
                 kind: source.kind,
                 muted: self.is_silent(&source.peer, source.kind),
+                encrypted: self
+                    .members
+                    .get(&source.peer)
+                    .is_some_and(|member| member.negotiation.encrypted.contains(&source.kind)),
             })
             .collect()
     }
@@ -166,7 +170,8 @@ impl Room {
         match event {
             MediaEvent::Answered { peer, id, sdp } => self.answered(&peer, id, Ok(sdp)),
             MediaEvent::OfferRefused { peer, id, code, detail } => self.answered(&peer, id, Err((code, detail))),
-            MediaEvent::Connected { .. } => {}
+            MediaEvent::Connected { peer } => self.note_connected(now, &peer),
+            MediaEvent::Measured { peer, measured } => self.note_measured(now, &peer, measured),
             MediaEvent::Disconnected { peer } => {
                 self.sources.retain(|_, source| source.peer != peer);
                 self.dirty = true;

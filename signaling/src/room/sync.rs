@@ -218,6 +218,7 @@ impl Room {
             hand: self.hands.contains(peer),
             promoted: self.promoted.contains(&member.person),
             beside: member.beside.clone(),
+            signal: member.quality.level(),
         })
     }
 

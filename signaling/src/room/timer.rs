@@ -14,6 +14,8 @@ pub(super) enum Timer {
     SpeakersDue,
     /// A chat message with a lower number is awaited; after this the others are told without it.
     ChatGap,
+    /// A minute of observed quality is over.
+    Minute,
 }
 
 /// At most one time per timer.

@@ -213,7 +213,7 @@ fn check(form: Form, scene: &mut Scenario, ledger: &mut Ledger, alive: &BTreeSet
                 ledger.allowed.clear();
                 ledger.flowing.clear();
             }
-            MediaCommand::Candidate { .. } | MediaCommand::Slots { .. } => {}
+            MediaCommand::Candidate { .. } | MediaCommand::Encrypted { .. } | MediaCommand::Slots { .. } => {}
         }
     }
     for (peer, allowed) in &ledger.allowed {

@@ -7,5 +7,6 @@ mod forms;
 mod hostile;
 mod lobby;
 mod negotiation;
+mod quality;
 mod resume;
 mod scenario;

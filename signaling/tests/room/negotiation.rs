@@ -11,7 +11,8 @@ use kafedra_signaling::room::{Admission, MediaCommand, MediaEvent, Seat};
 use crate::scenario::{Scenario, admission, offer};
 
 fn raw(sdp: &str, sends: &[(&str, SourceKind)]) -> ClientMessage {
-    let sends = sends.iter().map(|(mid, kind)| SendSlot { mid: Mid::new(*mid), kind: *kind }).collect();
+    let sends =
+        sends.iter().map(|(mid, kind)| SendSlot { mid: Mid::new(*mid), kind: *kind, encrypted: false }).collect();
     ClientMessage::Offer(Offer { id: 1, sdp: sdp.into(), sends })
 }
 

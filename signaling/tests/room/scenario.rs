@@ -7,7 +7,7 @@ use kafedra_signaling::ids::{ClientMessageId, MessageId, Mid, PeerId, PersonId, 
 use kafedra_signaling::message::chat::{ChatMessage, ChatSend};
 use kafedra_signaling::message::media::{Mute, SourceKind};
 use kafedra_signaling::message::negotiation::{Offer, SendSlot};
-use kafedra_signaling::message::session::{CloseReason, Form, Joined, RoomRole, RoomState};
+use kafedra_signaling::message::session::{CloseReason, Form, Joined, RoomRole, RoomState, VideoCodec};
 use kafedra_signaling::message::{ClientMessage, ServerMessage};
 use kafedra_signaling::refusal::RefusalCode;
 use kafedra_signaling::room::{
@@ -45,6 +45,8 @@ impl Scenario {
             state: RoomState::Open,
             limits: Limits::of(form),
             ice_servers: Vec::new(),
+            camera_codec: VideoCodec::Vp8,
+            screen_codec: VideoCodec::Vp8,
             audio_slots: 3,
             video_slots: 9,
             chat: Vec::new(),
@@ -317,7 +319,7 @@ pub fn offer(id: u32, kinds: &[SourceKind]) -> ClientMessage {
     for (n, kind) in kinds.iter().enumerate() {
         let media = if matches!(kind, SourceKind::Microphone | SourceKind::ScreenAudio) { "audio" } else { "video" };
         sdp.push_str(&format!("m={media} 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:s{n}\r\na=sendonly\r\n"));
-        sends.push(SendSlot { mid: Mid::new(format!("s{n}")), kind: *kind });
+        sends.push(SendSlot { mid: Mid::new(format!("s{n}")), kind: *kind, encrypted: false });
     }
     for mid in ["a0", "a1", "v0", "v1"] {
         let media = if mid.starts_with('a') { "audio" } else { "video" };

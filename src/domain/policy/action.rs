@@ -65,6 +65,8 @@ actions! {
     MediaPublish = "media.publish" [RoomPublish, RoomJoin],
     /// Receive media.
     MediaWatch = "media.watch" [RoomWatch, RoomJoin],
+    /// Figures of a room's media, for support.
+    MediaInspect = "media.inspect",
     ChatRead = "chat.read" [RoomJoin],
     ChatWrite = "chat.write" [RoomJoin],
     /// Mute, admit, remove, lock.

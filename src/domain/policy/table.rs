@@ -133,6 +133,8 @@ const fn row(action: Action) -> [Cell; 8] {
         Action::RoomObserve => [NO, NO, NO, OBSERVE, OBSERVE_UNIT, NO, OBSERVE, NO],
         Action::MediaPublish => [SEAT, SEAT, H, H, H, H, H, NO],
         Action::MediaWatch => [SEAT, SEAT, HOST_OR_SEAT, HOST_OR_SEAT, HOST_OR_SEAT, HOST_OR_SEAT, HOST_OR_SEAT, NO],
+        // An administrator sees how lines do, not whose they are.
+        Action::MediaInspect => [NO, NO, H, S, U, H, S, const { &[must(School, Condition::Technical)] }],
         Action::ChatRead => [SEAT, SEAT, H, HOST_OR_SEAT, HOST_OR_SEAT, H, HOST_OR_SEAT, NO],
         Action::ChatWrite => [SEAT, SEAT, H, HOST_OR_SEAT, HOST_OR_SEAT, H, HOST_OR_SEAT, NO],
         Action::RoomModerate => [NO, NO, H, H, H, H, H, NO],

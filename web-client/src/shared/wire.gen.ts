@@ -177,7 +177,11 @@ chat: ChatHistory, ice_servers: Array<IceServer>,
 /**
  * How many receive slots to offer. Both zero in a chat: then there is no media at all.
  */
-audio_slots: number, video_slots: number, };
+audio_slots: number, video_slots: number, 
+/**
+ * The codec in which to send a camera and a screen, where the client can; else any that both know.
+ */
+camera_codec: VideoCodec, screen_codec: VideoCodec, };
 
 /**
  * To the publisher of a source: what anybody watches of it now. It stops the simulcast layers that are not named, and
@@ -236,7 +240,11 @@ promoted: boolean,
 /**
  * The child beside whom a guardian sits.
  */
-beside?: PersonId, };
+beside?: PersonId, 
+/**
+ * How well its line carries; `None`: nothing is known, or it has no media.
+ */
+signal?: SignalLevel, };
 
 /**
  * The store's name for a chat message.
@@ -296,7 +304,8 @@ export type PersonId = string;
 export type Promote = { peer: PeerId, promoted: boolean, };
 
 /**
- * The client's own view of its connection, every 10 s at most.
+ * The client's own view of its connection, every 10 s at most. It counts for the signal shown to the others, and as
+ * evidence.
  */
 export type QualityReport = { rtt_ms: number, 
 /**
@@ -445,12 +454,22 @@ export type SeatKind = "person" | "publisher" | "watcher";
 /**
  * Which source an m-line of the offer sends. Every kind once at most.
  */
-export type SendSlot = { mid: Mid, kind: SourceKind, };
+export type SendSlot = { mid: Mid, kind: SourceKind, 
+/**
+ * Its frames are encrypted end to end (encoded transforms): the hub looks at no payload and changes none. It then
+ * tells key frames by the dependency descriptor alone: an offer without that extension brings no picture.
+ */
+encrypted: boolean, };
 
 /**
  * What the hub sends.
  */
-export type ServerMessage = { "type": "welcome" } & Welcome | { "type": "joined" } & Joined | { "type": "waiting" } & Waiting | { "type": "member_joined" } & MemberJoined | { "type": "member_changed" } & MemberChanged | { "type": "member_left" } & MemberLeft | { "type": "room_changed" } & RoomChanged | { "type": "rights" } & RightsChanged | { "type": "hand_queue" } & HandQueue | { "type": "lobby" } & Lobby | { "type": "mute_requested" } & MuteRequested | { "type": "answer" } & Answer | { "type": "sources" } & Sources | { "type": "slot_map" } & SlotMap | { "type": "layers_wanted" } & LayersWanted | { "type": "speakers" } & Speakers | { "type": "chat_ack" } & ChatAck | { "type": "chat_message" } & ChatMessage | { "type": "chat_changed" } & ChatChanged | { "type": "chat_history" } & ChatHistory | { "type": "error" } & Refused | { "type": "reconnect" } & Reconnect | { "type": "closed" } & Closed;
+export type ServerMessage = { "type": "welcome" } & Welcome | { "type": "joined" } & Joined | { "type": "waiting" } & Waiting | { "type": "member_joined" } & MemberJoined | { "type": "member_changed" } & MemberChanged | { "type": "member_left" } & MemberLeft | { "type": "room_changed" } & RoomChanged | { "type": "rights" } & RightsChanged | { "type": "hand_queue" } & HandQueue | { "type": "lobby" } & Lobby | { "type": "mute_requested" } & MuteRequested | { "type": "answer" } & Answer | { "type": "sources" } & Sources | { "type": "slot_map" } & SlotMap | { "type": "layers_wanted" } & LayersWanted | { "type": "speakers" } & Speakers | { "type": "unheard" } & UnheardNow | { "type": "chat_ack" } & ChatAck | { "type": "chat_message" } & ChatMessage | { "type": "chat_changed" } & ChatChanged | { "type": "chat_history" } & ChatHistory | { "type": "error" } & Refused | { "type": "reconnect" } & Reconnect | { "type": "closed" } & Closed;
+
+/**
+ * How well the line of a seat carries, by what the hub measures and what its client reports.
+ */
+export type SignalLevel = "good" | "fair" | "poor";
 
 /**
  * What every slot of this receiver carries now.
@@ -500,7 +519,11 @@ export type SourceView = { source: SourceId, peer: PeerId, kind: SourceKind,
 /**
  * Muted by its owner or by the host: nothing is sent.
  */
-muted: boolean, };
+muted: boolean, 
+/**
+ * Its frames are encrypted end to end: without the key there is nothing to see or hear.
+ */
+encrypted: boolean, };
 
 /**
  * All sources of the room, after any change.
@@ -511,6 +534,22 @@ export type Sources = { sources: Array<SourceView>, };
  * Who speaks, loudest first (from RFC 6464 levels). At most four.
  */
 export type Speakers = { peers: Array<PeerId>, };
+
+/**
+ * Somebody whose microphone is on, and somebody at whom its sound does not arrive.
+ */
+export type Unheard = { speaker: PeerId, listener: PeerId, };
+
+/**
+ * Who cannot hear whom now, by the listeners' own reports; replaces what was said before. Moderators are told all,
+ * the others who it is that cannot hear them. At most 64.
+ */
+export type UnheardNow = { pairs: Array<Unheard>, };
+
+/**
+ * A codec of pictures. VP8 is sent in simulcast layers, VP9 and AV1 in one stream with layers inside (SVC).
+ */
+export type VideoCodec = "vp8" | "vp9" | "av1" | "h264";
 
 /**
  * In the lobby. `joined` follows by itself; `closed` if the room ends first.

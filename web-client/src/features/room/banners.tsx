@@ -5,11 +5,14 @@ import { useTexts } from '../../shared/i18n/use-texts';
 import { Icon, type IconName } from '../../shared/ui/icon';
 import { Trouble } from './device-check';
 import type { LocalState } from './local-media';
-import { self } from './model';
+import { notHearingMe, self } from './model';
 import styles from './room.module.css';
 import type { RoomSession, Snapshot } from './session';
 import { unblockSound } from './stage';
 import { roomTexts } from './texts';
+
+/** More would be a list, not a line. */
+const MOST_NAMES = 3;
 
 type Props = { session: RoomSession; snapshot: Snapshot; local: LocalState };
 
@@ -18,6 +21,7 @@ export function Banners({ session, snapshot, local }: Props) {
   const { model, peerState, soundBlocked } = snapshot;
   const { connection } = model;
   const me = self(model);
+  const deaf = notHearingMe(model);
   const silentFloor =
     me?.promoted && model.room?.form === 'webinar' && local.microphone === 'off' && local.camera === 'off';
   return (
@@ -38,6 +42,13 @@ export function Banners({ session, snapshot, local }: Props) {
           <Button size="xs" onClick={() => void unblockSound().then((sounds) => session.noteSoundBlocked(!sounds))}>
             {t('enable_sound')}
           </Button>
+        </Banner>
+      )}
+      {deaf.length > 0 && (
+        <Banner icon="sound_off" live>
+          {deaf.length > MOST_NAMES
+            ? t('not_hearing_me_many', { count: deaf.length })
+            : t('not_hearing_me', { names: deaf.join(', ') })}
         </Banner>
       )}
       {silentFloor && <Banner icon="floor">{t('floor_banner')}</Banner>}

@@ -27,6 +27,7 @@ const source = (peer: string, kind: SourceView['kind'], muted = false): SourceVi
   peer,
   kind,
   muted,
+  encrypted: false,
 });
 
 /** `me` is a recipient; cameras of everybody are on. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ChatMessage, Joined, MemberView, ServerMessage } from '../../shared/wire.gen';
 import { missingBefore, pieces, unread } from './chat-model';
-import { emptyRoom, handPlace, people, type RoomEvent, type RoomModel, reduce } from './model';
+import { emptyRoom, handPlace, notHearingMe, people, type RoomEvent, type RoomModel, reduce, unheardBy } from './model';
 
 const member = (peer: string, change: Partial<MemberView> = {}): MemberView => ({
   peer,
@@ -61,6 +61,8 @@ const joined = (change: Partial<Joined> = {}): ServerMessage => ({
   ice_servers: [],
   audio_slots: 3,
   video_slots: 9,
+  camera_codec: 'vp8',
+  screen_codec: 'vp8',
   ...change,
 });
 
@@ -84,6 +86,25 @@ function roomAfter(...script: (ServerMessage | RoomEvent)[]): RoomModel {
 }
 
 const told = (model: RoomModel) => model.notices.map(({ id: _, ...rest }) => rest);
+
+describe('who cannot hear whom', () => {
+  const pairs = [
+    { speaker: 'me', listener: 'anna' },
+    { speaker: 'host', listener: 'me' },
+    { speaker: 'me', listener: 'gone' },
+  ];
+
+  it('is told by name, and only of those who are here', () => {
+    const model = roomAfter(joined(), { type: 'unheard', pairs });
+    expect(notHearingMe(model)).toEqual([model.members.get('anna')?.display_name]);
+    expect(unheardBy(model, 'me')).toEqual([model.members.get('host')?.display_name]);
+  });
+
+  it('is over when the hub says so, and forgotten with the seat', () => {
+    expect(roomAfter(joined(), { type: 'unheard', pairs }, { type: 'unheard', pairs: [] }).unheard).toEqual([]);
+    expect(roomAfter(joined(), { type: 'unheard', pairs }, joined({ resumed: true })).unheard).toEqual([]);
+  });
+});
 
 describe('coming in', () => {
   it('waits in the lobby, then sits down', () => {

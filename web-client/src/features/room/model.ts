@@ -2,6 +2,7 @@
 
 import type { Refusal } from '../../shared/errors';
 import type { Connection } from '../../shared/net/signaling';
+import type { Codecs } from '../../shared/rtc/encodings';
 import type {
   CloseReason,
   IceServer,
@@ -15,6 +16,7 @@ import type {
   SourceId,
   SourceKind,
   SourceView,
+  Unheard,
   WaitingReason,
   WaitingView,
 } from '../../shared/wire.gen';
@@ -56,8 +58,10 @@ export type RoomModel = {
   chat: chat.ChatModel;
   notices: Notice[];
   nextNotice: number;
+  /** Who cannot hear whom: all of it for moderators, for others who it is that cannot hear them. */
+  unheard: Unheard[];
   /** For the peer connection of this seat. */
-  media: { iceServers: IceServer[]; audioSlots: number; videoSlots: number };
+  media: { iceServers: IceServer[]; audioSlots: number; videoSlots: number; codecs: Codecs };
   /** Hub time of the first seat, for the duration on the last page. */
   joinedMs: number | undefined;
 };
@@ -89,7 +93,8 @@ export const emptyRoom: RoomModel = {
   chat: chat.emptyChat,
   notices: [],
   nextNotice: 1,
-  media: { iceServers: [], audioSlots: 0, videoSlots: 0 },
+  media: { iceServers: [], audioSlots: 0, videoSlots: 0, codecs: { camera: 'vp8', screen: 'vp8' } },
+  unheard: [],
   joinedMs: undefined,
 };
 
@@ -160,12 +165,15 @@ function onServer(model: RoomModel, message: ServerMessage, nowMs: number): Room
         hands: message.hands,
         sources: message.sources,
         slots: message.resumed ? model.slots : new Map(),
+        // Told again after this, if there is anything to tell.
+        unheard: [],
         speakers: [],
         chat: chat.onJoined(model.chat, message.chat, message.resumed, person ?? ''),
         media: {
           iceServers: message.ice_servers,
           audioSlots: message.audio_slots,
           videoSlots: message.video_slots,
+          codecs: { camera: message.camera_codec, screen: message.screen_codec },
         },
         joinedMs: model.joinedMs ?? nowMs,
       };
@@ -231,6 +239,8 @@ function onServer(model: RoomModel, message: ServerMessage, nowMs: number): Room
         speakers: message.peers,
         lastSpeaker: message.peers.find((peer) => peer !== model.peer) ?? model.lastSpeaker,
       };
+    case 'unheard':
+      return { ...model, unheard: message.pairs };
     case 'chat_ack':
       // The message itself follows in the room's order; until then it stands below as on its way.
       return model;
@@ -296,6 +306,18 @@ function onError(model: RoomModel, message: Extract<ServerMessage, { type: 'erro
 /** The seat of the person themself. */
 export function self(model: RoomModel): MemberView | undefined {
   return model.peer === undefined ? undefined : model.members.get(model.peer);
+}
+
+/** Whom this person does not hear though they speak: names. */
+export function unheardBy(model: RoomModel, listener: PeerId): string[] {
+  const pairs = model.unheard.filter((pair) => pair.listener === listener);
+  return pairs.flatMap(({ speaker }) => model.members.get(speaker)?.display_name ?? []);
+}
+
+/** Who does not hear the person themself: names. */
+export function notHearingMe(model: RoomModel): string[] {
+  const pairs = model.unheard.filter((pair) => pair.speaker === model.peer);
+  return pairs.flatMap(({ listener }) => model.members.get(listener)?.display_name ?? []);
 }
 
 /** People of the room, for the list: hosts first, then raised hands in their order, then by name. */

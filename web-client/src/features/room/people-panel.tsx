@@ -8,9 +8,10 @@ import { Icon } from '../../shared/ui/icon';
 import { Menu, MenuDivider, MenuItem } from '../../shared/ui/menu';
 import { hueOf, initials } from '../../shared/ui/names';
 import type { MemberView, RoomPolicy } from '../../shared/wire.gen';
-import { handPlace, people, type RoomModel } from './model';
+import { handPlace, people, type RoomModel, unheardBy } from './model';
 import styles from './panels.module.css';
 import type { RoomSession } from './session';
+import { Signal } from './signal';
 import { roomTexts } from './texts';
 
 type Props = { session: RoomSession; model: RoomModel };
@@ -105,6 +106,15 @@ export function PeoplePanel({ session, model }: Props) {
       {moderate && model.room && (
         <Rules policy={model.room.policy} hasMedia={hasMedia} onChange={(policy) => session.setPolicy(policy)} />
       )}
+      {moderate && model.room && hasMedia && (
+        <a
+          className={styles.link}
+          href={`/api/v1/rooms/${encodeURIComponent(model.room.room)}/media`}
+          download={`kafedra-media-${model.room.room}.json`}
+        >
+          {t('media_report')}
+        </a>
+      )}
       <RemoveDialog
         member={removing}
         onClose={() => setRemoving(undefined)}
@@ -130,6 +140,8 @@ function Person({ member, session, model, onRemove }: PersonProps) {
   const hand = handPlace(model, member.peer);
   const recipient = member.role === 'recipient' || member.role === 'guardian';
   const hasMedia = model.room?.form !== 'chat';
+  // Moderators are told of all; they see it at whoever does not hear.
+  const unheard = model.rights.moderate ? unheardBy(model, member.peer) : [];
   return (
     <li className={styles.person} data-lost={!member.connected || undefined}>
       <Face person={member.person} name={member.display_name} />
@@ -139,9 +151,14 @@ function Person({ member, session, model, onRemove }: PersonProps) {
           {t(`people_${member.role}`)}
           {member.promoted && ` · ${t('people_speaking')}`}
           {!member.connected && ` · ${t('people_lost')}`}
+          {member.connected && member.signal === 'poor' && ` · ${t('people_poor')}`}
         </span>
+        {unheard.length > 0 && (
+          <span className={styles.unheard}>{t('people_not_hearing', { names: unheard.join(', ') })}</span>
+        )}
       </span>
       <span className={styles.marks}>
+        {hasMedia && member.connected && member.signal && <Signal level={member.signal} />}
         {hand !== undefined && (
           <span className={styles.handMark} role="img" aria-label={t('icon_hand', { place: hand })}>
             <Icon name="hand" size={16} />

@@ -296,12 +296,13 @@ export class RoomSession {
   #openPeer(): void {
     this.#closePeer();
     const { model } = this.#snapshot;
-    const { audioSlots, videoSlots, iceServers } = model.media;
+    const { audioSlots, videoSlots, iceServers, codecs } = model.media;
     if (model.room?.form === 'chat' || !hasMedia(model)) return;
     const peer = new Peer({
       iceServers,
       audioSlots: model.rights.receive_media ? audioSlots : 0,
       videoSlots: model.rights.receive_media ? videoSlots : 0,
+      codecs,
       send: (message) => this.#send(message),
       onState: (state) => this.#onPeerState(peer, state),
       onSlots: () => {

@@ -7,6 +7,7 @@ import { hueOf, initials, shortName } from '../../shared/ui/names';
 import { layout, type PlacedTile, type Size, type View } from './layout';
 import { handPlace, type RoomModel } from './model';
 import type { RoomSession } from './session';
+import { Signal } from './signal';
 import styles from './stage.module.css';
 import { roomTexts } from './texts';
 
@@ -134,6 +135,9 @@ function TileView({ tile, session, model, pinned, onPin }: TileProps) {
               <Icon name="mic_off" size={15} />
             </span>
           )
+        )}
+        {tile.kind === 'camera' && member.connected && member.signal && member.signal !== 'good' && (
+          <Signal level={member.signal} size={13} />
         )}
         <span className={styles.nameText}>{width < NARROW_PX ? shortName(member.display_name) : label}</span>
       </figcaption>

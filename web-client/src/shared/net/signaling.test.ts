@@ -66,6 +66,8 @@ const joined = (change: Partial<Joined> = {}): ServerMessage => ({
   ice_servers: [],
   audio_slots: 0,
   video_slots: 0,
+  camera_codec: 'vp8',
+  screen_codec: 'vp8',
   ...change,
 });
 

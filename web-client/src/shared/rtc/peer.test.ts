@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ClientMessage, Rights } from '../wire.gen';
-import { layersFor, Peer, type PeerState } from './peer';
+import { layersFor } from './encodings';
+import { Peer, type PeerState } from './peer';
 
 class FakeSender {
   track: MediaStreamTrack | null = null;
@@ -100,6 +101,7 @@ function setup(rights: Rights) {
     iceServers: [],
     audioSlots: 2,
     videoSlots: 3,
+    codecs: { camera: 'vp8', screen: 'vp8' },
     send: (message) => {
       sent.push(message);
       return true;
@@ -134,8 +136,8 @@ describe('the offer', () => {
         id: 1,
         sdp: 'offer 1',
         sends: [
-          { mid: '0', kind: 'microphone' },
-          { mid: '1', kind: 'camera' },
+          { mid: '0', kind: 'microphone', encrypted: false },
+          { mid: '1', kind: 'camera', encrypted: false },
         ],
       },
     ]);

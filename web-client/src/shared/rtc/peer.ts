@@ -1,6 +1,16 @@
 // The one peer connection to the hub: own sends and a pool of receive slots.
 // The client always offers and the server always answers, one offer at a time; so there is no glare.
-import type { Answer, ClientMessage, IceServer, Mid, Rights, SendSlot, SourceKind } from '../wire.gen';
+import type { Answer, ClientMessage, IceServer, Mid, Rights, SendSlot, SourceKind, VideoCodec } from '../wire.gen';
+import {
+  type Codecs,
+  codecFor,
+  degradationFor,
+  type Encoding,
+  encodingsFor,
+  layersFor,
+  offered,
+  type SendParameters,
+} from './encodings';
 
 export type PeerState = 'new' | 'connecting' | 'connected' | 'interrupted' | 'failed';
 
@@ -8,6 +18,8 @@ export type PeerOptions = {
   iceServers: IceServer[];
   audioSlots: number;
   videoSlots: number;
+  /** What the hub wants cameras and screens to be sent in. */
+  codecs: Codecs;
   send: (message: ClientMessage) => boolean;
   onState: (state: PeerState) => void;
   /** The receive slots are known: after the first offer, before its answer. */
@@ -23,15 +35,6 @@ const TRACK_KIND: Record<Kind, 'audio' | 'video'> = {
   screen: 'video',
 };
 
-/** Layers of the camera, small to large: Chromium wants them in this order. */
-const CAMERA_LAYERS: RTCRtpEncodingParameters[] = [
-  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 120_000 },
-  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 400_000 },
-  { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_300_000 },
-];
-/** When the server takes one layer only. */
-const CAMERA_SINGLE_BPS = 1_000_000;
-const SCREEN_BPS = 2_500_000;
 /** An ICE interruption shorter than this heals by itself. */
 const INTERRUPTION_MS = 3_000;
 /** RFC 8838 allows any number; the hub takes 40 per offer. */
@@ -70,10 +73,8 @@ export class Peer {
   /** Begins: sends as far as the rights go, and all slots. */
   start(rights: Rights): void {
     this.#applySends(rights);
-    for (let n = 0; n < this.#options.audioSlots; n += 1)
-      this.#audio.push(this.#add('audio', { direction: 'recvonly' }));
-    for (let n = 0; n < this.#options.videoSlots; n += 1)
-      this.#video.push(this.#add('video', { direction: 'recvonly' }));
+    for (let n = 0; n < this.#options.audioSlots; n += 1) this.#audio.push(this.#add('audio'));
+    for (let n = 0; n < this.#options.videoSlots; n += 1) this.#video.push(this.#add('video'));
     this.#negotiate();
   }
 
@@ -90,7 +91,7 @@ export class Peer {
     const transceiver = this.#sends.get(kind);
     if (!transceiver || !this.#allowed.has(kind)) return false;
     await transceiver.sender.replaceTrack(track);
-    if (kind === 'camera' && track) await this.#fitLayers();
+    if (track) await this.#fitLayers();
     return true;
   }
 
@@ -170,21 +171,23 @@ export class Peer {
     this.#pc.close();
   }
 
-  /**
-   * Adds an m-line with the codecs that the hub forwards. With all that Chromium knows, 17 m-lines make an offer of more
-   * than the 64 KiB that a message may have.
-   */
-  #add(kind: 'audio' | 'video', init: RTCRtpTransceiverInit): RTCRtpTransceiver {
-    const transceiver = this.#pc.addTransceiver(kind, init);
-    const known = globalThis.RTCRtpReceiver?.getCapabilities?.(kind)?.codecs ?? [];
-    const wanted = known.filter(
-      ({ mimeType, sdpFmtpLine }) =>
-        /^(audio\/opus|video\/(vp8|rtx))$/i.test(mimeType) ||
-        (/^video\/h264$/i.test(mimeType) && /packetization-mode=1.*profile-level-id=42e0/i.test(sdpFmtpLine ?? '')),
+  /** Adds an m-line with the codecs that the hub forwards. */
+  #add(media: 'audio' | 'video', kind?: Kind): RTCRtpTransceiver {
+    const known = globalThis.RTCRtpReceiver?.getCapabilities?.(media)?.codecs ?? [];
+    const codec = kind ? this.#codecOf(kind) : 'vp8';
+    const transceiver = this.#pc.addTransceiver(
+      media,
+      kind ? { direction: 'sendonly', sendEncodings: encodingsFor(kind, codec) } : { direction: 'recvonly' },
     );
+    const wanted = offered(kind ?? `receive_${media}`, codec, known);
     if (wanted.length > 0) transceiver.setCodecPreferences?.(wanted);
-    if (init.sendEncodings?.some(({ rid }) => rid !== undefined)) negotiateRid(transceiver);
+    if (kind === 'camera') negotiateRid(transceiver);
     return transceiver;
+  }
+
+  #codecOf(kind: Kind): VideoCodec {
+    const known = globalThis.RTCRtpSender?.getCapabilities?.('video')?.codecs ?? [];
+    return codecFor(kind === 'screen' ? this.#options.codecs.screen : this.#options.codecs.camera, known);
   }
 
   /** True when the m-lines changed. */
@@ -204,18 +207,7 @@ export class Peer {
       }
       this.#allowed.add(kind);
       if (!transceiver) {
-        this.#sends.set(
-          kind,
-          this.#add(TRACK_KIND[kind], {
-            direction: 'sendonly',
-            sendEncodings:
-              kind === 'camera'
-                ? CAMERA_LAYERS.map((layer) => ({ ...layer }))
-                : kind === 'screen'
-                  ? [{ maxBitrate: SCREEN_BPS }]
-                  : undefined,
-          }),
-        );
+        this.#sends.set(kind, this.#add(TRACK_KIND[kind], kind));
         changed = true;
       } else if (transceiver.direction === 'inactive') {
         transceiver.direction = 'sendonly';
@@ -253,7 +245,7 @@ export class Peer {
     this.#offerId += 1;
     const sends: SendSlot[] = [];
     for (const [kind, { mid, direction }] of this.#sends)
-      if (mid !== null && direction === 'sendonly') sends.push({ mid, kind });
+      if (mid !== null && direction === 'sendonly') sends.push({ mid, kind, encrypted: false });
     this.#pending = { type: 'offer', id: this.#offerId, sdp: this.#pc.localDescription?.sdp ?? '', sends };
     this.#options.onSlots();
     // Not sent now: the resume after the reconnect sends it.
@@ -265,21 +257,28 @@ export class Peer {
    * layers are made to fit: the largest that stays is always the whole picture.
    */
   async #fitLayers(): Promise<void> {
-    const sender = this.#sends.get('camera')?.sender;
-    if (!sender) return;
-    const parameters = sender.getParameters();
-    const { encodings } = parameters;
-    const fitting = layersFor(encodings.length, sender.track?.getSettings?.().width);
-    const wanted = this.#wantedLayers.get('camera');
-    for (const [n, layer] of fitting.entries()) layer.active &&= isWanted(encodings[n]?.rid, wanted);
-    const fits = encodings.every((encoding, n) => {
-      const wanted = fitting[n];
-      return wanted?.scaleResolutionDownBy === encoding.scaleResolutionDownBy && wanted?.active === encoding.active;
-    });
-    if (encodings.length === 0 || fits) return;
-    for (const [n, encoding] of encodings.entries()) Object.assign(encoding, fitting[n]);
-    // Fails only when the line closed meanwhile: then there is nothing to fit.
-    await sender.setParameters(parameters).catch(() => undefined);
+    for (const kind of ['camera', 'screen'] as const) {
+      const sender = this.#sends.get(kind)?.sender;
+      if (!sender) continue;
+      const parameters: SendParameters = sender.getParameters();
+      const encodings: Encoding[] = parameters.encodings;
+      if (encodings.length === 0) continue;
+      const svc = encodings.some(({ scalabilityMode }) => /^L[23]/.test(scalabilityMode ?? ''));
+      const fitting = kind === 'camera' ? layersFor(encodings.length, sender.track?.getSettings?.().width, svc) : [];
+      const kept = this.#wantedLayers.get(kind);
+      for (const [n, layer] of fitting.entries()) layer.active &&= isWanted(encodings[n]?.rid, kept);
+      const degradation = degradationFor(kind);
+      const fits = encodings.every((encoding, n) => {
+        const wanted = fitting[n];
+        if (!wanted) return true;
+        return wanted.scaleResolutionDownBy === encoding.scaleResolutionDownBy && wanted.active === encoding.active;
+      });
+      if (fits && parameters.degradationPreference === degradation) continue;
+      for (const [n, encoding] of encodings.entries()) Object.assign(encoding, fitting[n]);
+      parameters.degradationPreference = degradation;
+      // Fails only when the line closed meanwhile: then there is nothing to fit.
+      await sender.setParameters(parameters).catch(() => undefined);
+    }
   }
 
   #onState(): void {
@@ -313,23 +312,6 @@ export type Wanted = { rids: readonly string[]; watched: boolean };
 export function isWanted(rid: string | undefined, wanted: Wanted | undefined): boolean {
   if (!wanted) return true;
   return rid === undefined || wanted.rids.length === 0 ? wanted.watched : wanted.rids.includes(rid);
-}
-
-type Layer = Required<Pick<RTCRtpEncodingParameters, 'active' | 'scaleResolutionDownBy' | 'maxBitrate'>>;
-
-/** What each of `count` encodings sends of a camera that is `width` pixels wide; unknown: taken as large. */
-export function layersFor(count: number, width = 1280): Layer[] {
-  const layer = (scaleResolutionDownBy: number, maxBitrate: number): Layer => ({
-    active: true,
-    scaleResolutionDownBy,
-    maxBitrate,
-  });
-  const off: Layer = { active: false, scaleResolutionDownBy: 1, maxBitrate: 100_000 };
-  // The server took no simulcast.
-  if (count === 1) return [layer(1, CAMERA_SINGLE_BPS)];
-  if (width >= 960) return [layer(4, 120_000), layer(2, 400_000), layer(1, 1_300_000)];
-  if (width >= 480) return [layer(2, 150_000), layer(1, 600_000), off];
-  return [layer(1, 200_000), off, off];
 }
 
 /** Newer than the types of the DOM (WebRTC extensions, 5.3). */
