@@ -17,7 +17,7 @@ use kafedra::domain::timetable;
 use signaling::ids::{MessageId, PeerId, PersonId, ResumeToken, RoomId};
 use signaling::message::chat::ChatMessage;
 use signaling::message::parse::parse_client;
-use signaling::message::session::{Form, RoomRole, RoomState};
+use signaling::message::session::{Form, RoomRole, RoomState, VideoCodec};
 use signaling::room::{Admission, Limits, Output, Record, Room, RoomConfig, Seat, Stored};
 
 fn room_with(members: usize) -> (Room, Instant) {
@@ -34,6 +34,8 @@ fn room_with(members: usize) -> (Room, Instant) {
         ice_servers: Vec::new(),
         audio_slots: 3,
         video_slots: 9,
+        camera_codec: VideoCodec::Vp8,
+        screen_codec: VideoCodec::Vp8,
         chat: Vec::new(),
         chat_last_seq: 0,
         removed: Vec::new(),

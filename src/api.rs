@@ -35,6 +35,7 @@ pub mod public;
 pub mod rate_limit;
 pub mod reports;
 pub mod requests;
+pub mod room_media;
 pub mod rooms;
 pub mod server;
 pub mod session;
@@ -163,11 +164,9 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .merge(reports::routes())
         .merge(privacy::routes())
         .merge(imports::routes(max_import))
+        .routes(routes!(room_media::dump))
         .routes(routes!(presence::presence))
-        .routes(routes!(whip::publish))
-        .routes(routes!(whip::watch))
-        .routes(routes!(whip::publish_patch, whip::publish_end))
-        .routes(routes!(whip::watch_patch, whip::watch_end))
+        .merge(whip::routes())
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(observe::metrics))

@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use crate::forward::selector::Layers;
 use crate::forward::slot::Reason;
-use crate::model::SourceKey;
-
-use std::time::Duration;
 
 use crate::model::{PeerKey, SourceKey, SourceKind};
 

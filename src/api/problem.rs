@@ -118,6 +118,7 @@ fn status(code: &str) -> StatusCode {
         | "csrf" => StatusCode::FORBIDDEN,
         "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
+        "not_acceptable" => StatusCode::NOT_ACCEPTABLE,
         "not_on_timetable"
         | "too_early"
         | "too_late"
@@ -146,7 +147,8 @@ fn status(code: &str) -> StatusCode {
         "precondition_required" => StatusCode::PRECONDITION_REQUIRED,
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "unsupported_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "reason_required"
+        "offer_unsupported"
+        | "reason_required"
         | "outside_study_period"
         | "prep_must_be_group"
         | "prep_before_part_end"

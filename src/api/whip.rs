@@ -4,7 +4,10 @@
 //! `POST` an SDP offer, get the answer and a `Location`; `PATCH` it with candidates or new ICE credentials, `DELETE` it to
 //! stop. The session ends with the room, with the right, with the sign-in, or when the program is silent for 15 s.
 
+mod condition;
+mod cors;
 mod fragment;
+mod links;
 mod program;
 
 use std::collections::HashMap;
@@ -12,16 +15,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
+use media::sdp::{Description, Media};
 use serde::Deserialize;
 use signaling::ids::RoomId;
 use signaling::room::Seat;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ApiState;
 use super::auth::Session;
 use super::body;
 use super::problem::Problem;
 use crate::rooms::access::Refused;
+use condition::{Condition, etag};
 use program::{Answer, Program, Wanted};
 
 const SDP: &str = "application/sdp";
@@ -75,6 +83,16 @@ impl Kind {
     }
 }
 
+/// All of it, with what pages of other sites need.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(publish, publish_look, publish_options))
+        .routes(routes!(watch, watch_look, watch_options))
+        .routes(routes!(publish_patch, publish_end, publish_session, publish_session_options))
+        .routes(routes!(watch_patch, watch_end, watch_session, watch_session_options))
+        .layer(from_fn(cors::allow))
+}
+
 /// How the source is called.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -100,8 +118,10 @@ pub struct WatchQuery {
     (status = 201, description = "The answer; `Location` names the session", body = String, content_type = "application/sdp"),
     (status = 400, description = "`bad_offer`, `bad_request`", body = Problem), (status = 401, body = Problem),
     (status = 403, description = "No right to publish here", body = Problem),
+    (status = 406, description = "`Accept` leaves out application/sdp", body = Problem),
     (status = 409, description = "`too_early`, `host_absent` and the like", body = Problem),
-    (status = 413, body = Problem), (status = 415, body = Problem)
+    (status = 413, body = Problem), (status = 415, body = Problem),
+    (status = 422, description = "`offer_unsupported`: two of a kind, or a codec that is not forwarded", body = Problem)
 ))]
 pub async fn publish(
     State(state): State<ApiState>,
@@ -113,6 +133,7 @@ pub async fn publish(
     let Query(query) = query.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let label = query.label.unwrap_or_else(|| "stream".to_owned());
     check_label(&label)?;
+    accepts(request.headers(), SDP)?;
     let sdp = text(request, &state, SDP).await?;
     begin(&state, &session, room, Kind::Whip, Seat::Publisher { label }, Wanted::Nothing, sdp).await
 }
@@ -123,8 +144,10 @@ pub async fn publish(
     (status = 201, description = "The answer; `Location` names the session", body = String, content_type = "application/sdp"),
     (status = 400, description = "`bad_offer`, `bad_request`", body = Problem), (status = 401, body = Problem),
     (status = 403, description = "No right to watch here", body = Problem),
+    (status = 406, description = "`Accept` leaves out application/sdp", body = Problem),
     (status = 409, description = "`too_early` and the like", body = Problem),
-    (status = 413, body = Problem), (status = 415, body = Problem)
+    (status = 413, body = Problem), (status = 415, body = Problem),
+    (status = 422, description = "`offer_unsupported`: a codec that is not forwarded", body = Problem)
 ))]
 pub async fn watch(
     State(state): State<ApiState>,
@@ -145,17 +168,20 @@ pub async fn watch(
             Wanted::Labels(labels)
         }
     };
+    accepts(request.headers(), SDP)?;
     let sdp = text(request, &state, SDP).await?;
     begin(&state, &session, room, Kind::Whep, Seat::Watcher, wanted, sdp).await
 }
 
-/// Candidates of a publisher, or new ICE credentials (then with `If-Match: "*"` or the session's ETag).
+/// Candidates of a publisher (with `If-Match` and the session's ETag), or new ICE credentials (with `If-Match: *`).
 #[utoipa::path(patch, path = "/api/v1/rooms/{room}/whip/{session}", tag = "media",
     params(("room" = String, Path), ("session" = String, Path)),
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"), responses(
     (status = 200, description = "ICE is restarted: our new credentials", body = String, content_type = "application/trickle-ice-sdpfrag"),
     (status = 204, description = "Candidates taken"), (status = 400, body = Problem), (status = 401, body = Problem),
-    (status = 404, body = Problem), (status = 412, body = Problem), (status = 415, body = Problem)
+    (status = 404, body = Problem), (status = 406, body = Problem),
+    (status = 412, description = "`If-Match` names an earlier ICE session", body = Problem), (status = 415, body = Problem),
+    (status = 428, description = "No `If-Match`", body = Problem)
 ))]
 pub async fn publish_patch(
     State(state): State<ApiState>,
@@ -172,7 +198,9 @@ pub async fn publish_patch(
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"), responses(
     (status = 200, description = "ICE is restarted: our new credentials", body = String, content_type = "application/trickle-ice-sdpfrag"),
     (status = 204, description = "Candidates taken"), (status = 400, body = Problem), (status = 401, body = Problem),
-    (status = 404, body = Problem), (status = 412, body = Problem), (status = 415, body = Problem)
+    (status = 404, body = Problem), (status = 406, body = Problem),
+    (status = 412, description = "`If-Match` names an earlier ICE session", body = Problem), (status = 415, body = Problem),
+    (status = 428, description = "No `If-Match`", body = Problem)
 ))]
 pub async fn watch_patch(
     State(state): State<ApiState>,
@@ -186,7 +214,7 @@ pub async fn watch_patch(
 /// Stop publishing.
 #[utoipa::path(delete, path = "/api/v1/rooms/{room}/whip/{session}", tag = "media",
     params(("room" = String, Path), ("session" = String, Path)),
-    responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn publish_end(
     State(state): State<ApiState>,
     session: Session,
@@ -198,13 +226,81 @@ pub async fn publish_end(
 /// Stop watching.
 #[utoipa::path(delete, path = "/api/v1/rooms/{room}/whep/{session}", tag = "media",
     params(("room" = String, Path), ("session" = String, Path)),
-    responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn watch_end(
     State(state): State<ApiState>,
     session: Session,
     Path((room, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     end(&state, &session, &room, &id, Kind::Whep).await
+}
+
+/// Nothing to see: an endpoint has no representation (RFC 9725 section 4.1).
+#[utoipa::path(get, path = "/api/v1/rooms/{room}/whip", tag = "media", params(("room" = String, Path)),
+    responses((status = 204), (status = 401, body = Problem)))]
+pub async fn publish_look(_session: Session) -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// Nothing to see: an endpoint has no representation.
+#[utoipa::path(get, path = "/api/v1/rooms/{room}/whep", tag = "media", params(("room" = String, Path)),
+    responses((status = 204), (status = 401, body = Problem)))]
+pub async fn watch_look(_session: Session) -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// Whether the session is still there.
+#[utoipa::path(get, path = "/api/v1/rooms/{room}/whip/{session}", tag = "media",
+    params(("room" = String, Path), ("session" = String, Path)),
+    responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub async fn publish_session(
+    State(state): State<ApiState>,
+    session: Session,
+    Path((room, id)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    state.programs.find(&id, &session, &room, Kind::Whip).map(|_| StatusCode::NO_CONTENT)
+}
+
+/// Whether the session is still there.
+#[utoipa::path(get, path = "/api/v1/rooms/{room}/whep/{session}", tag = "media",
+    params(("room" = String, Path), ("session" = String, Path)),
+    responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub async fn watch_session(
+    State(state): State<ApiState>,
+    session: Session,
+    Path((room, id)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    state.programs.find(&id, &session, &room, Kind::Whep).map(|_| StatusCode::NO_CONTENT)
+}
+
+/// Which methods and bodies an endpoint takes. Needs no sign-in: a browser asks this before it sends one.
+#[utoipa::path(options, path = "/api/v1/rooms/{room}/whip", tag = "media", params(("room" = String, Path)),
+    responses((status = 200, description = "`Accept-Post`, and what CORS asks for")))]
+pub async fn publish_options() -> Response {
+    cors::endpoint()
+}
+
+/// Which methods and bodies an endpoint takes.
+#[utoipa::path(options, path = "/api/v1/rooms/{room}/whep", tag = "media", params(("room" = String, Path)),
+    responses((status = 200, description = "`Accept-Post`, and what CORS asks for")))]
+pub async fn watch_options() -> Response {
+    cors::endpoint()
+}
+
+/// Which methods and bodies a session takes.
+#[utoipa::path(options, path = "/api/v1/rooms/{room}/whip/{session}", tag = "media",
+    params(("room" = String, Path), ("session" = String, Path)),
+    responses((status = 200, description = "`Accept-Patch`, and what CORS asks for")))]
+pub async fn publish_session_options() -> Response {
+    cors::session()
+}
+
+/// Which methods and bodies a session takes.
+#[utoipa::path(options, path = "/api/v1/rooms/{room}/whep/{session}", tag = "media",
+    params(("room" = String, Path), ("session" = String, Path)),
+    responses((status = 200, description = "`Accept-Patch`, and what CORS asks for")))]
+pub async fn watch_session_options() -> Response {
+    cors::session()
 }
 
 async fn begin(
@@ -229,6 +325,11 @@ async fn begin(
     };
     let (program, answer) =
         program::start((seat, tether), &lines, sdp, wanted, (person, room.clone(), kind), over).await?;
+    if let Some(mid) = left_out(&lines, &answer.sdp) {
+        // RFC 9725 section 4.4.3: half a session would mislead whoever started it.
+        program.end().await;
+        return Err(Problem::new("offer_unsupported").detail(format!("no codec of m-line {mid:?} is forwarded here")));
+    }
     state.programs.insert(id.clone(), program.clone());
     if program.is_over() {
         // It ended before it was in the table: its own removal found nothing.
@@ -243,7 +344,18 @@ async fn begin(
     if let Ok(location) = HeaderValue::from_str(&location) {
         headers.insert(header::LOCATION, location);
     }
+    for link in links::of(&state.rooms.ice_servers()) {
+        headers.append(header::LINK, link);
+    }
     Ok(response)
+}
+
+/// An m-line of the offer that the answer refuses though the program wants it.
+fn left_out(offer: &Description, answer: &str) -> Option<String> {
+    let answer = media::sdp::parse(answer).ok()?;
+    let wanted = |line: &&media::sdp::Line| !line.is_rejected && line.media != Media::Other;
+    let is_refused = |mid: &str| answer.lines.iter().any(|line| line.mid == mid && line.is_rejected);
+    offer.lines.iter().filter(wanted).find(|line| is_refused(&line.mid)).map(|line| line.mid.clone())
 }
 
 async fn patch(
@@ -255,7 +367,8 @@ async fn patch(
     request: Request,
 ) -> Result<Response, Problem> {
     let program = state.programs.find(id, session, room, kind)?;
-    let condition = if_match(request.headers());
+    accepts(request.headers(), FRAGMENT)?;
+    let condition = Condition::of(request.headers());
     let fragment = fragment::parse(&text(request, state, FRAGMENT).await?)?;
     match program.patch(fragment, condition).await? {
         None => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -271,7 +384,7 @@ async fn patch(
 async fn end(state: &ApiState, session: &Session, room: &str, id: &str, kind: Kind) -> Result<StatusCode, Problem> {
     state.programs.find(id, session, room, kind)?.end().await;
     state.programs.remove(id);
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::OK)
 }
 
 /// A body of this type, as text.
@@ -288,18 +401,20 @@ async fn text(request: Request, state: &ApiState, kind: &str) -> Result<String, 
     String::from_utf8(bytes.into()).map_err(|_| Problem::bad_request("the body is not UTF-8"))
 }
 
-/// The generation that `If-Match` asks for: `None` without the header, `Some(None)` for any.
-fn if_match(headers: &HeaderMap) -> Option<Option<u32>> {
-    let value = headers.get(header::IF_MATCH)?.to_str().unwrap_or_default().trim();
-    // RFC 9725 writes the wildcard with quotation marks, RFC 9110 without.
-    if matches!(value, "*" | "\"*\"") {
-        return Some(None);
+/// Refuses a client that could not read the answer (RFC 9110 section 12.5.1).
+fn accepts(headers: &HeaderMap, kind: &str) -> Result<(), Problem> {
+    let group = kind.split('/').next().unwrap_or_default();
+    let suits = |range: &str| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let is_named = name == "*/*" || name.eq_ignore_ascii_case(kind) || name.strip_suffix("/*") == Some(group);
+        is_named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    };
+    let mut ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+    if ranges.peek().is_none() || ranges.any(|value| value.split(',').any(suits)) {
+        return Ok(());
     }
-    Some(Some(value.trim_matches('"').parse().unwrap_or(u32::MAX)))
-}
-
-fn etag(generation: u32) -> HeaderValue {
-    HeaderValue::from_str(&format!("\"{generation}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"0\""))
+    Err(Problem::new("not_acceptable").detail(format!("the answer is {kind}")))
 }
 
 fn check_label(label: &str) -> Result<(), Problem> {

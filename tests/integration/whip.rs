@@ -1,5 +1,8 @@
 //! WHIP and WHEP through the whole hub: an independent client publishes, another watches.
 
+mod figures;
+mod rules;
+
 use std::sync::atomic::Ordering;
 
 use reqwest::{Method, StatusCode};
@@ -82,43 +85,11 @@ async fn what_one_program_publishes_another_watches() {
         send_until("picture and sound", &mut publisher, 1, arrived).await;
     }
 
-    assert_eq!(program.delete(&watching).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(program.delete(&watching).await.status, StatusCode::OK);
     assert_eq!(program.delete(&watching).await.status, StatusCode::NOT_FOUND);
     let stranger = hub.token(STUDENT, &BOTH).await;
     assert_eq!(stranger.delete(&publishing).await.status, StatusCode::NOT_FOUND, "another person's session");
-    assert_eq!(program.delete(&publishing).await.status, StatusCode::NO_CONTENT);
-    hub.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_patch_trickles_or_restarts_ice() {
-    let hub = TestHub::start().await;
-    let room = conference(&hub).await;
-    let program = hub.token(HOST, &BOTH).await;
-    let publisher = Client::publisher().await;
-    let published = post(&program, &format!("/api/v1/rooms/{room}/whip"), &publisher.offer().await).await;
-    let session = location(&published);
-    let patch = async |fragment: &str, condition: Option<&str>| {
-        let mut request = program
-            .request(Method::PATCH, &session)
-            .header("content-type", "application/trickle-ice-sdpfrag")
-            .body(fragment.to_owned());
-        if let Some(condition) = condition {
-            request = request.header("if-match", condition);
-        }
-        program.send(request).await
-    };
-    let trickle = "m=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n";
-    assert_eq!(patch(trickle, None).await.status, StatusCode::NO_CONTENT);
-    let restart = "a=ice-ufrag:fresh\r\na=ice-pwd:0123456789012345678901\r\n";
-    assert_eq!(patch(restart, None).await.status, StatusCode::PRECONDITION_REQUIRED);
-    assert_eq!(patch(restart, Some("\"9\"")).await.status, StatusCode::PRECONDITION_FAILED);
-    let restarted = patch(restart, Some("\"1\"")).await;
-    assert_eq!(restarted.status, StatusCode::OK, "{}", restarted.body);
-    assert_eq!(restarted.headers["etag"], "\"2\"");
-    let ufrag = |text: &str| text.lines().find(|line| line.starts_with("a=ice-ufrag:")).unwrap().to_owned();
-    assert_ne!(ufrag(&sdp(&restarted)), ufrag(&sdp(&published)));
-    assert_eq!(patch("nonsense", None).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(program.delete(&publishing).await.status, StatusCode::OK);
     hub.stop().await;
 }
 
@@ -183,6 +154,7 @@ async fn a_program_ends_with_the_sign_in_that_it_came_with() {
     let stays = location(&post(&other, &format!("/api/v1/rooms/{room}/whip?label=two"), &publisher).await);
     let trickle = async |session: &str| {
         let request = other.request(Method::PATCH, session).header("content-type", "application/trickle-ice-sdpfrag");
+        let request = request.header("if-match", "*");
         other.send(request.body("m=audio 9 RTP/AVP 0\r\na=mid:0\r\n")).await.status
     };
     assert_eq!(trickle(&whip).await, StatusCode::NO_CONTENT);

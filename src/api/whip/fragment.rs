@@ -46,20 +46,30 @@ pub(super) fn parse(text: &str) -> Result<Fragment, Problem> {
     Ok(fragment)
 }
 
-/// The ICE part of an answer.
+/// The ICE part of an answer (RFC 8840 section 4.4): what holds for all, then the m-line that the bundle is named after.
 pub(super) fn of_answer(sdp: &str) -> String {
-    let mut text = String::from("a=ice-lite\r\n");
-    let mut said = Vec::new();
-    for line in sdp.lines() {
-        let is_ice = ["a=ice-ufrag:", "a=ice-pwd:", "a=candidate:", "a=end-of-candidates"]
-            .iter()
-            .any(|prefix| line.starts_with(prefix));
-        // Every m-line repeats the credentials.
-        if is_ice && !said.contains(&line) {
-            said.push(line);
-            text.push_str(line);
-            text.push_str("\r\n");
-        }
+    let starts = |line: &str, prefixes: &[&str]| prefixes.iter().any(|prefix| line.starts_with(prefix));
+    let (session, lines) = sdp.split_at(sdp.find("\nm=").map_or(sdp.len(), |end| end + 1));
+    let tagged = session.lines().find_map(|line| line.strip_prefix("a=group:BUNDLE ")?.split_whitespace().next());
+    let is_tagged =
+        |line: &&str| tagged.is_none_or(|tag| line.lines().any(|line| line.strip_prefix("a=mid:") == Some(tag)));
+    let mut rest = Vec::new();
+    for part in lines.split("\nm=") {
+        rest.push(part.strip_prefix("m=").unwrap_or(part));
+    }
+    let line = rest.iter().find(|line| is_tagged(line)).copied().unwrap_or_default();
+    let mut text = String::new();
+    let mut write = |line: &str| {
+        text.push_str(line);
+        text.push_str("\r\n");
+    };
+    for line in session.lines().filter(|line| starts(line, &["a=ice-lite", "a=ice-options:", "a=group:"])) {
+        write(line);
+    }
+    if let Some((media, attributes)) = line.split_once('\n') {
+        write(&format!("m={}", media.trim_end()));
+        let kept = ["a=mid:", "a=ice-ufrag:", "a=ice-pwd:", "a=candidate:", "a=end-of-candidates"];
+        attributes.lines().filter(|line| starts(line, &kept)).for_each(&mut write);
     }
     text
 }
@@ -115,6 +125,15 @@ mod tests {
         let new = with_credentials(offer, "u", "p");
         assert_eq!(new, "v=0\r\nm=audio 9 X 0\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\na=mid:0\r\n");
         assert_eq!(ufrag(&new), Some("u"));
-        assert_eq!(of_answer(&new), "a=ice-lite\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\n");
+    }
+
+    #[test]
+    fn a_restart_is_answered_with_the_ice_of_the_bundle_and_nothing_else() {
+        let answer = "v=0\r\ns=-\r\na=ice-lite\r\na=group:BUNDLE 1\r\nm=audio 0 X 0\r\na=mid:0\r\na=inactive\r\n\
+            m=video 9 X 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\na=sendonly\r\n\
+            a=candidate:1 1 udp 1 ::1 9 typ host\r\na=end-of-candidates\r\n";
+        let expected = "a=ice-lite\r\na=group:BUNDLE 1\r\nm=video 9 X 96\r\na=mid:1\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\n\
+            a=candidate:1 1 udp 1 ::1 9 typ host\r\na=end-of-candidates\r\n";
+        assert_eq!(of_answer(answer), expected);
     }
 }

@@ -9,6 +9,7 @@ use signaling::message::negotiation::{Candidate, Offer, SendSlot};
 use signaling::message::{ClientMessage, ServerMessage};
 use tokio::sync::{mpsc, oneshot};
 
+use super::condition::Condition;
 use super::fragment::{self, Fragment};
 use super::{Kind, Problem};
 use crate::rooms::headless::{Headless, Tether};
@@ -38,11 +39,7 @@ pub(super) struct Answer {
 }
 
 enum Ask {
-    Patch {
-        fragment: Fragment,
-        condition: Option<Option<u32>>,
-        reply: oneshot::Sender<Result<Option<Answer>, Problem>>,
-    },
+    Patch { fragment: Fragment, condition: Condition, reply: oneshot::Sender<Result<Option<Answer>, Problem>> },
     End,
 }
 
@@ -61,11 +58,7 @@ impl Program {
     }
 
     /// Candidates or a restart. `None`: nothing to answer.
-    pub(super) async fn patch(
-        &self,
-        fragment: Fragment,
-        condition: Option<Option<u32>>,
-    ) -> Result<Option<Answer>, Problem> {
+    pub(super) async fn patch(&self, fragment: Fragment, condition: Condition) -> Result<Option<Answer>, Problem> {
         let (reply, answer) = oneshot::channel();
         let asked = self.asks.send(Ask::Patch { fragment, condition, reply }).await;
         asked.map_err(|_| Problem::not_found())?;
@@ -102,6 +95,7 @@ pub(super) async fn start(
         offer: sdp,
         sends,
         offers: 0,
+        generation: 0,
         wanted,
         video: slots(Media::Video),
         audio: slots(Media::Audio),
@@ -129,10 +123,10 @@ fn sends(lines: &Description) -> Result<Vec<SendSlot>, Problem> {
     for (media, kind) in [(Media::Audio, SourceKind::Microphone), (Media::Video, SourceKind::Camera)] {
         let mut sending = lines.lines.iter().filter(|line| line.media == media && line.direction.sends());
         if let Some(line) = sending.next() {
-            sends.push(SendSlot { mid: Mid::new(line.mid.as_str()), kind });
+            sends.push(SendSlot { mid: Mid::new(line.mid.as_str()), kind, encrypted: false });
         }
         if sending.next().is_some() {
-            return Err(Problem::new("bad_offer").detail("at most one audio and one video"));
+            return Err(Problem::new("offer_unsupported").detail("at most one audio and one video"));
         }
     }
     if sends.is_empty() {
@@ -146,6 +140,8 @@ struct Task {
     offer: String,
     sends: Vec<SendSlot>,
     offers: u32,
+    /// The offer that was answered last: the generation of ICE that stands.
+    generation: u32,
     wanted: Wanted,
     video: Vec<Mid>,
     audio: Vec<Mid>,
@@ -186,6 +182,7 @@ impl Task {
                 match self.seat.next().await {
                     None | Some(ServerMessage::Closed(_)) => return Err(Problem::new("unavailable")),
                     Some(ServerMessage::Answer(answer)) if answer.id == id => {
+                        self.generation = id;
                         return Ok(Answer { sdp: answer.sdp, generation: id });
                     }
                     Some(ServerMessage::Error(refused)) if refused.request.as_deref() == Some("offer") => {
@@ -205,29 +202,31 @@ impl Task {
         }
     }
 
-    async fn patch(&mut self, fragment: Fragment, condition: Option<Option<u32>>) -> Result<Option<Answer>, Problem> {
-        let restart = fragment.credentials.filter(|(ufrag, _)| fragment::ufrag(&self.offer) != Some(ufrag));
-        let Some((ufrag, password)) = restart else {
-            for candidate in fragment.candidates {
-                self.seat.say(ClientMessage::Candidate(Candidate { candidate, mid: None })).await;
-            }
-            return Ok(None);
-        };
-        // RFC 9725 section 4.3.1.2: a restart names the session that it means, or any.
+    async fn patch(&mut self, fragment: Fragment, condition: Condition) -> Result<Option<Answer>, Problem> {
+        // RFC 9725 section 4.3.1: requests overtake each other, so each names the ICE session that it means.
         match condition {
-            None => return Err(Problem::new("precondition_required")),
-            Some(Some(generation)) if generation != self.offers => return Err(Problem::new("precondition_failed")),
-            Some(_) => {}
+            Condition::Missing => return Err(Problem::new("precondition_required")),
+            condition if !condition.holds(self.generation) => return Err(Problem::new("precondition_failed")),
+            _ => {}
         }
-        let before = std::mem::take(&mut self.offer);
-        self.offer = fragment::with_credentials(&before, &ufrag, &password);
-        match self.negotiate().await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(problem) => {
-                self.offer = before;
-                Err(problem)
+        let restart = fragment.credentials.filter(|(ufrag, _)| fragment::ufrag(&self.offer) != Some(ufrag));
+        let mut answer = None;
+        if let Some((ufrag, password)) = restart {
+            let before = std::mem::take(&mut self.offer);
+            self.offer = fragment::with_credentials(&before, &ufrag, &password);
+            match self.negotiate().await {
+                Ok(new) => answer = Some(new),
+                Err(problem) => {
+                    // The session goes on as it was, under its old name.
+                    self.offer = before;
+                    return Err(problem);
+                }
             }
         }
+        for candidate in fragment.candidates {
+            self.seat.say(ClientMessage::Candidate(Candidate { candidate, mid: None })).await;
+        }
+        Ok(answer)
     }
 
     async fn note(&mut self, message: ServerMessage) {

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { launchBrowser, newPerson, SMALL } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';
-import { signIn } from '../harness/room.mjs';
+import { joinByLink, leaveRoom, signIn } from '../harness/room.mjs';
 import { installSeats } from '../harness/seat.mjs';
 import { until } from '../harness/until.mjs';
 
@@ -14,14 +14,15 @@ const LIPS_MS = 80;
 
 let hub;
 let browser;
+let cast;
 let room;
 let teacher;
 let student;
 
 before(async () => {
-  hub = await Hub.start();
+  hub = await Hub.start({ env: { KAFEDRA_MEDIA__CAMERA_CODEC: 'vp9' } });
   browser = await launchBrowser();
-  const cast = await castOf(hub, 'video_conference');
+  cast = await castOf(hub, 'video_conference');
   room = cast.item.room;
   [teacher, student] = await Promise.all([seated(cast.teacher), seated(cast.students[0])]);
 });
@@ -182,4 +183,44 @@ test('lips and voice stay together, also after the slot changed its layer', { ti
     },
     { flashes: true },
   );
+});
+
+test('the web client sends what the school wants where the device can, else VP8 in layers', {
+  timeout: 90_000,
+}, async () => {
+  // The teacher's laptop has eight processors, the student's two.
+  const sent = async (code, processors) => {
+    const page = await newPerson(browser, hub, { viewport: SMALL });
+    await page.addInitScript((count) => {
+      Object.defineProperty(Navigator.prototype, 'hardwareConcurrency', { get: () => count });
+    }, processors);
+    await signIn(page, code);
+    await joinByLink(page, cast.item);
+    return page;
+  };
+  const outbound = (page) =>
+    page.evaluate(async () => {
+      const stats = await window.__spy.peers.at(-1).getStats();
+      const rows = [...stats.values()].filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video');
+      const flowing = rows.filter(({ framesSent }) => framesSent > 5);
+      return flowing.map(({ codecId, scalabilityMode, rid }) => ({
+        codec: stats.get(codecId)?.mimeType,
+        scalabilityMode,
+        rid,
+      }));
+    });
+  const pages = [await sent(cast.teacher, 8), await sent(cast.students[0], 2)];
+  const [strong, weak] = await Promise.all(
+    pages.map((page) =>
+      until('a camera is sent', async () => {
+        const rows = await outbound(page);
+        return rows.length > 0 && rows;
+      }),
+    ),
+  );
+  assert.equal(strong[0].codec, 'video/VP9');
+  assert.match(strong[0].scalabilityMode, /^L[1-3]T3/);
+  assert.equal(weak[0].codec, 'video/VP8');
+  assert.ok(weak[0].rid, 'simulcast');
+  for (const page of pages) await leaveRoom(page);
 });
