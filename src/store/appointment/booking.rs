@@ -294,7 +294,8 @@ impl Tx {
         let state =
             if back.by_host { AppointmentState::CancelledByHost } else { AppointmentState::CancelledByRecipient };
         self.end_booking(&one, state, Some(&back.actor), &back.reason, back.now_ms).await?;
-        if !back.by_host {
+        // A time that the card names for one student is nobody else's.
+        if !back.by_host && one.origin != Some(Origin::Card) {
             let free = self.free_again(&one).await?;
             self.move_up(&one, &free, &back.rules, back.now_ms).await?;
         }

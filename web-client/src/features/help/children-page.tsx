@@ -76,7 +76,10 @@ function Card({ child }: { child: Child }) {
       <dl className={styles.facts}>
         <dt>{t('child_appointments')}</dt>
         <dd>
-          {child.appointments.map((one) => moment(one.starts)).join('; ') || '—'}
+          {child.appointments
+            .slice(0, 3)
+            .map((one) => moment(one.starts))
+            .join('; ') || '—'}
           {child.waiting > 0 && <>; {t('child_waiting', { count: child.waiting })}</>}
         </dd>
         <dt>{t('child_requests')}</dt>
