@@ -2,6 +2,7 @@
 
 mod help;
 mod history;
+mod planning;
 
 use std::collections::HashMap;
 
@@ -314,6 +315,7 @@ async fn load(store: &Store, files: &Files, hub: Timing, horizon_days: u32, now_
             detail: errors.first().map(|error| format!("line {}: {}", error.line, error.text)).unwrap_or_default(),
         },
     })?;
+    planning::add(store, &school, &about.act, now_ms).await?;
     help::fill(store, &school, now_ms).await?;
     history::write(store, &school, now_ms).await?;
     history::write_privacy(store, &school, now_ms).await?;
@@ -342,7 +344,14 @@ impl Tx {
             .iter()
             .map(|norm| {
                 let [from, to] = norm.grades;
-                (format!("pc-{from}-{to}"), from, to, norm.per_lesson, "SanPiN 1.2.3685-21".to_owned(), norm.mode)
+                (
+                    format!("pc-{from}-{to}"),
+                    from,
+                    to,
+                    (norm.per_lesson, Some(norm.per_day)),
+                    "SanPiN 1.2.3685-21".to_owned(),
+                    norm.mode,
+                )
             })
             .collect();
         self.insert_norms(&school.id, &norms).await?;
@@ -428,6 +437,7 @@ struct About {
     odd_monday: Date,
     password: String,
     unit: String,
+    act: planning::ActRow,
     subjects: Vec<String>,
     policy: Policy,
     year: YearRow,
@@ -474,6 +484,7 @@ struct ClassRow {
 struct NormRow {
     grades: [u8; 2],
     per_lesson: u16,
+    per_day: u16,
     mode: NormMode,
 }
 

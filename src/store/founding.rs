@@ -22,8 +22,8 @@ const BELLS: [(u8, Time, Time); 8] = [
     (8, time(15, 15, 0, 0), time(16, 0, 0, 0)),
 ];
 
-/// Minutes at a screen per lesson by grades (SanPiN 1.2.3685-21).
-const NORMS: [(u8, u8, u16); 4] = [(1, 2, 20), (3, 4, 25), (5, 9, 30), (10, 11, 35)];
+/// Minutes at a screen per lesson and per day at home, by grades (SanPiN 1.2.3685-21).
+const NORMS: [(u8, u8, u16, u16); 4] = [(1, 2, 20, 80), (3, 4, 25, 90), (5, 9, 30, 120), (10, 11, 35, 170)];
 
 /// What the founder says.
 #[derive(Clone, Debug)]
@@ -68,8 +68,15 @@ impl Store {
                 tx.insert_year(&school.id, &year, now_ms).await?;
                 tx.insert_days(&school.id, &holidays).await?;
                 tx.insert_bells(&school.id, "Обычные", &BELLS, now_ms).await?;
-                let norms = NORMS.map(|(from, to, minutes)| {
-                    (format!("pc-{from}-{to}"), from, to, minutes, "SanPiN 1.2.3685-21".to_owned(), NormMode::Warn)
+                let norms = NORMS.map(|(from, to, minutes, day)| {
+                    (
+                        format!("pc-{from}-{to}"),
+                        from,
+                        to,
+                        (minutes, Some(day)),
+                        "SanPiN 1.2.3685-21".to_owned(),
+                        NormMode::Warn,
+                    )
                 });
                 tx.insert_norms(&school.id, &norms).await?;
                 let id = tx.insert_person(&school.id, &admin, now_ms).await?;

@@ -432,11 +432,11 @@ impl Tx {
         Ok(id)
     }
 
-    /// Writes norms: code, grades from and to, minutes per lesson, source, mode.
+    /// Writes norms: code, grades from and to, minutes per lesson and per day at home, source, mode.
     pub async fn insert_norms(
         &mut self,
         school: &SchoolId,
-        norms: &[(String, u8, u8, u16, String, NormMode)],
+        norms: &[(String, u8, u8, (u16, Option<u16>), String, NormMode)],
     ) -> Result<(), StoreError> {
         let rows = norms
             .iter()
@@ -448,13 +448,14 @@ impl Tx {
                     i64::from(*from).into(),
                     i64::from(*to).into(),
                     "pc".into(),
-                    i64::from(*minutes).into(),
+                    i64::from(minutes.0).into(),
+                    minutes.1.map(i64::from).into(),
                     source.as_str().into(),
                     mode.as_str().into(),
                 ]
             })
             .collect();
-        let into = "norm (id, school_id, code, grade_from, grade_to, device, per_lesson, source, mode)";
-        sql::insert_many(self.connection(), into, 9, rows).await
+        let into = "norm (id, school_id, code, grade_from, grade_to, device, per_lesson, per_day_home, source, mode)";
+        sql::insert_many(self.connection(), into, 10, rows).await
     }
 }

@@ -27,6 +27,7 @@ mod matrix;
 mod notices;
 mod ops;
 mod password;
+mod planning;
 mod presence;
 mod rate;
 mod session;

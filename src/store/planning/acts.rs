@@ -47,6 +47,28 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Ends every act in force with this day: nothing later can be planned until there is another one.
+    pub async fn end_local_acts(&self, school: &School, last_day: Date, now_ms: i64) -> Result<(), StoreError> {
+        let school = school.id.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE local_act SET valid_to = $1 WHERE school_id = $2 AND (valid_to IS NULL OR valid_to > $3)",
+                )
+                .bind(last_day.to_string())
+                .bind(school.as_str())
+                .bind(last_day.to_string())
+                .execute(tx.connection())
+                .await?;
+                let event = AuditEvent::new(school.clone(), now_ms, "local_act.end", "school", school.as_str());
+                tx.audit(event.with(serde_json::json!({ "last_day": last_day }))).await
+            })
+        })
+        .await
+    }
+}
+
 impl Tx {
     /// Writes an act. The one before it is not ended by this: two may be in force for a while.
     pub async fn insert_local_act(

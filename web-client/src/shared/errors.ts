@@ -65,6 +65,8 @@ const httpCodes = {
   daily_screen_cap: 'limit',
   after_hours: 'time',
   not_a_school_day: 'time',
+  no_local_act: 'input',
+  precondition_required: 'technical',
   recording_consent_missing: 'access',
   recording_forbidden: 'access',
   slot_taken: 'conflict',
@@ -105,6 +107,8 @@ export type Refusal = {
   /** When trying again makes sense. */
   retryAfterMs?: number;
   params?: Record<string, unknown>;
+  /** Details by line or by date, as the hub gives them. */
+  errors?: unknown;
 };
 
 /** A refusal that travels as an exception. */

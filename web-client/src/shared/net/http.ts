@@ -1,7 +1,7 @@
 // JSON over HTTP to the hub. Every failure leaves as a `KafedraError` with a code of the closed list.
 import { type ErrorCode, isErrorCode, KafedraError } from '../errors';
 
-type Problem = { code?: unknown; params?: Record<string, unknown>; retry_after_ms?: unknown };
+type Problem = { code?: unknown; params?: Record<string, unknown>; errors?: unknown; retry_after_ms?: unknown };
 
 const STATUS_CODES: Record<number, ErrorCode> = {
   400: 'bad_request',
@@ -33,7 +33,7 @@ export async function problemOf(response: Response): Promise<KafedraError> {
     // A proxy's page, not ours: the status has to do.
   }
   const code = isErrorCode(problem.code) ? problem.code : (STATUS_CODES[response.status] ?? 'internal');
-  return new KafedraError({ code, retryAfterMs: retryAfterMs(response, problem), params: problem.params });
+  return new KafedraError({ code, retryAfterMs: retryAfterMs(response, problem), params: problem.params, errors: problem.errors });
 }
 
 export async function request<T>(

@@ -49,6 +49,8 @@ const english: Translation<typeof russian> = {
   daily_screen_cap: 'No screen time is left for this day',
   after_hours: 'Too late in the day',
   not_a_school_day: 'Not a school day',
+  no_local_act: 'No local act is in force on that date',
+  precondition_required: 'The page is out of date',
   recording_consent_missing: 'Not everybody has agreed to the recording',
   recording_forbidden: 'Recording is forbidden here',
   host_absent: 'The teacher has not come yet',

@@ -47,6 +47,8 @@ export default {
   daily_screen_cap: 'На этот день экранного времени больше не осталось',
   after_hours: 'Слишком поздний час',
   not_a_school_day: 'Это не учебный день',
+  no_local_act: 'На эту дату нет действующего локального акта',
+  precondition_required: 'Страница устарела',
   recording_consent_missing: 'Нет согласия на запись от всех участников',
   recording_forbidden: 'Запись этой консультации запрещена',
   host_absent: 'Учитель ещё не вошёл',
