@@ -1,6 +1,7 @@
 //! Every route, asked by every role about lessons of their own and of others, answers what the policy table says
 //! (SAFETY SG-01). A route that is missing here fails the test. Seats and what is done on them: [`rooms`].
 
+mod planning;
 mod rooms;
 
 use kafedra::domain::ids::{ConsultationId, PersonId, SchoolId};
@@ -12,6 +13,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::hub::{Client, DEPUTY, TestHub};
+use planning::Things;
 
 /// What a route asks of the policy.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +30,10 @@ enum Asks {
     OfAnybody(Action),
     /// The same, and also what was assigned to somebody.
     OfAnybodyOrAssigned(Action),
+    /// The action, about a lesson card, a programme, a part of one ([`planning`]).
+    OfCard(Action),
+    OfProgramme(Action),
+    OfPart(Action),
     /// The action, about something of the school that is not there: `not_found` for who may, a refusal for the others.
     OfAbsent(Action),
     /// By what a request, an appointment, a link or a complaint is to the person: `help.rs` asks everybody about each.
@@ -344,6 +350,12 @@ fn request(client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder
     }
 }
 
+/// The same, with bodies that planning's routes can read.
+fn request_of(things: &Things, client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder {
+    let wanted: Method = method.to_uppercase().parse().unwrap();
+    things.request(client, &wanted, path).unwrap_or_else(|| request(client, method, path))
+}
+
 fn is_refused(status: StatusCode) -> bool {
     matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED)
 }
@@ -363,6 +375,7 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
         .flatten()
         .collect();
     assert!(lessons.len() >= 4, "the demo has lessons of each form");
+    let things = Things::find(&hub, &deputy).await;
     let document = hub.client().get("/api/openapi.json").await.body;
     let mut cells = 0;
     let mut wrong = Vec::new();
@@ -372,7 +385,10 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
     }
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
-            let route = ROUTES.iter().find(|route| (route.0, route.1) == (method.as_str(), path.as_str()));
+            let route = ROUTES
+                .iter()
+                .chain(planning::ROUTES)
+                .find(|route| (route.0, route.1) == (method.as_str(), path.as_str()));
             let asks = route.unwrap_or_else(|| panic!("{method} {path} is not in the matrix")).2;
             let anonymous = hub.client();
             let nowhere: String = path
@@ -380,7 +396,7 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
                 .map(|step| if step.starts_with('{') { "x" } else { step })
                 .collect::<Vec<_>>()
                 .join("/");
-            let status = anonymous.send(request(&anonymous, method, &nowhere)).await.status;
+            let status = anonymous.send(request_of(&things, &anonymous, method, &nowhere)).await.status;
             let is_closed = !matches!(asks, Asks::Nothing);
             if is_closed != (status == StatusCode::UNAUTHORIZED) && *path != "/api/v1/session" {
                 wrong.push(format!("{method} {path} without a sign-in: {status}"));
@@ -388,7 +404,7 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
             for actor in &actors {
                 let mut ask = async |path: &str, expected: bool, what: &str| {
                     // Only the head: a stream of events has no end.
-                    let status = request(&actor.client, method, path).send().await.unwrap().status();
+                    let status = request_of(&things, &actor.client, method, path).send().await.unwrap().status();
                     cells += 1;
                     if is_refused(status) == expected || status.is_server_error() {
                         wrong.push(format!("{} {method} {path} ({what}): {status}", actor.code));
@@ -416,6 +432,18 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
                         let widest =
                             Relations::own().with(Relation::Group).with(Relation::Unit).with(Relation::Assigned);
                         ask(path, allows(action, widest), "anybody").await;
+                    }
+                    Asks::OfCard(action) => {
+                        let expected = allows(action, Things::relations(actor, Relation::Own));
+                        ask(&path.replace("{id}", &things.card), expected, "card").await;
+                    }
+                    Asks::OfProgramme(action) => {
+                        let expected = allows(action, Things::relations(actor, Relation::Group));
+                        ask(&path.replace("{id}", &things.programme), expected, "programme").await;
+                    }
+                    Asks::OfPart(action) => {
+                        let expected = allows(action, Things::relations(actor, Relation::Group));
+                        ask(&path.replace("{id}", &things.part), expected, "part").await;
                     }
                     Asks::OfAnybody(action) => {
                         let widest = Relations::own().with(Relation::Ward).with(Relation::Group).with(Relation::Unit);

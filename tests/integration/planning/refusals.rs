@@ -109,7 +109,7 @@ async fn host_group_and_student_conflicts_name_what_they_collide_with() {
     let hub = hub().await;
     let deputy = hub.sign_in(DEPUTY).await;
     let school = School::of(&deputy).await;
-    let (ours, theirs) = (me(&hub.sign_in(TEACHER).await), me(&hub.sign_in("T-007").await));
+    let (ours, theirs) = (me(&hub.sign_in(TEACHER).await), me(&hub.sign_in("T-021").await));
     let answer = published(&deputy, &card(&deputy, &school, &ours).await).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     let id = planned(&deputy, "Сложение дробей").await[0]["id"].clone();

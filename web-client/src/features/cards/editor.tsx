@@ -24,7 +24,17 @@ import {
   saveDraft,
   withdrawCard,
 } from '../planning/api';
-import { Answered, OrderDialog, type OrderFor, PageHead, Panel, ReasonDialog, Refused, styles, useMay } from '../planning/kit';
+import {
+  Answered,
+  OrderDialog,
+  type OrderFor,
+  PageHead,
+  Panel,
+  ReasonDialog,
+  Refused,
+  styles,
+  useMay,
+} from '../planning/kit';
 import { CardForm } from './form';
 import { emptyCard, isComplete, isSame } from './model';
 import { Preview } from './preview';
@@ -165,19 +175,41 @@ function Editor({ id, options, page }: { id?: string; options: CardOptions; page
       )}
       {!isWithdrawn && (
         <>
-          <CardForm body={body} options={options} disabled={!canEdit} isNew={!id} cardKey={key} onKey={setKey} onChange={change} />
+          <CardForm
+            body={body}
+            options={options}
+            disabled={!canEdit}
+            isNew={!id}
+            cardKey={key}
+            onKey={setKey}
+            onChange={change}
+          />
           {failed && <Refused refusal={refusalOf(failed.error)} />}
           <div className={styles.actions}>
             {canEdit && (
-              <Button variant="light" onClick={() => save.mutate()} loading={save.isPending} disabled={!isDirty || !isComplete(body)}>
+              <Button
+                variant="light"
+                onClick={() => save.mutate()}
+                loading={save.isPending}
+                disabled={!isDirty || !isComplete(body)}
+              >
                 {t('save_draft')}
               </Button>
             )}
-            <Button variant="default" onClick={() => check.mutate()} loading={check.isPending} disabled={!isComplete(body)}>
+            <Button
+              variant="default"
+              onClick={() => check.mutate()}
+              loading={check.isPending}
+              disabled={!isComplete(body)}
+            >
               {t('check')}
             </Button>
             {canPublish && (
-              <Button onClick={() => publish.mutate()} loading={publish.isPending} disabled={!isComplete(body) || !(isDirty || page?.draft)}>
+              <Button
+                onClick={() => publish.mutate()}
+                loading={publish.isPending}
+                disabled={!isComplete(body) || !(isDirty || page?.draft)}
+              >
                 {t('publish')}
               </Button>
             )}
@@ -214,7 +246,10 @@ function Editor({ id, options, page }: { id?: string; options: CardOptions; page
                 </div>
                 <div className={styles.soft}>
                   {version.published_at &&
-                    t('version_by', { name: version.published_by ?? '', at: at(version.published_at) }).replace(/^, /, '')}
+                    t('version_by', { name: version.published_by ?? '', at: at(version.published_at) }).replace(
+                      /^, /,
+                      '',
+                    )}
                   {version.withdrawn_reason && ` · ${version.withdrawn_reason}`}
                 </div>
               </li>

@@ -167,7 +167,8 @@ function SlotForm({ n, slot, body, options, onChange, onRemove }: SlotProps) {
   const parts = programmeOf(body, options);
   const topics = [...new Set(parts.flatMap((part) => part.topics))];
   const once = slot.recurrence.type !== 'weekly';
-  const span = slot.recurrence.type === 'once' ? { from: slot.recurrence.date, to: slot.recurrence.date } : slot.recurrence.span;
+  const span =
+    slot.recurrence.type === 'once' ? { from: slot.recurrence.date, to: slot.recurrence.date } : slot.recurrence.span;
   const source = slot.sources?.[0]?.text ?? '';
   return (
     <Panel
@@ -270,7 +271,9 @@ function SlotForm({ n, slot, body, options, onChange, onRemove }: SlotProps) {
         />
         <Checkbox.Group
           label={t('audience')}
-          value={[slot.audience.students && 'students', slot.audience.guardians && 'guardians'].filter((word) => word !== false)}
+          value={[slot.audience.students && 'students', slot.audience.guardians && 'guardians'].filter(
+            (word) => word !== false,
+          )}
           onChange={(value) =>
             set({ audience: { students: value.includes('students'), guardians: value.includes('guardians') } })
           }

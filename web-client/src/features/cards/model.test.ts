@@ -29,7 +29,10 @@ describe('a card in its form', () => {
 
   it('reads lists as people type them', () => {
     expect(toList('Дроби, Проценты;\n Дроби ')).toEqual(['Дроби', 'Проценты']);
-    expect(toLines('https://a.example/1,2\n\n https://b.example ')).toEqual(['https://a.example/1,2', 'https://b.example']);
+    expect(toLines('https://a.example/1,2\n\n https://b.example ')).toEqual([
+      'https://a.example/1,2',
+      'https://b.example',
+    ]);
   });
 
   it('sees a change and counts refused dates', () => {

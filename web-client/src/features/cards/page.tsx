@@ -42,7 +42,11 @@ function CardList() {
           <Panel
             tools={
               <div className={styles.tools}>
-                <TextInput label={tp('search')} value={words} onChange={(event) => setWords(event.currentTarget.value)} />
+                <TextInput
+                  label={tp('search')}
+                  value={words}
+                  onChange={(event) => setWords(event.currentTarget.value)}
+                />
                 <NativeSelect
                   label={t('filter_status')}
                   value={status}
@@ -58,7 +62,11 @@ function CardList() {
               </div>
             }
           >
-            {items.length === 0 ? <p className={styles.soft}>{t('nothing_found')}</p> : <Table items={items} onOpen={open} />}
+            {items.length === 0 ? (
+              <p className={styles.soft}>{t('nothing_found')}</p>
+            ) : (
+              <Table items={items} onOpen={open} />
+            )}
           </Panel>
         )}
       </Answered>
@@ -67,7 +75,8 @@ function CardList() {
 }
 
 function fits(card: CardRow, words: string, status: string): boolean {
-  if (status === 'draft' ? !(card.has_draft || card.status === 'draft') : status && card.status !== status) return false;
+  if (status === 'draft' ? !(card.has_draft || card.status === 'draft') : status && card.status !== status)
+    return false;
   const text = [card.key, card.title, card.class, card.subject, card.teacher].join(' ').toLocaleLowerCase();
   return words
     .toLocaleLowerCase()

@@ -32,7 +32,10 @@ export function Preview({ body, options, dates, onOrder }: Props) {
   const refused = refusedCount(dates);
   const host = (id: string | undefined) => options.hosts.find((one) => one.id === id)?.name ?? '';
   return (
-    <Panel title={t('preview')} tools={<span className={styles.soft}>{t('checked_dates', { count: dates.length })}</span>}>
+    <Panel
+      title={t('preview')}
+      tools={<span className={styles.soft}>{t('checked_dates', { count: dates.length })}</span>}
+    >
       {dates.length === 0 && <Notice tone="wait">{t('checked_none')}</Notice>}
       {dates.length > 0 && refused === 0 && <Notice tone="good">{t('checked_ok')}</Notice>}
       {refused > 0 && (

@@ -42,7 +42,8 @@ const english: Translation<typeof russian> = {
   state_not_held: 'Not held',
   state_cancelled: 'Cancelled',
 
-  why_load: 'The contract gives {limit} h a {period}, {planned} h are planned. {left} h are left, {wanted} h are needed.',
+  why_load:
+    'The contract gives {limit} h a {period}, {planned} h are planned. {left} h are left, {wanted} h are needed.',
   period_week: 'week',
   period_month: 'month',
   period_year: 'school year',

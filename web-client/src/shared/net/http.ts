@@ -33,7 +33,12 @@ export async function problemOf(response: Response): Promise<KafedraError> {
     // A proxy's page, not ours: the status has to do.
   }
   const code = isErrorCode(problem.code) ? problem.code : (STATUS_CODES[response.status] ?? 'internal');
-  return new KafedraError({ code, retryAfterMs: retryAfterMs(response, problem), params: problem.params, errors: problem.errors });
+  return new KafedraError({
+    code,
+    retryAfterMs: retryAfterMs(response, problem),
+    params: problem.params,
+    errors: problem.errors,
+  });
 }
 
 export async function request<T>(
