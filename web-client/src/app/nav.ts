@@ -20,6 +20,10 @@ const LINKS: readonly NavLink[] = [
   { to: '/', text: 'nav_timetable', icon: 'clock', actions: ['timetable.view'], group: 'lessons' },
 
   // Planning.
+  { to: '/programme', text: 'nav_programme', icon: 'book', actions: ['timetable.view'], group: 'planning' },
+  { to: '/calendar', text: 'nav_calendar', icon: 'calendar', actions: ['timetable.view'], group: 'planning' },
+  { to: '/cards', text: 'nav_cards', icon: 'edit', actions: ['card.publish'], group: 'planning' },
+  { to: '/planning', text: 'nav_planning', icon: 'speaker_layout', actions: ['load.view'], group: 'planning' },
 
   // Individual help.
   { to: '/requests', text: 'nav_requests', icon: 'chat', actions: ['request.create', 'request.triage'], group: 'help' },

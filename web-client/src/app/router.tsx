@@ -66,12 +66,16 @@ const timetable = createRoute({
 });
 
 /** A page inside the frame; its links stand in `nav.ts`. */
-export const page = <const Path extends string>(path: Path, component: () => Promise<{ default: () => ReactNode }>) =>
+const page = <const Path extends string>(path: Path, component: () => Promise<{ default: () => ReactNode }>) =>
   createRoute({ getParentRoute: () => shell, path, component: lazyRouteComponent(component) });
 
 const pages = [
   // Planning.
-  // (/programme, /calendar, /cards, /planning)
+  page('/programme', () => import('../features/programme/page')),
+  page('/calendar', () => import('../features/calendar/page')),
+  page('/cards', () => import('../features/cards/page')),
+  page('/planning', () => import('../features/planning/page')),
+
   // Individual help.
   page('/requests', () => import('../features/help/requests-page')),
   page('/requests/$request', () => import('../features/help/requests-page')),
@@ -80,7 +84,8 @@ const pages = [
   page('/children', () => import('../features/help/children-page')),
   page('/guardians', () => import('../features/help/guardians-page')),
   page('/feedback', () => import('../features/help/feedback-page')),
-  // Evidence: /reports, /notices, /import, /privacy.
+
+  // Evidence.
   page('/reports', () => import('../features/reports/page')),
   page('/notices', () => import('../features/notices/page')),
   page('/notices/settings', () => import('../features/notices/settings-page')),

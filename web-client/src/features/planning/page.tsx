@@ -1,0 +1,41 @@
+// Load planned against actual, substitutes and moves, contracts, orders: one section at a time, which is in the address.
+import { SegmentedControl } from '@mantine/core';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useTexts } from '../../shared/i18n/use-texts';
+import { Changes } from './changes';
+import { Contracts } from './contracts';
+import { PageHead, useMay } from './kit';
+import { Load } from './load';
+import { Orders } from './orders';
+import { loadTexts } from './texts';
+
+const TABS = ['load', 'changes', 'contracts', 'orders'] as const;
+type Tab = (typeof TABS)[number];
+
+export default function PlanningPage() {
+  const t = useTexts(loadTexts);
+  const navigate = useNavigate();
+  const search = useSearch({ strict: false }) as { tab?: unknown };
+  const mayOrder = useMay('override.grant');
+  const tabs = TABS.filter((tab) => tab !== 'orders' || mayOrder);
+  const tab = tabs.find((one) => one === search.tab) ?? 'load';
+  return (
+    <>
+      <PageHead title={t('title')} />
+      <div style={{ overflowX: 'auto', marginBottom: 16 }}>
+        <SegmentedControl
+          aria-label={t('view')}
+          value={tab}
+          onChange={(value) =>
+            void navigate({ to: '/planning' as '/', search: { tab: value as Tab } as never, replace: true })
+          }
+          data={tabs.map((value) => ({ value, label: t(`tab_${value}`) }))}
+        />
+      </div>
+      {tab === 'load' && <Load />}
+      {tab === 'changes' && <Changes />}
+      {tab === 'contracts' && <Contracts />}
+      {tab === 'orders' && <Orders />}
+    </>
+  );
+}
