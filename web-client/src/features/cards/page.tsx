@@ -15,8 +15,10 @@ export const TONE = { draft: 'wait', published: 'good', withdrawn: 'bad', supers
 export default function CardsPage() {
   const search = useSearch({ strict: false }) as { card?: unknown };
   const card = typeof search.card === 'string' ? search.card : undefined;
-  if (card === 'new') return <CardEditor key="new" />;
-  if (card) return <CardEditor key={card} id={card} />;
+  // A new card gets its name when it is saved: the form, and what was said of it, stays.
+  const [shown, setShown] = useState(card);
+  if (card !== shown && !(shown === 'new' && card)) setShown(card);
+  if (card) return <CardEditor key={shown} id={card === 'new' ? undefined : card} />;
   return <CardList />;
 }
 
