@@ -63,6 +63,7 @@ export async function request<T>(
     throw new KafedraError({ code: 'offline' }, { cause });
   }
   if (!response.ok) throw await problemOf(response);
-  if (response.status === 204 || response.headers.get('content-length') === '0') return undefined as T;
-  return (await response.json()) as T;
+  // Some answers say all by their status: 204, and 201 without a body.
+  const text = await response.text();
+  return (text ? JSON.parse(text) : undefined) as T;
 }

@@ -1,0 +1,142 @@
+// A teacher plans by the rules: a preparation that comes too early, then on time; an overload with its numbers, lifted by the
+// deputy's order; a substitute. All in Russian, on the pages that people use.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { assertAccessible, assertFitsWidth, launchBrowser, newPerson, PHONE, screenshot } from '../harness/browser.mjs';
+import { Hub } from '../harness/hub.mjs';
+import { signIn } from '../harness/room.mjs';
+
+/** Monday of a school week in the demo's second quarter. */
+const NOW = Date.parse('2026-11-23T07:00:00Z');
+
+let hub;
+let browser;
+
+before(async () => {
+  const offset = Math.round((NOW - Date.now()) / 1000);
+  hub = await Hub.start({ env: { KAFEDRA_CLOCK_OFFSET_SECONDS: String(offset) } });
+  browser = await launchBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await hub?.stop();
+});
+
+async function write(page, { title, date, kind }) {
+  await page.goto('/cards?card=new');
+  await page.getByLabel('Название').fill(title);
+  await page.getByLabel('Предмет').selectOption({ label: 'Математика' });
+  await page.getByLabel('Класс или группа').selectOption({ label: '5А' });
+  await page.getByLabel('Вид').selectOption({ label: kind });
+  await page.getByLabel('Дата').fill(date);
+  await page.getByRole('checkbox', { name: /^2 четверть/ }).check();
+  await page.getByRole('button', { name: '+ Сложение и вычитание дробей' }).click();
+  await page.getByLabel('Основание').fill('Ошибки в контрольной работе');
+}
+
+test('a teacher plans, is refused, mends it; the deputy lifts a limit and sends a substitute', async () => {
+  const teacher = await newPerson(browser, hub, { media: false });
+  await signIn(teacher, 'T-014');
+  await teacher.getByRole('navigation', { name: 'Разделы' }).getByRole('link', { name: 'Карты уроков' }).click();
+  await teacher.getByRole('heading', { name: 'Карты уроков' }).waitFor();
+  await screenshot(teacher, 'planning-cards');
+  await assertAccessible(teacher, 'cards');
+
+  await write(teacher, { title: 'Готовимся к контрольной', date: '2026-12-03', kind: 'Подготовка к аттестации' });
+  await screenshot(teacher, 'planning-card');
+  await assertAccessible(teacher, 'card');
+  await teacher.getByRole('button', { name: 'Опубликовать' }).click();
+  await teacher.getByRole('alert').getByText('только после окончания части программы').first().waitFor();
+  await screenshot(teacher, 'planning-refused');
+  const card = new URL(teacher.url()).searchParams.get('card');
+
+  await teacher.goto('/programme');
+  const maths = teacher.locator('section').filter({ hasText: 'Математика, 5 класс' });
+  const part = maths.locator('tr').filter({ hasText: '2 четверть' });
+  await part.getByRole('button', { name: 'Завершить часть' }).click();
+  await teacher.getByRole('dialog').getByRole('button', { name: 'Завершить часть' }).click();
+  await part.getByText('Завершена').waitFor();
+  await screenshot(teacher, 'planning-programme');
+  await assertAccessible(teacher, 'programme');
+
+  await teacher.goto(`/cards?card=${card}`);
+  await teacher.getByRole('button', { name: 'Опубликовать' }).click();
+  await teacher.getByText('Опубликована версия 1:').waitFor();
+
+  // The contract leaves no room for a second one that week.
+  const deputy = await hub.as('D-001');
+  const load = await deputy.call('GET', '/api/v1/contracts');
+  const me = (await hub.as('T-014')).me.person.id;
+  const contract = load.items.find(({ person }) => person === me);
+  await deputy.call('PUT', '/api/v1/contracts', {
+    body: { ...contract, absences: [], consultation_hours_week: 1 },
+  });
+  await write(teacher, { title: 'Ещё раз о дробях', date: '2026-12-04', kind: 'Подготовка к аттестации' });
+  await teacher.getByRole('button', { name: 'Опубликовать' }).click();
+  await teacher.getByRole('alert').getByText('Превышена учебная нагрузка').first().waitFor();
+  await teacher
+    .getByText(/по договору 1 ч, уже запланировано .* Осталось 0 ч/)
+    .first()
+    .waitFor();
+  await screenshot(teacher, 'planning-overload');
+  const second = new URL(teacher.url()).searchParams.get('card');
+
+  const office = await newPerson(browser, hub, { media: false });
+  await signIn(office, 'D-001');
+  await office.goto(`/cards?card=${second}`);
+  await office.getByRole('button', { name: 'Проверить даты' }).click();
+  await office.getByRole('button', { name: 'Разрешить приказом' }).first().click();
+  const dialog = office.getByRole('dialog');
+  await dialog.getByLabel('Номер приказа').fill('15-к');
+  await dialog.getByLabel('Причина').fill('перед контрольной');
+  await screenshot(office, 'planning-order');
+  await dialog.getByRole('button', { name: 'Разрешить приказом' }).click();
+  await office.getByText('Разрешено приказом № 15-к').first().waitFor();
+  await office.getByRole('button', { name: 'Опубликовать' }).click();
+  await office.getByText('Опубликована версия 1:').waitFor();
+
+  await office.goto('/planning?tab=changes');
+  const lesson = office.getByRole('listitem').filter({ hasText: 'Ещё раз о дробях' });
+  await lesson.getByRole('button', { name: 'Заменить' }).click();
+  await office.getByRole('dialog').getByLabel('Причина').fill('болеет');
+  await screenshot(office, 'planning-substitute');
+  await office.getByRole('dialog').getByRole('button', { name: 'Заменить' }).click();
+  await office.getByRole('dialog').waitFor({ state: 'hidden' });
+  const shown = office.getByRole('listitem').filter({ hasText: 'Ещё раз о дробях' });
+  await shown.getByText(/Ведёт (?!.*Соколова)/).waitFor();
+  for (const [path, name] of [
+    ['/planning', 'load'],
+    ['/planning?tab=contracts', 'contracts'],
+    ['/planning?tab=orders', 'orders'],
+    ['/calendar', 'calendar'],
+  ]) {
+    await office.goto(path);
+    await office.getByRole('heading', { level: 1 }).waitFor();
+    await office.waitForLoadState('networkidle');
+    await screenshot(office, `planning-${name}`);
+    await assertAccessible(office, name);
+  }
+  assert.deepEqual([...teacher.errors, ...office.errors], []);
+});
+
+test('the pages of planning fit a phone', async () => {
+  const page = await newPerson(browser, hub, { viewport: PHONE, colorScheme: 'dark', media: false });
+  await signIn(page, 'D-001');
+  for (const [path, name] of [
+    ['/programme', 'programme'],
+    ['/calendar', 'calendar'],
+    ['/cards', 'cards'],
+    ['/cards?card=new', 'card'],
+    ['/planning', 'load'],
+  ]) {
+    await page.goto(path);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.waitForLoadState('networkidle');
+    await assertFitsWidth(page, name);
+    await screenshot(page, `planning-${name}-phone`);
+    await assertAccessible(page, `${name} on a phone`);
+  }
+  await page.getByRole('button', { name: 'Разделы' }).click();
+  await screenshot(page, 'planning-menu-phone');
+});
