@@ -5,6 +5,7 @@ import { refusalOf } from '../../shared/errors';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
 import { Notice } from '../../shared/ui/notice';
+import { reachable } from '../../shared/ui/reachable';
 import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { useTitle } from '../../shared/ui/use-title';
@@ -167,7 +168,7 @@ function Cells({ cells }: { cells: CellNote[] }) {
   const t = useTexts(importTexts);
   const hasFiles = cells.some((cell) => cell.file);
   return (
-    <div className={sheet.scroll}>
+    <div className={sheet.scroll} {...reachable}>
       <table className={sheet.table}>
         <thead>
           <tr>
@@ -209,7 +210,7 @@ function Cards({ report }: { report: CardsReport }) {
       {report.changes.length > 0 && (
         <>
           <h3>{t('changes')}</h3>
-          <div className={sheet.scroll}>
+          <div className={sheet.scroll} {...reachable}>
             <table className={sheet.table}>
               <thead>
                 <tr>
@@ -278,7 +279,7 @@ function Roster({ report }: { report: RosterReport }) {
       </p>
       <p>{t('sum_rights', { given: report.roles_given, taken: report.roles_taken, links: report.links_proposed })}</p>
       {report.examples.length > 0 && (
-        <div className={sheet.scroll}>
+        <div className={sheet.scroll} {...reachable}>
           <table className={sheet.table}>
             <thead>
               <tr>

@@ -5,6 +5,7 @@ import { refusalOf } from '../../shared/errors';
 import { formatDate } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { Notice } from '../../shared/ui/notice';
+import { reachable } from '../../shared/ui/reachable';
 import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { useTitle } from '../../shared/ui/use-title';
@@ -61,7 +62,7 @@ function Channels({ settings }: { settings: api.Settings }) {
     <form className={sheet.card} onSubmit={submit}>
       <h2>{t('channels')}</h2>
       <p className={sheet.soft}>{t('channels_note')}</p>
-      <div className={sheet.scroll}>
+      <div className={sheet.scroll} {...reachable}>
         <table className={sheet.table}>
           <thead>
             <tr>

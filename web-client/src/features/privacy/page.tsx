@@ -6,6 +6,7 @@ import { formatDate } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
 import { Notice } from '../../shared/ui/notice';
+import { reachable } from '../../shared/ui/reachable';
 import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { useTitle } from '../../shared/ui/use-title';
@@ -200,7 +201,7 @@ function ErasureTable({ list }: { list: Erasures }) {
   return (
     <>
       <h3>{t('requests')}</h3>
-      <div className={sheet.scroll}>
+      <div className={sheet.scroll} {...reachable}>
         <table className={sheet.table}>
           <thead>
             <tr>

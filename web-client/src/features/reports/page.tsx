@@ -5,6 +5,7 @@ import { refusalOf } from '../../shared/errors';
 import { dayKey } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { Notice } from '../../shared/ui/notice';
+import { reachable } from '../../shared/ui/reachable';
 import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { useTitle } from '../../shared/ui/use-title';
@@ -191,7 +192,7 @@ function Weeks({ weeks }: { weeks: Week[] }) {
           </span>
         ))}
       </div>
-      <div className={sheet.scroll}>
+      <div className={sheet.scroll} {...reachable}>
         <table className={sheet.table}>
           <thead>
             <tr>
@@ -229,7 +230,7 @@ function Hosts({ report }: { report: Report }) {
   return (
     <section className={sheet.card}>
       <h2>{t('hosts')}</h2>
-      <div className={sheet.scroll}>
+      <div className={sheet.scroll} {...reachable}>
         <table className={sheet.table}>
           <thead>
             <tr>

@@ -4,6 +4,7 @@ import { refusalOf } from '../../shared/errors';
 import { formatShortDay, formatTime } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { Notice } from '../../shared/ui/notice';
+import { reachable } from '../../shared/ui/reachable';
 import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { type Asked, fetchRows, type Row } from './data';
@@ -39,7 +40,7 @@ function Table({ rows }: { rows: Row[] }) {
     return key in reportTexts.russian ? t(key as 'state_held') : word;
   };
   return (
-    <div className={sheet.scroll}>
+    <div className={sheet.scroll} {...reachable}>
       <table className={sheet.table}>
         <thead>
           <tr>

@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { refusalOf } from '../../shared/errors';
 import { useTexts } from '../../shared/i18n/use-texts';
+import { reachable } from '../../shared/ui/reachable';
 import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { type Asked, fetchCoverage, fetchStudents } from './data';
@@ -17,7 +18,7 @@ export function CoverageTable({ asked }: { asked: Asked }) {
       <h2>{t('coverage')}</h2>
       <p className={sheet.soft}>{t('coverage_note')}</p>
       {coverage.isError && <RefusalAlert refusal={refusalOf(coverage.error)} />}
-      <div className={sheet.scroll}>
+      <div className={sheet.scroll} {...reachable}>
         <table className={sheet.table}>
           <thead>
             <tr>
@@ -69,7 +70,7 @@ export function StudentTable({ asked }: { asked: Asked }) {
     <section className={sheet.card}>
       <h2>{t('students')}</h2>
       <p className={sheet.soft}>{t('students_note', { came: students.data.came, never: students.data.never_came })}</p>
-      <div className={sheet.scroll}>
+      <div className={sheet.scroll} {...reachable}>
         <table className={sheet.table}>
           <thead>
             <tr>
