@@ -52,7 +52,9 @@ async fn walk(hub: &TestHub, is_https: bool) {
     }
     assert!(paths.len() > 15, "{paths:?}");
     for (method, path) in paths {
-        let answer = client.send(client.request(method, &path)).await;
+        let request = client.request(method, &path);
+        // A stream of events has no end to wait for.
+        let answer = if path.ends_with("/live") { client.head_of(request).await } else { client.send(request).await };
         check(&path, &answer, is_https);
         assert!(answer.status.as_u16() != 500, "{path}: {}", answer.body);
     }

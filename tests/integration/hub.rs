@@ -178,6 +178,12 @@ impl Client {
         Answer { status, headers, body }
     }
 
+    /// Status and headers alone; the body is not waited for.
+    pub async fn head_of(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        Answer { status: response.status(), headers: response.headers().clone(), body: Value::Null }
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await
     }

@@ -1,3 +1,4 @@
+//! The estimator on made-up lines: bounds, convergence, hostile feedback.
 #![allow(clippy::unwrap_used)]
 use proptest::prelude::*;
 

@@ -150,7 +150,8 @@ async fn school() -> (Store, WallClock, tempfile::TempDir) {
             sqlx::query("UPDATE school SET policy = '{}'").execute(tx.connection()).await?;
             sqlx::query("DELETE FROM appointment").execute(tx.connection()).await?;
             sqlx::query(
-                "DELETE FROM consultation WHERE card_id IN (SELECT id FROM lesson_card WHERE external_key NOT LIKE 'ДЕМО-%')",
+                "UPDATE consultation SET state = 'cancelled', due_at = NULL
+                 WHERE card_id IN (SELECT id FROM lesson_card WHERE external_key NOT LIKE 'ДЕМО-%')",
             )
             .execute(tx.connection())
             .await?;

@@ -46,6 +46,8 @@ pub const PLACES: &[Place] = &[
     own("adult_grant", "guardian_id", End::Keep),
     own("message", "author_id", End::Redact(&["body", "author_name"])),
     own("participation", "person_id", End::Keep),
+    own("media_quality", "person_id", End::Keep),
+    own("media_join", "person_id", End::Keep),
     own("room_removal", "person_id", End::Keep),
     own("appointment", "student_id", End::Redact(&["message", "reason", "note_shared", "note_private"])),
     own("appointment", "booked_by", End::Redact(&["message"])),

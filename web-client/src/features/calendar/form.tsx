@@ -1,9 +1,9 @@
 // The layers of the calendar as fields: week, years with terms, special days, bells, shifts of classes.
 import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
 import { useTexts } from '../../shared/i18n/use-texts';
-import type { Calendar, DayKind } from '../planning/api';
-import { Panel, styles } from '../planning/kit';
-import { planningTexts } from '../planning/texts';
+import type { Calendar, DayKind } from '../../shared/planning/api';
+import { Panel, styles } from '../../shared/planning/kit';
+import { planningTexts } from '../../shared/planning/texts';
 import { calendarTexts } from './texts';
 
 type Props = { calendar: Calendar; disabled: boolean; onChange: (calendar: Calendar) => void };

@@ -7,8 +7,6 @@ import { refusalOf } from '../../shared/errors';
 import { formatShortDay, formatTime } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
-import { Dialog } from '../../shared/ui/dialog';
-import { Notice } from '../../shared/ui/notice';
 import {
   type Calendar,
   type CalendarChange,
@@ -16,9 +14,11 @@ import {
   type MovedLesson,
   type CalendarPage as Page,
   putCalendar,
-} from '../planning/api';
-import { Answered, PageHead, Refused, styles, useMay } from '../planning/kit';
-import { planningTexts } from '../planning/texts';
+} from '../../shared/planning/api';
+import { Answered, PageHead, Refused, styles, useMay } from '../../shared/planning/kit';
+import { planningTexts } from '../../shared/planning/texts';
+import { Dialog } from '../../shared/ui/dialog';
+import { Notice } from '../../shared/ui/notice';
 import { CalendarForm } from './form';
 import { calendarTexts } from './texts';
 

@@ -8,7 +8,6 @@ import { refusalOf } from '../../shared/errors';
 import { dayKey, formatDate, formatTime } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
-import { Notice } from '../../shared/ui/notice';
 import {
   agreeToCard,
   type CardBody,
@@ -23,7 +22,7 @@ import {
   publishCard,
   saveDraft,
   withdrawCard,
-} from '../planning/api';
+} from '../../shared/planning/api';
 import {
   Answered,
   OrderDialog,
@@ -34,7 +33,8 @@ import {
   Refused,
   styles,
   useMay,
-} from '../planning/kit';
+} from '../../shared/planning/kit';
+import { Notice } from '../../shared/ui/notice';
 import { CardForm } from './form';
 import { emptyCard, isComplete, isSame } from './model';
 import { Preview } from './preview';

@@ -4,9 +4,9 @@ import '@mantine/core/styles/Fieldset.css';
 import { Button, Checkbox, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useTexts } from '../../shared/i18n/use-texts';
-import type { CardBody, CardContent, CardOptions, Slot } from '../planning/api';
-import { Panel, styles } from '../planning/kit';
-import { planningTexts } from '../planning/texts';
+import type { CardBody, CardContent, CardOptions, Slot } from '../../shared/planning/api';
+import { Panel, styles } from '../../shared/planning/kit';
+import { planningTexts } from '../../shared/planning/texts';
 import { emptySlot, programmeOf, REALTIME, toLines, toList } from './model';
 import { cardTexts } from './texts';
 

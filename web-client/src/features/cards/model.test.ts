@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CardOptions } from '../planning/api';
+import type { CardOptions } from '../../shared/planning/api';
 import { emptyCard, isComplete, isSame, programmeOf, refusedCount, slotNumber, toLines, toList } from './model';
 
 const options: CardOptions = {

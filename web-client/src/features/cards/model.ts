@@ -1,5 +1,5 @@
 // A lesson card as its form edits it: an empty one, words to lists and back, what has changed.
-import type { CardBody, CardOptions, CheckedDate, Slot } from '../planning/api';
+import type { CardBody, CardOptions, CheckedDate, Slot } from '../../shared/planning/api';
 
 export const REALTIME = ['webinar', 'video_conference', 'chat', 'individual'] as const;
 

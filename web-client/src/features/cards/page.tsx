@@ -4,9 +4,9 @@ import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTexts } from '../../shared/i18n/use-texts';
-import { type CardRow, fetchCards } from '../planning/api';
-import { Answered, Empty, PageHead, Panel, styles, useMay } from '../planning/kit';
-import { planningTexts } from '../planning/texts';
+import { type CardRow, fetchCards } from '../../shared/planning/api';
+import { Answered, Empty, PageHead, Panel, styles, useMay } from '../../shared/planning/kit';
+import { planningTexts } from '../../shared/planning/texts';
 import { CardEditor } from './editor';
 import { cardTexts } from './texts';
 

@@ -2,11 +2,11 @@
 import { formatShortDay, formatTime } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
+import type { CardBody, CardOptions, CheckedDate } from '../../shared/planning/api';
+import { noonOf } from '../../shared/planning/explain';
+import { FindingView, type OrderFor, Panel, styles } from '../../shared/planning/kit';
+import { planningTexts } from '../../shared/planning/texts';
 import { Notice } from '../../shared/ui/notice';
-import type { CardBody, CardOptions, CheckedDate } from '../planning/api';
-import { noonOf } from '../planning/explain';
-import { FindingView, type OrderFor, Panel, styles } from '../planning/kit';
-import { planningTexts } from '../planning/texts';
 import { refusedCount, slotNumber } from './model';
 import { cardTexts } from './texts';
 

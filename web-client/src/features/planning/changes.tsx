@@ -4,13 +4,14 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type Consultation, fetchTimetable } from '../../shared/api';
 import { serverNow } from '../../shared/clock';
+import { addDays } from '../../shared/dates';
 import { dayKey, formatShortDay, formatTime } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
-import { addDays } from '../timetable/model';
-import { cancelLesson, fetchSubstitutes, moveLesson, substitute } from './api';
-import { Answered, Empty, FindingView, Panel, ReasonDialog, styles, useMay } from './kit';
-import { loadTexts, planningTexts } from './texts';
+import { cancelLesson, fetchSubstitutes, moveLesson, substitute } from '../../shared/planning/api';
+import { Answered, Empty, FindingView, Panel, ReasonDialog, styles, useMay } from '../../shared/planning/kit';
+import { planningTexts } from '../../shared/planning/texts';
+import { loadTexts } from './texts';
 
 type Open = { kind: 'substitute' | 'move' | 'cancel'; lesson: Consultation };
 

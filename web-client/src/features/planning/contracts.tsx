@@ -3,16 +3,24 @@ import { Button, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { serverNow } from '../../shared/clock';
+import { addDays, mondayOf } from '../../shared/dates';
 import { refusalOf } from '../../shared/errors';
 import { dayKey, formatDate } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
+import {
+  addAbsence,
+  type Contract,
+  dropAbsence,
+  fetchContracts,
+  fetchLoad,
+  putContract,
+} from '../../shared/planning/api';
+import { noonOf } from '../../shared/planning/explain';
+import { Answered, Empty, Panel, Refused, styles, useMay } from '../../shared/planning/kit';
+import { planningTexts } from '../../shared/planning/texts';
 import { Dialog } from '../../shared/ui/dialog';
 import { Notice } from '../../shared/ui/notice';
-import { addDays, mondayOf } from '../timetable/model';
-import { addAbsence, type Contract, dropAbsence, fetchContracts, fetchLoad, putContract } from './api';
-import { noonOf } from './explain';
-import { Answered, Empty, Panel, Refused, styles, useMay } from './kit';
-import { loadTexts, planningTexts } from './texts';
+import { loadTexts } from './texts';
 import { parseWindows, printWindows } from './windows';
 
 const KINDS = ['sick', 'leave', 'trip', 'other'] as const;

@@ -3,16 +3,17 @@ import { ActionIcon, Button, TextInput } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { serverNow } from '../../shared/clock';
+import { addDays, mondayOf } from '../../shared/dates';
 import { dayKey, formatDate, formatShortDay, formatTime } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
+import { correctLoad, fetchLoad, fetchLoadRows, type HostLoad, type LoadRow } from '../../shared/planning/api';
+import { noonOf } from '../../shared/planning/explain';
+import { Answered, Empty, Panel, ReasonDialog, styles, useMay } from '../../shared/planning/kit';
+import { planningTexts } from '../../shared/planning/texts';
 import { Dialog } from '../../shared/ui/dialog';
 import { Icon } from '../../shared/ui/icon';
-import { addDays, mondayOf } from '../timetable/model';
-import { correctLoad, fetchLoad, fetchLoadRows, type HostLoad, type LoadRow } from './api';
-import { noonOf } from './explain';
-import { Answered, Empty, Panel, ReasonDialog, styles, useMay } from './kit';
-import { loadTexts, planningTexts } from './texts';
+import { loadTexts } from './texts';
 
 export function Load() {
   const t = useTexts(loadTexts);

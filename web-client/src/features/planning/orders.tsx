@@ -3,9 +3,9 @@ import { useQuery } from '@tanstack/react-query';
 import { isErrorCode } from '../../shared/errors';
 import { formatDate, formatTime } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
+import { fetchOrders } from '../../shared/planning/api';
+import { Answered, Empty, Panel, styles } from '../../shared/planning/kit';
 import { useRefusalWords } from '../../shared/ui/refusal';
-import { fetchOrders } from './api';
-import { Answered, Empty, Panel, styles } from './kit';
 import { loadTexts } from './texts';
 
 export function Orders() {

@@ -2,9 +2,9 @@
 import { SegmentedControl } from '@mantine/core';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useTexts } from '../../shared/i18n/use-texts';
+import { PageHead, useMay } from '../../shared/planning/kit';
 import { Changes } from './changes';
 import { Contracts } from './contracts';
-import { PageHead, useMay } from './kit';
 import { Load } from './load';
 import { Orders } from './orders';
 import { loadTexts } from './texts';

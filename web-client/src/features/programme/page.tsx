@@ -5,11 +5,11 @@ import { useState } from 'react';
 import { refusalOf } from '../../shared/errors';
 import { formatDate } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
+import { completePart, fetchProgrammes, newPart, type Part, type Programme, putPart } from '../../shared/planning/api';
+import { noonOf } from '../../shared/planning/explain';
+import { Answered, Empty, PageHead, Panel, ReasonDialog, Refused, styles } from '../../shared/planning/kit';
+import { planningTexts } from '../../shared/planning/texts';
 import { Dialog } from '../../shared/ui/dialog';
-import { completePart, fetchProgrammes, newPart, type Part, type Programme, putPart } from '../planning/api';
-import { noonOf } from '../planning/explain';
-import { Answered, Empty, PageHead, Panel, ReasonDialog, Refused, styles } from '../planning/kit';
-import { planningTexts } from '../planning/texts';
 import { programmeTexts } from './texts';
 
 type Open = { kind: 'complete' | 'reopen' | 'edit'; part: Part } | { kind: 'new'; programme: Programme };

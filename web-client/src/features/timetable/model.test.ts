@@ -1,18 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Consultation } from '../../shared/api';
-import {
-  besideOf,
-  byDay,
-  countdownMs,
-  mondayOf,
-  ofWard,
-  overview,
-  phaseOf,
-  pollAfterMs,
-  safeLink,
-  toItems,
-  week,
-} from './model';
+import { mondayOf } from '../../shared/dates';
+import { besideOf, byDay, countdownMs, ofWard, overview, phaseOf, pollAfterMs, safeLink, toItems, week } from './model';
 
 const NOON = Date.parse('2026-11-23T12:00:00Z');
 const MIN = 60_000;

@@ -1,5 +1,6 @@
 // The timetable as facts about an instant: what is on, what comes, what the week looks like. No React, no clock.
 import type { Consultation, Ward } from '../../shared/api';
+import { addDays } from '../../shared/dates';
 import { dayKey } from '../../shared/i18n/format';
 
 export type Item = Consultation & { startMs: number; endMs: number; opensMs: number; closesMs: number };
@@ -107,15 +108,6 @@ export function byDay(items: readonly Item[], timeZone?: string): Day[] {
     else days.set(key, { key, startMs: item.startMs, items: [item] });
   }
   return [...days.values()].sort((a, b) => a.key.localeCompare(b.key));
-}
-
-export function addDays(key: string, days: number): string {
-  return new Date(Date.parse(`${key}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
-}
-
-export function mondayOf(key: string): string {
-  const weekday = (new Date(`${key}T00:00:00Z`).getUTCDay() + 6) % 7;
-  return addDays(key, -weekday);
 }
 
 /** Noon UTC of a day: safe for showing the day's name in any zone. */

@@ -2,6 +2,7 @@
 import { SegmentedControl, Skeleton } from '@mantine/core';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
+import { addDays, mondayOf } from '../../shared/dates';
 import { refusalOf } from '../../shared/errors';
 import { dayKey } from '../../shared/i18n/format';
 import { useTexts } from '../../shared/i18n/use-texts';
@@ -12,7 +13,7 @@ import { useTitle } from '../../shared/ui/use-title';
 import { useTimetable } from './data';
 import { DayList } from './day-list';
 import { Details } from './details';
-import { addDays, type Item, mondayOf, ofWard } from './model';
+import { type Item, ofWard } from './model';
 import { NowView } from './now-view';
 import { timetableTexts } from './texts';
 import styles from './timetable.module.css';

@@ -1,10 +1,11 @@
 // A week at a glance: days across, hours down.
 import { ActionIcon, Button, UnstyledButton } from '@mantine/core';
 import type { CSSProperties } from 'react';
+import { addDays, mondayOf } from '../../shared/dates';
 import { dayKey, formatDate, formatShortDay, formatTime } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { Icon } from '../../shared/ui/icon';
-import { addDays, type Item, minuteOfDay, mondayOf, noonOf, phaseOf, week } from './model';
+import { type Item, minuteOfDay, noonOf, phaseOf, week } from './model';
 import { timetableTexts } from './texts';
 import styles from './timetable.module.css';
 import { useWords } from './words';

@@ -1,8 +1,10 @@
 // The words that several views of the timetable share.
+
+import { addDays } from '../../shared/dates';
 import { formatCountdown, formatDay, formatTime, localZone } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
-import { addDays, countdownMs, type Item, noonOf, phaseOf } from './model';
+import { countdownMs, type Item, noonOf, phaseOf } from './model';
 import { timetableTexts } from './texts';
 
 export function useWords() {

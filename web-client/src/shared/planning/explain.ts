@@ -1,6 +1,6 @@
 // A finding's numbers as a sentence. The code's own text is the headline; this says why here and now.
-import { formatDate } from '../../shared/i18n/format';
-import { useLocale, useTexts } from '../../shared/i18n/use-texts';
+import { formatDate } from '../i18n/format';
+import { useLocale, useTexts } from '../i18n/use-texts';
 import type { Finding } from './api';
 import { planningTexts } from './texts';
 

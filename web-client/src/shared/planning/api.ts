@@ -1,6 +1,6 @@
 // Planning over HTTP, as the pages use it.
-import { request } from '../../shared/net/http';
-import type { Form } from '../../shared/wire.gen';
+import { request } from '../net/http';
+import type { Form } from '../wire.gen';
 
 export type Finding = {
   code: string;

@@ -1,4 +1,4 @@
-import type { Translation } from '../../shared/i18n/texts';
+import type { Translation } from '../i18n/texts';
 import type russian from './texts.ru';
 
 const english: Translation<typeof russian> = {
