@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa_axum::router::OpenApiRouter;
@@ -122,10 +122,7 @@ pub async fn read(
     (status = 200, description = "text/event-stream", content_type = "text/event-stream", body = String),
     (status = 401, body = Problem)
 ))]
-pub async fn live(
-    State(state): State<ApiState>,
-    session: Session,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+pub async fn live(State(state): State<ApiState>, session: Session) -> Result<impl IntoResponse, Problem> {
     session.allow::<kind::NoticeView>(Relations::own())?;
     let open = Open {
         told: state.told.subscribe(),
@@ -141,7 +138,9 @@ pub async fn live(
         let event = open.next().await?;
         Some((Ok(event), open))
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+    // Axum's own word for streams, `no-cache`, would let them be kept.
+    let live = Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    Ok(([(header::CACHE_CONTROL, "no-store")], live))
 }
 
 /// One open page.
