@@ -206,7 +206,12 @@ function Days({ calendar, disabled, onChange }: Props) {
                 />
               </div>
               {!disabled && (
-                <Button variant="subtle" color="red.8" size="compact-sm" onClick={() => put(without(calendar.days, n))}>
+                <Button
+                  variant="subtle"
+                  c="var(--danger)"
+                  size="compact-sm"
+                  onClick={() => put(without(calendar.days, n))}
+                >
                   {tp('remove')}
                 </Button>
               )}

@@ -219,12 +219,12 @@ function Editor({ id, options, page }: { id?: string; options: CardOptions; page
               </Button>
             )}
             {canEdit && page?.draft && (
-              <Button variant="subtle" color="red.8" onClick={() => drop.mutate()} loading={drop.isPending}>
+              <Button variant="subtle" c="var(--danger)" onClick={() => drop.mutate()} loading={drop.isPending}>
                 {t('drop')}
               </Button>
             )}
             {canPublish && page && page.card.version > 0 && (
-              <Button variant="subtle" color="red.8" onClick={() => setWithdrawing(true)}>
+              <Button variant="subtle" c="var(--danger)" onClick={() => setWithdrawing(true)}>
                 {t('withdraw')}
               </Button>
             )}

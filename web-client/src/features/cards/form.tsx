@@ -175,7 +175,7 @@ function SlotForm({ n, slot, body, options, onChange, onRemove }: SlotProps) {
       title={t('slot_n', { n: n + 1 })}
       tools={
         onRemove && (
-          <Button variant="subtle" color="red.8" size="compact-sm" onClick={onRemove}>
+          <Button variant="subtle" c="var(--danger)" size="compact-sm" onClick={onRemove}>
             {tp('remove')}
           </Button>
         )

@@ -77,7 +77,7 @@ export function Changes() {
                 <Button
                   size="compact-sm"
                   variant="subtle"
-                  color="red.8"
+                  c="var(--danger)"
                   onClick={() => setOpen({ kind: 'cancel', lesson })}
                 >
                   {t('cancel_lesson')}
