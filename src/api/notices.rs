@@ -136,7 +136,7 @@ pub async fn live(State(state): State<ApiState>, session: Session) -> Result<imp
     };
     let stream = futures_util::stream::unfold(open, async |mut open| {
         let event = open.next().await?;
-        Some((Ok(event), open))
+        Some((Ok::<_, Infallible>(event), open))
     });
     // Axum's own word for streams, `no-cache`, would let them be kept.
     let live = Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT));

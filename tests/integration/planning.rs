@@ -235,7 +235,7 @@ async fn cards_published_at_once_never_pass_a_limit_together() {
     let hub = hub().await;
     let deputy = hub.sign_in(DEPUTY).await;
     let school = School::of(&deputy).await;
-    // P12: five half hours for one class on one day; the norm of the day is 120 minutes, each host has three hours a week.
+    // P12: five half hours for one class on one day; the norm of the day is 120 minutes, each host has hours enough.
     let mut drafts = Vec::new();
     let hosts = ["T-014", "T-021", "T-007"];
     for n in 0..6 {

@@ -49,7 +49,8 @@ pub async fn print(
 ) -> Result<Response, Problem> {
     let report = make(&state, &session, &asked).await?;
     let page = report::html::write(&report);
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     let head = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, policy)];
     Ok((head, page).into_response())
 }
