@@ -64,7 +64,7 @@ pub fn run(with_gso: bool) {
 
 fn forward(socket: &UdpSocket, mut routes: HashMap<u16, Route>, with_gso: bool) -> ! {
     let mut buffers = vec![0u8; BATCH * DATAGRAM_BYTES];
-    let mut names = vec![SocketAddr::from(([0, 0, 0, 0], 0)); 0];
+    let mut names: Vec<SocketAddr> = Vec::new();
     let mut slab: Vec<u8> = Vec::with_capacity(8 << 20);
     let mut messages: Vec<Message> = Vec::with_capacity(8192);
     let mut opened: Vec<(u16, std::ops::Range<usize>, rtp::Header)> = Vec::with_capacity(BATCH);

@@ -92,7 +92,7 @@ impl Track {
         packet.extend_from_slice(&self.timestamp.to_be_bytes());
         packet.extend_from_slice(&self.ssrc.to_be_bytes());
         let mid = self.mid.to_string();
-        let level = [0x80 | 20 + (publisher % 64) as u8];
+        let level = [0x80 | (20 + (publisher % 64) as u8)];
         let elements: [(u8, &[u8]); 2] = [
             (if self.index < WITH_MID { MID_EXTENSION } else { 0 }, mid.as_bytes()),
             (if is_video { 0 } else { LEVEL_EXTENSION }, &level),
@@ -253,7 +253,7 @@ impl Flow {
         } else {
             stream.highest = stream.highest.wrapping_add(u64::from(ahead));
         }
-        if self.tally.received % self.sample == 0 || stream.offset.is_none() {
+        if self.tally.received.is_multiple_of(self.sample) || stream.offset.is_none() {
             self.tally.sampled += 1;
             match read(packet, inbound) {
                 Some((publisher, index, sent_ns)) => {

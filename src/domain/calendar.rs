@@ -122,13 +122,17 @@ impl Calendar {
             }
         }
         if class.shift > 1 {
-            let of_shift = |name: &String| self.shift_bells.get(&(name.clone(), class.shift)).unwrap_or(name).clone();
-            own.usual_bells = of_shift(&self.usual_bells);
+            own.usual_bells = self.bells_of_shift(&self.usual_bells, class.shift);
             for rule in own.days.values_mut() {
-                rule.bells = rule.bells.as_ref().map(of_shift);
+                rule.bells = rule.bells.as_ref().map(|name| self.bells_of_shift(name, class.shift));
             }
         }
         own
+    }
+
+    /// The bells that a later shift has in place of these.
+    fn bells_of_shift(&self, name: &String, shift: u8) -> String {
+        self.shift_bells.get(&(name.clone(), shift)).unwrap_or(name).clone()
     }
 
     /// Whether the week of `date` is odd or even, counted from the anchor Monday unless an entry says otherwise.

@@ -235,8 +235,8 @@ impl Store {
 /// What stands beside the consultations of some dates, looked up by name.
 struct Beside {
     names: HashMap<String, String>,
-    /// By group: student, from, to.
-    enrolled: HashMap<String, Vec<(String, Option<String>, Option<String>)>>,
+    /// By group.
+    enrolled: HashMap<String, Vec<Enrolled>>,
     booked: HashMap<String, Vec<String>>,
     /// By consultation: person, role, from, to, how it ended.
     stays: HashMap<String, Vec<Stay>>,
@@ -245,6 +245,9 @@ struct Beside {
     corrections: HashMap<String, BTreeMap<String, String>>,
     hour_minutes: i64,
 }
+
+/// Student, from, to.
+type Enrolled = (String, Option<String>, Option<String>);
 
 struct Stay {
     person: String,

@@ -50,6 +50,9 @@ pub struct NewYear {
     pub terms: Vec<(String, u8, String, Span)>,
 }
 
+/// Code, grades from and to, minutes per lesson and per day at home, source, mode.
+pub type NormRow = (String, u8, u8, (u16, Option<u16>), String, NormMode);
+
 /// A class with the group of its whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchoolClass {
@@ -432,12 +435,8 @@ impl Tx {
         Ok(id)
     }
 
-    /// Writes norms: code, grades from and to, minutes per lesson and per day at home, source, mode.
-    pub async fn insert_norms(
-        &mut self,
-        school: &SchoolId,
-        norms: &[(String, u8, u8, (u16, Option<u16>), String, NormMode)],
-    ) -> Result<(), StoreError> {
+    /// Writes norms.
+    pub async fn insert_norms(&mut self, school: &SchoolId, norms: &[NormRow]) -> Result<(), StoreError> {
         let rows = norms
             .iter()
             .map(|(code, from, to, minutes, source, mode)| {

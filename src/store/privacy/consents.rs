@@ -128,6 +128,7 @@ impl Store {
 
     /// Appends an act. The text has to be the one in force, so that nobody signs what they have not seen.
     /// [`StoreError::Conflict`]: it is not.
+    #[allow(clippy::too_many_arguments, reason = "one for each column of the act")]
     pub async fn sign_consent(
         &self,
         school: SchoolId,
