@@ -180,10 +180,10 @@ test('feedback is given on the way out of the lesson', async () => {
   await openFromTimetable(pupil, item);
   await enterRoom(pupil);
   await teacher.getByRole('button', { name: 'Выйти из комнаты' }).click();
-  await teacher
-    .getByRole('dialog')
-    .getByRole('button', { name: /Завершить/ })
-    .click();
+  // Twice: the second question says what ending means.
+  await teacher.getByRole('dialog').getByRole('button', { name: 'Завершить для всех' }).click();
+  const question = teacher.getByRole('dialog', { name: 'Завершить консультацию для всех?' });
+  await question.getByRole('button', { name: 'Завершить для всех' }).click();
   await ended(pupil).waitFor();
   await pupil.getByText('Да', { exact: true }).click();
   await pupil.getByLabel('5 из 5').check();

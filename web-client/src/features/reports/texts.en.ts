@@ -20,6 +20,7 @@ export default {
   no_data: 'no data',
   hidden: 'hidden: fewer than 5 answers',
   of: '{above} of {below}',
+  points: '{above} points, {below} answers',
   rows: 'Rows of “{name}”',
   rows_left: 'Not all rows are shown, {count} more. The whole list is in the Excel file.',
   rows_none: 'No rows.',

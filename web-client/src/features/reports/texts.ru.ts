@@ -17,6 +17,7 @@ export default {
   no_data: 'нет данных',
   hidden: 'скрыто: меньше 5 ответов',
   of: '{above} из {below}',
+  points: 'баллов {above}, отзывов {below}',
   rows: 'Строки показателя «{name}»',
   rows_left: 'Показаны не все строки, ещё {count}. Полный список есть в Excel.',
   rows_none: 'Строк нет.',
