@@ -153,7 +153,12 @@ function Figure({ metric, chosen, onChoose }: { metric: Metric; chosen: boolean;
         {value ?? (metric.is_hidden ? t('hidden') : t('no_data'))}
       </span>
       {value !== undefined && metric.code !== 'first_response_p90' && (
-        <span className={styles.share}>{t(metric.code === 'helpfulness' ? 'points' : 'of', { above: number(metric.above), below: number(metric.below) })}</span>
+        <span className={styles.share}>
+          {t(metric.code === 'helpfulness' ? 'points' : 'of', {
+            above: number(metric.above),
+            below: number(metric.below),
+          })}
+        </span>
       )}
     </button>
   );
