@@ -192,7 +192,9 @@ test('feedback is given on the way out of the lesson', async () => {
   await pupil.getByRole('button', { name: 'Отправить отзыв' }).click();
   await pupil.getByText('Спасибо, отзыв сохранён').waitFor();
   await teacher.goto('/feedback');
-  await teacher.getByText(/Итоги появятся/).waitFor();
+  // The demo's history has more than five answers already: the results stand there, with nobody's name.
+  await teacher.getByText('Стало понятно').waitFor();
+  assert.equal(await teacher.getByText('Смирнов').count(), 0, 'answers have no names');
   await look(teacher, 'help-feedback-desktop');
   for (const page of [teacher, pupil]) assert.deepEqual(page.errors, []);
 });
