@@ -1,9 +1,9 @@
-//! Whose datagram is this, and what is it (RFC 7983). The map of addresses is filled by authenticated checks only: a
-//! datagram from any other address that is not STUN reaches no DTLS and no SRTP code.
+//! Whose datagram is this, and what is it (RFC 7983). The map of paths is filled by authenticated checks only: a
+//! datagram over any other path that is not STUN reaches no DTLS and no SRTP code.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
+use crate::path::Path;
 use crate::transport::TransportIndex;
 
 /// What a datagram is by its first bytes.
@@ -30,7 +30,7 @@ pub fn classify(datagram: &[u8]) -> Kind {
 /// The maps from wire names to transports.
 #[derive(Debug, Default)]
 pub struct Demux {
-    by_address: HashMap<SocketAddr, TransportIndex>,
+    by_path: HashMap<Path, TransportIndex>,
     by_ufrag: HashMap<String, TransportIndex>,
 }
 
@@ -40,9 +40,9 @@ impl Demux {
         self.by_ufrag.get(ufrag).copied()
     }
 
-    /// Whose validated address this is.
-    pub fn by_address(&self, address: &SocketAddr) -> Option<TransportIndex> {
-        self.by_address.get(address).copied()
+    /// Whose validated path this is.
+    pub fn by_path(&self, path: &Path) -> Option<TransportIndex> {
+        self.by_path.get(path).copied()
     }
 
     pub fn add_ufrag(&mut self, ufrag: String, transport: TransportIndex) {
@@ -53,22 +53,22 @@ impl Demux {
         self.by_ufrag.remove(ufrag);
     }
 
-    /// An address passed an authenticated check. It belongs to whoever proved it last: two clients behind one address
-    /// cannot both hold it.
-    pub fn add_address(&mut self, address: SocketAddr, transport: TransportIndex) {
-        self.by_address.insert(address, transport);
+    /// A path passed an authenticated check. It belongs to whoever proved it last: two clients behind one address cannot
+    /// both hold it.
+    pub fn add_path(&mut self, path: Path, transport: TransportIndex) {
+        self.by_path.insert(path, transport);
     }
 
-    /// Forgets an address unless it has passed to another transport.
-    pub fn remove_address(&mut self, address: &SocketAddr, transport: TransportIndex) {
-        if self.by_address(address) == Some(transport) {
-            self.by_address.remove(address);
+    /// Forgets a path unless it has passed to another transport.
+    pub fn remove_path(&mut self, path: &Path, transport: TransportIndex) {
+        if self.by_path(path) == Some(transport) {
+            self.by_path.remove(path);
         }
     }
 
     /// Nothing is left (leak check of the tests).
     pub fn is_empty(&self) -> bool {
-        self.by_address.is_empty() && self.by_ufrag.is_empty()
+        self.by_path.is_empty() && self.by_ufrag.is_empty()
     }
 }
 

@@ -299,6 +299,8 @@ pub struct Local<'a> {
     pub credentials: &'a Credentials,
     pub fingerprint: Fingerprint,
     pub candidates: &'a [SocketAddr],
+    /// Passive ones (RFC 6544).
+    pub tcp_candidates: &'a [SocketAddr],
 }
 
 /// Writes the answer; `ssrcs` gives the SSRCs of the slot at an index.
@@ -386,12 +388,16 @@ pub fn write_answer(plan: &Plan, local: &Local<'_>, ssrcs: impl Fn(usize) -> Opt
             for (position, candidate) in local.candidates.iter().enumerate() {
                 // RFC 8445 section 5.1.2.1: type preference 126 for host candidates, component 1.
                 let priority = 126u32 << 24 | (65_535 - position as u32) << 8 | 255;
-                write(format_args!(
-                    "a=candidate:{} 1 udp {priority} {} {} typ host",
-                    position + 1,
-                    candidate.ip(),
-                    candidate.port()
-                ));
+                let (ip, port) = (candidate.ip(), candidate.port());
+                write(format_args!("a=candidate:{} 1 udp {priority} {ip} {port} typ host", position + 1));
+            }
+            for (position, candidate) in local.tcp_candidates.iter().enumerate() {
+                // RFC 6544 section 4.2: below every UDP candidate, relayed ones excepted; direction preference 4 for passive
+                // ones in the upper three bits of the local preference.
+                let priority = 90u32 << 24 | (4 << 13 | (8_191 - position as u32)) << 8 | 255;
+                let foundation = local.candidates.len() + position + 1;
+                let (ip, port) = (candidate.ip(), candidate.port());
+                write(format_args!("a=candidate:{foundation} 1 tcp {priority} {ip} {port} typ host tcptype passive"));
             }
             write(format_args!("a=end-of-candidates"));
         }

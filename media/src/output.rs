@@ -1,7 +1,7 @@
 //! What leaves the core: datagrams in one slab, so that a batch is one system call and a train of packets to one receiver
 //! is one buffer (UDP GSO).
 
-use std::net::SocketAddr;
+use crate::path::Path;
 
 /// Kernel limits of UDP GSO: 64 segments, and one UDP payload over all of them.
 const MAX_SEGMENTS: usize = 60;
@@ -10,7 +10,7 @@ const MAX_TRAIN_BYTES: usize = 60_000;
 /// Consecutive datagrams to one receiver: all of `segment` bytes, the last perhaps shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Train {
-    pub to: SocketAddr,
+    pub to: Path,
     /// Byte range in the slab.
     pub start: usize,
     pub length: usize,
@@ -36,7 +36,7 @@ impl Batch {
     }
 
     /// Each datagram with its receiver.
-    pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+    pub fn datagrams(&self) -> impl Iterator<Item = (Path, &[u8])> {
         self.trains.iter().flat_map(|train| {
             self.slab[train.start..train.start + train.length].chunks(train.segment).map(|bytes| (train.to, bytes))
         })
@@ -52,14 +52,14 @@ impl Batch {
     }
 
     /// Appends a whole datagram.
-    pub(crate) fn push(&mut self, to: SocketAddr, datagram: &[u8]) {
+    pub fn push(&mut self, to: Path, datagram: &[u8]) {
         let start = self.slab.len();
         self.slab.extend_from_slice(datagram);
         self.commit(to, start);
     }
 
     /// What was written to the slab from `start` on is one datagram; it joins the train before it when it may.
-    pub(crate) fn commit(&mut self, to: SocketAddr, start: usize) {
+    pub(crate) fn commit(&mut self, to: Path, start: usize) {
         let length = self.slab.len() - start;
         if length == 0 {
             return;
@@ -81,11 +81,14 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     #[test]
     fn packets_of_one_size_to_one_receiver_form_a_train_that_a_shorter_one_ends() {
-        let (a, b) = (SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([127, 0, 0, 1], 2)));
+        let to = |port| Path::udp(SocketAddr::from(([127, 0, 0, 1], 9)), SocketAddr::from(([127, 0, 0, 1], port)));
+        let (a, b) = (to(1), to(2));
         let mut batch = Batch::default();
         for (to, length) in [(a, 10), (a, 10), (a, 4), (a, 10), (b, 10), (b, 11)] {
             batch.push(to, &vec![0; length]);

@@ -24,6 +24,7 @@ use crate::demux::{self, Demux};
 use crate::forward::{Source, SourceIndex, Subscriber};
 use crate::model::{PeerKey, Publish, RoomKey, SfuEvent, SlotWish, SourceKey};
 use crate::output::Batch;
+use crate::path::Path;
 use crate::random::Random;
 use crate::speaker::Speakers;
 use crate::stats::{Counters, Load};
@@ -35,6 +36,10 @@ use crate::transport::{Role, Timer, Transport, TransportIndex, srtp};
 pub struct Config {
     /// Host candidates for the answers, best first.
     pub candidates: Vec<SocketAddr>,
+    /// Passive TCP candidates (RFC 6544), best first.
+    pub tcp_candidates: Vec<SocketAddr>,
+    /// This worker's number: user fragments tell it, so that a connection to a shared port finds its worker.
+    pub worker: u8,
     /// Credentials and SSRCs come out of this: from the system's randomness, or fixed in tests.
     pub seed: [u8; 32],
     /// Origin of the core's clock in sender reports.
@@ -165,8 +170,8 @@ impl Sfu {
         for credentials in transport.ice.generations() {
             self.demux.remove_ufrag(&credentials.ufrag);
         }
-        for address in transport.ice.addresses() {
-            self.demux.remove_address(address, index);
+        for path in transport.ice.paths() {
+            self.demux.remove_path(&path, index);
         }
         self.assign_audio(room);
     }
@@ -216,25 +221,40 @@ impl Sfu {
     }
 
     /// Takes a datagram; it is decrypted in place.
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+    pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
         self.now = now;
         self.recycle();
         self.counters.datagrams_received += 1;
         let kind = demux::classify(datagram);
         if kind == demux::Kind::Stun {
-            self.handle_check(now, from, datagram);
+            self.handle_check(now, path, datagram);
             return;
         }
         // MD-01: nothing but an authenticated check opens this door.
-        let Some(index) = self.demux.by_address(&from) else {
+        let Some(index) = self.demux.by_path(&path) else {
             self.counters.strangers += 1;
             return;
         };
         match kind {
             demux::Kind::Dtls => self.handle_dtls(now, index, datagram),
             demux::Kind::Rtp => self.handle_rtp(now, index, datagram),
-            demux::Kind::Rtcp => self.handle_rtcp(now, index, datagram),
+            demux::Kind::Rtcp => self.handle_rtcp(now, index, path, datagram),
             demux::Kind::Stun | demux::Kind::Unknown => {}
+        }
+    }
+
+    /// Whether this path has passed a check and belongs to a transport that is still there.
+    pub fn is_valid(&self, path: &Path) -> bool {
+        self.demux.by_path(path).is_some()
+    }
+
+    /// A connection is closed: its path is no more, and a new one between the same addresses has to pass its own check.
+    pub fn handle_closed(&mut self, now: Instant, path: Path) {
+        self.now = now;
+        let Some(index) = self.demux.by_path(&path) else { return };
+        self.demux.remove_path(&path, index);
+        if let Some(transport) = self.transport(index) {
+            transport.ice.remove_path(path);
         }
     }
 
@@ -358,12 +378,12 @@ impl Sfu {
         }
     }
 
-    fn handle_check(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    fn handle_check(&mut self, now: Instant, path: Path, datagram: &[u8]) {
         let found = crate::transport::ice::ufrag_of(datagram).and_then(|ufrag| self.demux.by_ufrag(ufrag));
         let identity = self.identity.clone();
         let accepted = found.and_then(|index| {
             let transport = self.transport(index)?;
-            let accepted = transport.ice.handle_check(now, from, datagram, identity.crypto.crypto())?;
+            let accepted = transport.ice.handle_check(now, path, datagram, identity.crypto.crypto())?;
             Some((index, accepted))
         });
         let Some((index, accepted)) = accepted else {
@@ -371,14 +391,14 @@ impl Sfu {
             return;
         };
         self.counters.checks_answered += 1;
-        self.demux.add_address(from, index);
-        if let Some(address) = accepted.evicted {
-            self.demux.remove_address(&address, index);
+        self.demux.add_path(path, index);
+        if let Some(path) = accepted.evicted {
+            self.demux.remove_path(&path, index);
         }
         if let Some(credentials) = accepted.retired {
             self.demux.remove_ufrag(&credentials.ufrag);
         }
-        self.batch.push(from, &accepted.response);
+        self.batch.push(path, &accepted.response);
         self.arm(index, Timer::Consent, now + crate::transport::ice::CONSENT);
         self.check_connected(index);
     }

@@ -96,13 +96,18 @@ fn a_picture_waits_for_its_last_packet_but_not_for_long_and_sound_never() {
 }
 
 #[test]
-fn aes_gcm_is_chosen_when_the_client_lists_it_and_counter_mode_works_without() {
+fn aes_128_gcm_is_chosen_when_the_client_lists_it_then_counter_mode_then_aes_256_gcm() {
     for (profiles, chosen) in [
         (
             vec![SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80, SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm],
             SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
         ),
         (vec![SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80], SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80),
+        (
+            vec![SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm, SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80],
+            SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+        ),
+        (vec![SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm], SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm),
     ] {
         let mut world = World::new();
         let mut publisher = Peer::new(1, vec![camera(CAMERA)]);

@@ -5,6 +5,7 @@ mod pair;
 
 mod allocations;
 mod codecs;
+mod forgery;
 mod forwarding;
 mod hostile;
 mod impaired;

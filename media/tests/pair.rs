@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::allocations::counted;
 use bytes::BytesMut;
 use media::model::{OfferRequest, PeerKey, Publish, RoomKey, SfuEvent, SourceKey, SourceKind};
+use media::path::Path;
 use media::rtp;
 use media::rtp::extension::{self, ExtensionIds};
 use media::sfu::{Config, Output, Sfu};
@@ -43,7 +44,7 @@ pub struct World {
     pub now: Instant,
     pub events: Vec<SfuEvent>,
     /// Datagrams on their way to peers.
-    pub sent: Vec<(SocketAddr, Vec<u8>)>,
+    pub sent: Vec<(Path, Vec<u8>)>,
     /// Sources stay paused after an offer.
     pub mutes: bool,
 }
@@ -59,6 +60,8 @@ impl World {
         let now = Instant::now();
         let mut sfu = Sfu::new(Config {
             candidates: vec![SocketAddr::from(([127, 0, 0, 1], 8090))],
+            tcp_candidates: vec![SocketAddr::from(([127, 0, 0, 1], 8090))],
+            worker: 1,
             seed: [7; 32],
             started: now,
             max_transports: 100,
@@ -71,7 +74,12 @@ impl World {
 
     pub fn deliver(&mut self, from: SocketAddr, datagram: &[u8]) {
         let mut datagram = datagram.to_vec();
-        counted(|| self.sfu.handle_datagram(self.now, from, &mut datagram));
+        counted(|| self.sfu.handle_datagram(self.now, Path::udp(SERVER.into(), from), &mut datagram));
+    }
+
+    /// Over a path that is not the usual one.
+    pub fn deliver_by(&mut self, path: Path, datagram: &[u8]) {
+        self.sfu.handle_datagram(self.now, path, &mut datagram.to_vec());
     }
 
     pub fn drain(&mut self) {
@@ -98,8 +106,13 @@ impl World {
 
     /// What has arrived for this address.
     pub fn take(&mut self, to: SocketAddr) -> Vec<Vec<u8>> {
+        self.take_by(Path::udp(SERVER.into(), to))
+    }
+
+    /// What has arrived by this path.
+    pub fn take_by(&mut self, path: Path) -> Vec<Vec<u8>> {
         self.drain();
-        let (mine, others) = std::mem::take(&mut self.sent).into_iter().partition(|(address, _)| *address == to);
+        let (mine, others) = std::mem::take(&mut self.sent).into_iter().partition(|(by, _)| *by == path);
         self.sent = others;
         mine.into_iter().map(|(_, datagram)| datagram).collect::<Vec<_>>()
     }
@@ -332,6 +345,10 @@ impl Peer {
         self.check(&self.remote.1, true)
     }
 
+    pub fn check_without_nomination(&self) -> Vec<u8> {
+        self.check(&self.remote.1, false)
+    }
+
     /// Starts DTLS as the client.
     pub fn start_dtls(&mut self, now: Instant) {
         let config = ConfigBuilder::default()
@@ -356,6 +373,7 @@ impl Peer {
                 let state = self.dtls.get_connection_state(server).unwrap();
                 let profile = match state.srtp_protection_profile() {
                     SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => ProtectionProfile::AeadAes128Gcm,
+                    SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm => ProtectionProfile::AeadAes256Gcm,
                     _ => ProtectionProfile::Aes128CmHmacSha1_80,
                 };
                 let mut config = rtc::srtp::config::Config { profile, ..Default::default() };

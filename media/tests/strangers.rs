@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use media::model::{PeerKey, SfuEvent, SourceKey, SourceKind};
+use media::path::Path;
 use rtc::rtcp::receiver_report::ReceiverReport;
 
 use crate::pair::{LineSpec, Peer, World, vp8};
@@ -214,4 +215,91 @@ fn a_failed_handshake_is_told() {
         world.pass(Duration::from_secs(2));
     }
     assert_eq!(world.events.last(), Some(&SfuEvent::Disconnected { peer: PeerKey(1) }));
+}
+
+/// A client that was connected over UDP and has a connection beside it.
+fn with_connection() -> (World, Peer, Path) {
+    let mut world = World::new();
+    let mut client = peer(1);
+    client.connect(&mut world);
+    let hub = SocketAddr::from(([127, 0, 0, 1], 8090));
+    (world, client, Path::tcp(hub, SocketAddr::from(([10, 0, 0, 1], 5000))))
+}
+
+#[test]
+fn an_address_known_over_udp_is_a_stranger_over_tcp_and_at_another_address_of_ours() {
+    let (mut world, mut client, tcp) = with_connection();
+    let datagram = client.packet(1, 0, "", 1, 0, &vp8(Some(360), 1, b""), None);
+    let elsewhere = Path::udp(SocketAddr::from(([127, 0, 0, 9], 8090)), client.address);
+    for path in [tcp, elsewhere] {
+        assert!(!world.sfu.is_valid(&path));
+        world.deliver_by(path, &datagram);
+    }
+    let counters = world.sfu.load().counters;
+    assert_eq!((counters.strangers, counters.packets_received), (2, 0));
+    world.deliver_by(tcp, &client.good_check());
+    assert_eq!(world.take_by(tcp).len(), 1, "the answer goes back over the connection");
+    assert!(world.sfu.is_valid(&tcp));
+    world.deliver_by(tcp, &datagram);
+    assert_eq!(world.sfu.load().counters.packets_received, 1);
+}
+
+#[test]
+fn a_closed_connection_stops_what_is_sent_until_the_next_check_by_another_path() {
+    let (mut world, mut client, tcp) = with_connection();
+    world.deliver_by(tcp, &client.good_check());
+    world.pass(Duration::from_secs(2));
+    client.send(&mut world, 1, 0, "", 1, 0, &vp8(Some(360), 1, b""));
+    world.pass(Duration::from_secs(1));
+    assert!(!world.take_by(tcp).is_empty(), "reports go by the nominated path");
+    world.sfu.handle_closed(world.now, tcp);
+    world.pass(Duration::from_secs(5));
+    assert!(world.sent.is_empty(), "nowhere to go");
+    assert!(!world.events.contains(&SfuEvent::Disconnected { peer: PeerKey(1) }), "it may come back in time");
+
+    let datagram = client.packet(1, 0, "", 2, 0, &vp8(None, 2, b""), None);
+    let before = world.sfu.load().counters.strangers;
+    world.deliver_by(tcp, &datagram);
+    assert_eq!(
+        world.sfu.load().counters.strangers,
+        before + 1,
+        "a new connection between the same addresses is a stranger"
+    );
+
+    world.deliver(client.address, &client.check_without_nomination());
+    world.pass(Duration::from_secs(2));
+    assert!(!world.take(client.address).is_empty());
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.events.last(), Some(&SfuEvent::Disconnected { peer: PeerKey(1) }));
+}
+
+#[test]
+fn a_path_that_falls_silent_gives_way_to_one_that_is_checked_nominated_or_not() {
+    let (mut world, mut client, tcp) = with_connection();
+    let mut went = Vec::new();
+    for second in 0..10_u16 {
+        client.send(&mut world, 1, 0, "", second, 0, &vp8(Some(360), second, b""));
+        world.deliver_by(tcp, &client.check_without_nomination());
+        // While it is checked too, the selected path stays.
+        if second < 3 {
+            world.deliver(client.address, &client.check_without_nomination());
+        }
+        world.take(client.address);
+        world.take_by(tcp);
+        world.pass(Duration::from_secs(1));
+        went.push((!world.take(client.address).is_empty(), !world.take_by(tcp).is_empty()));
+    }
+    assert_eq!(went[..8], [(true, false); 8], "up to seven seconds after its last check");
+    assert_eq!(went[9], (false, true));
+    assert!(!world.events.contains(&SfuEvent::Disconnected { peer: PeerKey(1) }));
+}
+
+#[test]
+fn user_fragments_tell_their_worker() {
+    let (_, client, _) = with_connection();
+    let ufrag = client.answer.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).unwrap();
+    assert_eq!(media::transport::ice::worker_of(ufrag), Some(1), "{ufrag}");
+    for none in ["", "a", "zz345678", "ж1"] {
+        assert_eq!(media::transport::ice::worker_of(none), None);
+    }
 }

@@ -128,13 +128,13 @@ fn media_lines(report: &mut Report, config: &Config, is_running: bool) {
             0 => 0,
             first => first.saturating_add(worker as u16),
         };
-        let what = format!("UDP for worker {worker}");
-        match bind_udp(config.media.bind, port) {
-            Ok(()) => report.line(Verdict::Ok, &what, format!("{}:{port}", config.media.bind)),
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && is_running => {
-                report.line(Verdict::Ok, &what, format!("port {port}: the running hub has it"));
-            }
-            Err(error) => report.line(Verdict::Fail, &what, format!("port {port}: {error}")),
+        port_lines(report, config, &format!("UDP for worker {worker}"), Type::DGRAM, port, is_running);
+    }
+    match config.media.bound_tcp_port() {
+        Some(port) => port_lines(report, config, "TCP for media", Type::STREAM, port, is_running),
+        None => {
+            let hint = "off (media.tcp); clients whose network lets no UDP through need a relay";
+            report.line(Verdict::Warn, "TCP for media", hint);
         }
     }
     let is_local = config.media.advertise.iter().all(IpAddr::is_loopback) && !config.media.advertise.is_empty();
@@ -143,10 +143,39 @@ fn media_lines(report: &mut Report, config: &Config, is_running: bool) {
     }
 }
 
-fn bind_udp(address: IpAddr, port: u16) -> std::io::Result<()> {
-    let address = SocketAddr::new(address, port);
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+/// A port on every address that media binds.
+fn port_lines(report: &mut Report, config: &Config, what: &str, kind: Type, port: u16, is_running: bool) {
+    for address in &config.media.bind {
+        let address = SocketAddr::new(*address, port);
+        match bind(address, kind) {
+            Ok(()) => report.line(Verdict::Ok, what, address),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && is_running => {
+                report.line(Verdict::Ok, what, format!("{address}: the running hub has it"));
+            }
+            // As the hub does: a machine without one family is no reason not to start.
+            Err(error) if address.ip().is_unspecified() && lacks_family(&error) => {
+                report.line(Verdict::Ok, what, format!("{address}: left out, this machine lacks the family"));
+            }
+            Err(error) => report.line(Verdict::Fail, what, format!("{address}: {error}")),
+        }
+    }
+}
+
+fn bind(address: SocketAddr, kind: Type) -> std::io::Result<()> {
+    let protocol = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if kind == Type::STREAM {
+        // As the hub does: connections of its last life may linger.
+        socket.set_reuse_address(true)?;
+    }
     socket.bind(&address.into())
+}
+
+fn lacks_family(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL))
 }
 
 fn space_line(report: &mut Report, folder: &Path) {

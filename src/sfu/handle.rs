@@ -9,6 +9,7 @@ use media::stats::{Load, RoomReport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::socket::Waker;
+use super::tcp::Stray;
 
 /// Events that may wait for a room before its worker keeps them back.
 const EVENT_CAPACITY: usize = 1024;
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     Load {
         answer: oneshot::Sender<Load>,
     },
+    /// A connection that another worker took belongs here.
+    Adopt(Box<Stray>),
     /// Every handle is gone.
     Stop,
 }
@@ -83,6 +86,7 @@ pub(crate) struct WorkerPort {
     commands: std::sync::mpsc::Sender<Command>,
     waker: Arc<Waker>,
     candidates: Vec<SocketAddr>,
+    tcp_candidates: Vec<SocketAddr>,
     rooms: AtomicUsize,
 }
 
@@ -97,8 +101,9 @@ impl WorkerPort {
         commands: std::sync::mpsc::Sender<Command>,
         waker: Arc<Waker>,
         candidates: Vec<SocketAddr>,
+        tcp_candidates: Vec<SocketAddr>,
     ) -> Self {
-        Self { commands, waker, candidates, rooms: AtomicUsize::new(0) }
+        Self { commands, waker, candidates, tcp_candidates, rooms: AtomicUsize::new(0) }
     }
 
     /// Queues a command. `false`: the worker is gone.
@@ -126,6 +131,11 @@ impl SfuHandle {
     /// Where the workers are reached: the candidates of their answers.
     pub fn candidates(&self) -> Vec<SocketAddr> {
         self.workers.iter().flat_map(|worker| worker.candidates.iter().copied()).collect()
+    }
+
+    /// Where clients without UDP connect, whichever worker their room is on.
+    pub fn tcp_candidates(&self) -> Vec<SocketAddr> {
+        self.workers.first().map(|worker| worker.tcp_candidates.clone()).unwrap_or_default()
     }
 
     /// What each worker carries now, for metrics. A worker that is gone is left out.

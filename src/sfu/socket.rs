@@ -5,12 +5,13 @@
 
 use std::io;
 use std::mem;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
 use media::output::Batch;
+use media::path::{Path, Protocol};
 
 /// Datagrams taken per system call.
 const RECEIVE_BATCH: usize = 64;
@@ -29,7 +30,9 @@ pub struct Socket {
     /// Set on a socket whose kernel or interface refuses UDP_SEGMENT: datagrams then go one by one.
     without_gso: bool,
     buffer: Vec<u8>,
-    received: Vec<(usize, SocketAddr)>,
+    received: Vec<(usize, Path)>,
+    /// Bound to every address: the kernel then tells which one was asked, and is told which one answers.
+    is_wildcard: bool,
 }
 
 impl Socket {
@@ -51,9 +54,14 @@ impl Socket {
         socket.bind(&address.into())?;
         let socket = UdpSocket::from(socket);
         let local = socket.local_addr()?;
+        let is_wildcard = local.ip().is_unspecified();
+        if is_wildcard {
+            tell_asked_address(&socket, local.is_ipv4())?;
+        }
         Ok(Self {
             socket,
             local,
+            is_wildcard,
             without_gso: false,
             buffer: vec![0; RECEIVE_BATCH * DATAGRAM_BYTES],
             received: Vec::with_capacity(RECEIVE_BATCH),
@@ -72,16 +80,22 @@ impl Socket {
         let mut vectors: [libc::iovec; RECEIVE_BATCH] = unsafe { mem::zeroed() };
         // SAFETY: as above.
         let mut headers: [libc::mmsghdr; RECEIVE_BATCH] = unsafe { mem::zeroed() };
+        let mut controls = [Control::default(); RECEIVE_BATCH];
         let buffers = self.buffer.chunks_exact_mut(DATAGRAM_BYTES);
-        for (((header, vector), name), buffer) in headers.iter_mut().zip(&mut vectors).zip(&mut names).zip(buffers) {
+        let places = headers.iter_mut().zip(&mut vectors).zip(&mut names).zip(&mut controls);
+        for ((((header, vector), name), control), buffer) in places.zip(buffers) {
             vector.iov_base = buffer.as_mut_ptr().cast();
             vector.iov_len = buffer.len();
             header.msg_hdr.msg_iov = vector;
             header.msg_hdr.msg_iovlen = 1;
             header.msg_hdr.msg_name = ptr::from_mut(name).cast();
             header.msg_hdr.msg_namelen = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            if self.is_wildcard {
+                header.msg_hdr.msg_control = ptr::from_mut(control).cast();
+                header.msg_hdr.msg_controllen = mem::size_of::<Control>() as _;
+            }
         }
-        // SAFETY: the headers point to `vectors`, `names` and `self.buffer`, which outlive the call; the count is theirs.
+        // SAFETY: the headers point to `vectors`, `names`, `controls` and `self.buffer`, which outlive the call; the count is theirs.
         let count = unsafe {
             libc::recvmmsg(
                 self.fd(),
@@ -95,34 +109,45 @@ impl Socket {
         self.received.clear();
         for (header, name) in headers.iter().zip(&names).take(count) {
             // An address family that is neither is skipped by a length of zero, so that indexes keep matching buffers.
-            let (length, from) = match address(name) {
+            let (length, remote) = match address(name) {
                 Some(from) => (header.msg_len as usize, from),
                 None => (0, SocketAddr::from(([0, 0, 0, 0], 0))),
             };
-            self.received.push((length.min(DATAGRAM_BYTES), from));
+            let local = if self.is_wildcard { asked_address(&header.msg_hdr) } else { None };
+            let local = local.map_or(self.local, |ip| SocketAddr::new(ip, self.local.port()));
+            self.received.push((length.min(DATAGRAM_BYTES), Path::udp(local, remote)));
         }
         count == RECEIVE_BATCH
     }
 
     /// The datagrams of the last [`Socket::receive`].
-    pub fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+    pub fn datagrams(&mut self) -> impl Iterator<Item = (Path, &mut [u8])> {
         self.received
             .iter()
             .zip(self.buffer.chunks_exact_mut(DATAGRAM_BYTES))
             .filter(|((length, _), _)| *length > 0)
-            .map(|((length, from), buffer)| (*from, &mut buffer[..*length]))
+            .map(|((length, path), buffer)| (*path, &mut buffer[..*length]))
     }
 
-    /// Sends the trains whose receivers have this socket's address family; gives how many datagrams the kernel refused.
+    /// Whether datagrams of this path leave by this socket.
+    fn owns(&self, path: &Path) -> bool {
+        let is_mine =
+            path.local.ip() == self.local.ip() || (self.is_wildcard && path.local.is_ipv4() == self.local.is_ipv4());
+        path.protocol == Protocol::Udp && is_mine && path.local.port() == self.local.port()
+    }
+
+    /// Sends the trains whose paths are this socket's; gives how many datagrams the kernel refused.
     pub fn send(&mut self, batch: &Batch) -> u64 {
         let mut refused = 0;
-        let is_ipv4 = self.local.is_ipv4();
-        let mut trains = batch.trains().iter().filter(|train| train.to.is_ipv4() == is_ipv4).peekable();
+        let mut trains = batch.trains().iter().peekable();
         while trains.peek().is_some() {
             let mut messages = Vec::with_capacity(SEND_BATCH);
             while messages.len() < SEND_BATCH
                 && let Some(train) = trains.next()
             {
+                if !self.owns(&train.to) {
+                    continue;
+                }
                 let bytes = &batch.slab()[train.start..train.start + train.length];
                 if self.without_gso {
                     messages.extend(bytes.chunks(train.segment).map(|datagram| (train.to, datagram, datagram.len())));
@@ -135,21 +160,16 @@ impl Socket {
         refused
     }
 
-    fn send_messages(&mut self, messages: &[(SocketAddr, &[u8], usize)]) -> u64 {
-        /// Space of one control message with a 16-bit value.
-        #[repr(C, align(8))]
-        #[derive(Clone, Copy)]
-        struct Control([u8; 24]);
-
+    fn send_messages(&mut self, messages: &[(Path, &[u8], usize)]) -> u64 {
         let mut names: Vec<(libc::sockaddr_storage, libc::socklen_t)> =
-            messages.iter().map(|(to, ..)| sockaddr(*to)).collect();
+            messages.iter().map(|(to, ..)| sockaddr(to.remote)).collect();
         let mut vectors: Vec<libc::iovec> = messages
             .iter()
             .map(|(_, bytes, _)| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() })
             .collect();
-        let mut controls = vec![Control([0; 24]); messages.len()];
+        let mut controls = vec![Control::default(); messages.len()];
         let mut headers: Vec<libc::mmsghdr> = Vec::with_capacity(messages.len());
-        for (((name, vector), control), (_, bytes, segment)) in
+        for (((name, vector), control), (to, bytes, segment)) in
             names.iter_mut().zip(&mut vectors).zip(&mut controls).zip(messages)
         {
             // SAFETY: all-zero bytes are a valid value of this C struct.
@@ -158,18 +178,12 @@ impl Socket {
             header.msg_hdr.msg_iovlen = 1;
             header.msg_hdr.msg_name = ptr::from_mut(&mut name.0).cast();
             header.msg_hdr.msg_namelen = name.1;
-            if *segment < bytes.len() {
+            let segment = (*segment < bytes.len()).then_some(*segment as u16);
+            let source = self.is_wildcard.then_some(to.local.ip());
+            let length = control.write(segment, source);
+            if length > 0 {
                 header.msg_hdr.msg_control = ptr::from_mut(control).cast();
-                // SAFETY: `control` is aligned and large enough for a header and a u16 (CMSG_SPACE(2) is 24 here), and
-                // `msg_control` was set to it just above.
-                unsafe {
-                    header.msg_hdr.msg_controllen = libc::CMSG_SPACE(2) as _;
-                    let message = libc::CMSG_FIRSTHDR(&header.msg_hdr);
-                    (*message).cmsg_level = libc::SOL_UDP;
-                    (*message).cmsg_type = libc::UDP_SEGMENT;
-                    (*message).cmsg_len = libc::CMSG_LEN(2) as _;
-                    ptr::write_unaligned(libc::CMSG_DATA(message).cast::<u16>(), *segment as u16);
-                }
+                header.msg_hdr.msg_controllen = length as _;
             }
             headers.push(header);
         }
@@ -190,6 +204,8 @@ impl Socket {
             }
             let error = io::Error::last_os_error();
             let (to, bytes, segment) = messages[done];
+            let one_by_one =
+                || bytes.chunks(segment).map(|datagram| (to, datagram, datagram.len())).collect::<Vec<_>>();
             match error.raw_os_error() {
                 Some(libc::EINTR) => continue,
                 Some(libc::EAGAIN) if !waited => {
@@ -198,12 +214,15 @@ impl Socket {
                     wait(&[self.fd()], libc::POLLOUT, Some(Duration::from_millis(2)));
                     continue;
                 }
-                Some(libc::EIO | libc::EINVAL | libc::EOPNOTSUPP | libc::EMSGSIZE) if segment < bytes.len() => {
+                Some(libc::EIO | libc::EOPNOTSUPP) if segment < bytes.len() => {
                     // The interface cannot segment (no checksum offload): one by one, from now on.
                     self.without_gso = true;
-                    for datagram in bytes.chunks(segment) {
-                        refused += u64::from(self.socket.send_to(datagram, to).is_err());
-                    }
+                    refused += self.send_messages(&one_by_one());
+                }
+                Some(libc::EINVAL | libc::EMSGSIZE) if segment < bytes.len() => {
+                    // The way to this receiver is narrower than a segment, which the kernel then does not cut: one by one,
+                    // to this receiver, now. No peer can take the trains from the others.
+                    refused += self.send_messages(&one_by_one());
                 }
                 // Unreachable receiver and the like: this train is lost, the others go on.
                 _ => refused += bytes.len().div_ceil(segment) as u64,
@@ -216,6 +235,101 @@ impl Socket {
     pub fn fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
+}
+
+/// Space for the control messages of one datagram: a segment size and a packet info.
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+struct Control([u8; 64]);
+
+impl Default for Control {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl Control {
+    /// Writes the segment size of a train and the address it leaves from; gives the bytes used.
+    fn write(&mut self, segment: Option<u16>, source: Option<IpAddr>) -> usize {
+        let mut used = 0;
+        if let Some(segment) = segment {
+            used += self.push(used, libc::SOL_UDP, libc::UDP_SEGMENT, &segment.to_ne_bytes());
+        }
+        match source {
+            Some(IpAddr::V4(ip)) => {
+                // `in_pktinfo`: interface (any), the address to send from, one that only counts when receiving.
+                let info = [[0; 4], ip.octets(), [0; 4]].concat();
+                used += self.push(used, libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
+            }
+            Some(IpAddr::V6(ip)) => {
+                // `in6_pktinfo`: the address to send from, interface (any: the receiver's scope says it where it matters).
+                let info = [&ip.octets()[..], &[0; 4]].concat();
+                used += self.push(used, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &info);
+            }
+            None => {}
+        }
+        used
+    }
+
+    /// Appends one message; gives its bytes with padding.
+    fn push(&mut self, at: usize, level: libc::c_int, kind: libc::c_int, value: &[u8]) -> usize {
+        // SAFETY: plain arithmetic.
+        let (space, length) =
+            unsafe { (libc::CMSG_SPACE(value.len() as _) as usize, libc::CMSG_LEN(value.len() as _) as usize) };
+        assert!(at + space <= self.0.len(), "two messages fit: 24 + 40 bytes");
+        let header = mem::size_of::<libc::cmsghdr>();
+        // SAFETY: the place is inside the buffer (asserted), aligned (the buffer is, and every space is a multiple of it);
+        // a header and the value are written into it.
+        unsafe {
+            let message = self.0.as_mut_ptr().add(at).cast::<libc::cmsghdr>();
+            (*message).cmsg_level = level;
+            (*message).cmsg_type = kind;
+            (*message).cmsg_len = length as _;
+            ptr::copy_nonoverlapping(value.as_ptr(), self.0.as_mut_ptr().add(at + header), value.len());
+        }
+        space
+    }
+}
+
+/// Lets the kernel say with each datagram which of our addresses was asked.
+fn tell_asked_address(socket: &UdpSocket, is_ipv4: bool) -> io::Result<()> {
+    let (level, option) =
+        if is_ipv4 { (libc::IPPROTO_IP, libc::IP_PKTINFO) } else { (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO) };
+    let on: libc::c_int = 1;
+    // SAFETY: the option's value is an int that lives through the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            ptr::from_ref(&on).cast(),
+            mem::size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Which of our addresses a datagram was sent to.
+fn asked_address(header: &libc::msghdr) -> Option<IpAddr> {
+    // SAFETY: the kernel has filled the header's control buffer with whole messages; the macros walk it within its length,
+    // and the type of each message says what its data is. Data may be unaligned for its type.
+    unsafe {
+        let mut message = libc::CMSG_FIRSTHDR(header);
+        while !message.is_null() {
+            match ((*message).cmsg_level, (*message).cmsg_type) {
+                (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                    let info = ptr::read_unaligned(libc::CMSG_DATA(message).cast::<libc::in_pktinfo>());
+                    return Some(IpAddr::V4(Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes())));
+                }
+                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                    let info = ptr::read_unaligned(libc::CMSG_DATA(message).cast::<libc::in6_pktinfo>());
+                    return Some(IpAddr::V6(Ipv6Addr::from(info.ipi6_addr.s6_addr)));
+                }
+                _ => message = libc::CMSG_NXTHDR(header, message),
+            }
+        }
+    }
+    None
 }
 
 /// Wakes a worker out of [`wait_readable`] from another thread.
@@ -300,7 +414,8 @@ fn address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
             // SAFETY: as above.
             let v6 = unsafe { &*ptr::from_ref(storage).cast::<libc::sockaddr_in6>() };
             let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
-            Some(SocketAddr::new(IpAddr::V6(ip), u16::from_be(v6.sin6_port)))
+            // A link-local address is none without its interface.
+            Some(SocketAddr::V6(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), 0, v6.sin6_scope_id)))
         }
         _ => None,
     }
@@ -365,10 +480,44 @@ mod tests {
         while got.len() < 3 {
             wait_readable(&[receiver.fd()], Some(Duration::from_secs(5)));
             receiver.receive();
-            got.extend(receiver.datagrams().map(|(from, bytes)| (from, bytes.to_vec())));
+            got.extend(receiver.datagrams().map(|(path, bytes)| (path.remote, bytes.to_vec())));
         }
         let from = sender.local_addr().unwrap();
         assert_eq!(got, (0..3u8).map(|byte| (from, vec![byte; 5])).collect::<Vec<_>>());
+    }
+
+    /// What a client that asks `asked` hears from, of a socket bound to all addresses; trains and single datagrams.
+    fn check_answers_from(wildcard: &str, asked: &str) {
+        let asked: IpAddr = asked.parse().unwrap();
+        let mut hub = Socket::bind(SocketAddr::new(wildcard.parse().unwrap(), 0)).unwrap();
+        let to = SocketAddr::new(asked, hub.local().port());
+        let client = UdpSocket::bind(SocketAddr::new(asked, 0)).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        client.send_to(b"which of you?", to).unwrap();
+        wait_readable(&[hub.fd()], Some(Duration::from_secs(5)));
+        hub.receive();
+        let (path, _) = hub.datagrams().next().unwrap();
+        assert_eq!(path, Path::udp(to, client.local_addr().unwrap()));
+        for lengths in [&[7_usize][..], &[9, 9, 9, 4]] {
+            let mut batch = Batch::default();
+            for length in lengths {
+                batch.push(path, &vec![1; *length]);
+            }
+            assert_eq!(hub.send(&batch), 0);
+            for length in lengths {
+                assert_eq!(client.recv_from(&mut [0; 64]).unwrap(), (*length, to));
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_on_all_addresses_answers_from_the_one_that_was_asked() {
+        // The kernel by itself would answer 127.0.0.1 with 127.0.0.1 in each case.
+        check_answers_from("0.0.0.0", "127.0.0.1");
+        check_answers_from("0.0.0.0", "127.0.0.77");
+        if UdpSocket::bind("[::1]:0").is_ok() {
+            check_answers_from("::", "::1");
+        }
     }
 
     #[test]

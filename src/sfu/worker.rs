@@ -1,11 +1,12 @@
-//! One OS thread per worker: it owns one `media` core and its UDP sockets, and nothing else touches either.
+//! One OS thread per worker: it owns one `media` core, its UDP sockets and its TCP connections, and nothing else touches
+//! them.
 //!
 //! The loop: wait for a datagram, a command or the core's next timer; take a batch; send what the core wants sent. At most
 //! `DATAGRAM_BATCHES` batches are taken before sending, so that a flood of input cannot hold back the output.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self as std_mpsc, TryRecvError};
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 
 use super::handle::{Command, OfferError, SfuHandle, WorkerPort};
 use super::socket::{Socket, Waker, interface_addresses, wait_readable};
+use super::tcp::{Arrival, Tcp, listen};
 
 /// Receive batches of 64 per turn.
 const DATAGRAM_BATCHES: usize = 4;
@@ -28,14 +30,24 @@ const TRANSPORTS: usize = 4096;
 /// One train costs little more than one packet, and a picture sent at once arrives within microseconds; what a publisher
 /// spreads over milliseconds is not waited for.
 const LINGER: std::time::Duration = std::time::Duration::from_micros(300);
+/// Candidates of each kind in an answer: a machine with more addresses sets `media.advertise`.
+const CANDIDATES: usize = 12;
+/// Workers of one hub: user fragments have a byte for the number.
+const WORKERS: usize = 256;
 
 /// How the SFU is bound and reached.
 #[derive(Clone, Debug)]
 pub struct SfuConfig {
-    /// Addresses to bind, each with the worker's port: at most one of each family. Default: all of IPv4.
+    /// Addresses to bind, each with the worker's port. Default: all of this machine's.
     pub bind: Vec<IpAddr>,
     /// UDP port of the first worker; the next workers take the next ports. 0: any free port (tests).
     pub first_port: u16,
+    /// UDP port of the first worker as clients see it, when a router maps another one to it. 0: `first_port`.
+    pub first_public_port: u16,
+    /// TCP port that all workers share, for clients without UDP; 0: any free port (tests). `None`: no TCP.
+    pub tcp_port: Option<u16>,
+    /// TCP port as clients see it. 0: the one above.
+    pub public_tcp_port: u16,
     /// Addresses put into the answers. Empty: every address of the machine's interfaces, loopback last.
     pub advertise: Vec<IpAddr>,
     /// Worker threads; 0: one per processor.
@@ -44,60 +56,163 @@ pub struct SfuConfig {
 
 impl Default for SfuConfig {
     fn default() -> Self {
-        Self { bind: vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED)], first_port: 8090, advertise: Vec::new(), workers: 1 }
+        Self {
+            bind: vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
+            first_port: 8090,
+            first_public_port: 0,
+            tcp_port: Some(8090),
+            public_tcp_port: 0,
+            advertise: Vec::new(),
+            workers: 1,
+        }
     }
+}
+
+/// Why the workers do not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot bind the UDP port {port} of media; another port: --udp-port")]
+    Udp {
+        port: u16,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot bind the TCP port {port} of media; another port: media.tcp_port, none at all: media.tcp = false")]
+    Tcp {
+        port: u16,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the media core does not start")]
+    Core(#[source] media::sfu::StartError),
+    /// No descriptors or threads are left.
+    #[error("the system has no resources for media")]
+    System(#[from] io::Error),
 }
 
 /// Binds the ports and starts the threads. A thread ends when every handle to it is dropped.
 ///
 /// # Errors
-/// When a port cannot be bound or a thread not started.
-pub fn start(config: &SfuConfig) -> io::Result<SfuHandle> {
+/// See [`StartError`].
+pub fn start(config: &SfuConfig) -> Result<SfuHandle, StartError> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let workers = if config.workers == 0 { processors } else { config.workers };
-    let ports = (0..workers).map(|number| start_worker(config, number)).collect::<io::Result<Vec<_>>>()?;
-    Ok(SfuHandle::new(ports))
+    let workers = workers.min(WORKERS);
+    let bind: Vec<IpAddr> = config.bind.iter().copied().filter(|ip| is_there(*ip)).collect();
+    let listeners = match config.tcp_port {
+        Some(port) => listen(&bind.iter().map(|ip| SocketAddr::new(*ip, port)).collect::<Vec<_>>())
+            .map_err(|source| StartError::Tcp { port, source })?,
+        None => Vec::new(),
+    };
+    let mut doors = Vec::new();
+    let mut inboxes = Vec::new();
+    for _ in 0..workers {
+        let (commands, inbox) = std_mpsc::channel();
+        doors.push(Door { commands, waker: Arc::new(Waker::new()?) });
+        inboxes.push(inbox);
+    }
+    let doors: Arc<[Door]> = doors.into();
+    let started = inboxes.into_iter().enumerate().map(|(number, inbox)| {
+        let listeners = listeners.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
+        start_worker(config, &bind, number as u8, inbox, doors.clone(), listeners)
+    });
+    let ports = started.collect::<Result<Vec<_>, StartError>>();
+    if ports.is_err() {
+        // The threads that did start hold the doors of each other: they have to be told.
+        for door in doors.iter() {
+            door.send(Command::Stop);
+        }
+    }
+    Ok(SfuHandle::new(ports?))
 }
 
-fn start_worker(config: &SfuConfig, number: usize) -> io::Result<Arc<WorkerPort>> {
-    let port = if config.first_port == 0 { 0 } else { config.first_port.saturating_add(number as u16) };
-    let mut sockets = Vec::new();
-    for ip in &config.bind {
-        // A second family on an ephemeral port follows the first, so that one port is announced.
-        let port = sockets.first().map_or(port, |first: &Socket| first.local().port());
-        let address = SocketAddr::new(*ip, port);
-        sockets.push(Socket::bind(address)?);
-    }
-    let candidates = candidates(&config.advertise, &sockets);
+/// Whether this machine has the family at all: hosts without IPv6 are common, and no reason not to start.
+fn is_there(ip: IpAddr) -> bool {
+    !ip.is_unspecified() || Socket::bind(SocketAddr::new(ip, 0)).is_ok()
+}
+
+fn start_worker(
+    config: &SfuConfig,
+    bind: &[IpAddr],
+    number: u8,
+    inbox: std_mpsc::Receiver<Command>,
+    doors: Arc<[Door]>,
+    listeners: Vec<TcpListener>,
+) -> Result<Arc<WorkerPort>, StartError> {
+    let nth = |first: u16| if first == 0 { 0 } else { first.saturating_add(u16::from(number)) };
+    let port = nth(config.first_port);
+    let sockets = bind_udp(bind, port).map_err(|source| StartError::Udp { port, source })?;
+    let bound: Vec<SocketAddr> = sockets.iter().map(Socket::local).collect();
+    let candidates = candidates(&config.advertise, &bound, nth(config.first_public_port));
+    let bound = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+    let tcp_candidates = self::candidates(&config.advertise, &bound, config.public_tcp_port);
     let core = Sfu::new(Config {
         candidates: candidates.clone(),
+        tcp_candidates: tcp_candidates.clone(),
+        worker: number,
         seed: rand::random(),
         started: now(),
         max_transports: TRANSPORTS,
         linger: LINGER,
     })
-    .map_err(io::Error::other)?;
-    let waker = Arc::new(Waker::new()?);
-    let (commands, inbox) = std_mpsc::channel();
-    let worker = Worker { core, sockets, inbox, waker: waker.clone(), rooms: HashMap::new(), behind: Vec::new() };
+    .map_err(StartError::Core)?;
+    let Door { commands, waker } = doors[usize::from(number)].clone();
+    let tcp = Tcp::new(number, listeners)?;
+    let worker =
+        Worker { core, sockets, tcp, inbox, waker: waker.clone(), doors, rooms: HashMap::new(), behind: Vec::new() };
     thread::Builder::new().name(format!("sfu-{number}")).spawn(move || worker.run())?;
-    Ok(Arc::new(WorkerPort::new(commands, waker, candidates)))
+    Ok(Arc::new(WorkerPort::new(commands, waker, candidates, tcp_candidates)))
 }
 
-/// The host candidates of a worker: each advertised address that one of its sockets can be reached on.
-fn candidates(advertise: &[IpAddr], sockets: &[Socket]) -> Vec<SocketAddr> {
+/// One socket for each address, all on one port. Port 0: any port that is free for all of them.
+fn bind_udp(bind: &[IpAddr], port: u16) -> io::Result<Vec<Socket>> {
+    let mut sockets: Vec<Socket> = Vec::new();
+    for ip in bind {
+        let port = sockets.first().map_or(port, |first| first.local().port());
+        sockets.push(Socket::bind(SocketAddr::new(*ip, port))?);
+    }
+    if sockets.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "no address to bind"));
+    }
+    Ok(sockets)
+}
+
+/// The host candidates for what is bound: each advertised address of its family, or the bound address itself.
+fn candidates(advertise: &[IpAddr], bound: &[SocketAddr], public_port: u16) -> Vec<SocketAddr> {
     let found = if advertise.is_empty() { interface_addresses() } else { advertise.to_vec() };
-    let mut candidates = Vec::new();
-    for socket in sockets {
-        let (ip, port) = (socket.local().ip(), socket.local().port());
-        if ip.is_unspecified() || !advertise.is_empty() {
-            let same_family = found.iter().filter(|found| found.is_ipv4() == ip.is_ipv4());
-            candidates.extend(same_family.map(|ip| SocketAddr::new(*ip, port)));
-        } else {
-            candidates.push(socket.local());
+    let mut candidates: Vec<SocketAddr> = Vec::new();
+    for address in bound {
+        let port = if public_port == 0 { address.port() } else { public_port };
+        let ip = address.ip();
+        let of_wildcard = ip.is_unspecified() || !advertise.is_empty();
+        let ips = if of_wildcard { &found[..] } else { std::slice::from_ref(&ip) };
+        for ip in ips.iter().filter(|found| found.is_ipv4() == ip.is_ipv4()) {
+            let candidate = SocketAddr::new(*ip, port);
+            // Two bound addresses may stand behind one public one.
+            if !candidates.contains(&candidate) {
+                candidates.push(candidate);
+            }
         }
     }
+    // What everybody reaches first, loopback last, whatever the order of binding.
+    candidates.sort_by_key(|candidate| candidate.ip().is_loopback());
+    candidates.truncate(CANDIDATES);
     candidates
+}
+
+/// The way into a worker's thread, for the other workers.
+#[derive(Clone, Debug)]
+struct Door {
+    commands: std_mpsc::Sender<Command>,
+    waker: Arc<Waker>,
+}
+
+impl Door {
+    fn send(&self, command: Command) {
+        // A thread that has ended takes nothing any more, and needs nothing.
+        let _ = self.commands.send(command);
+        self.waker.wake();
+    }
 }
 
 /// The driver's clock: tokio's, so that paused time drives the tests that have a runtime.
@@ -113,6 +228,19 @@ fn contain(work: impl FnOnce()) {
     }
 }
 
+fn handle_arrival(core: &mut Sfu, doors: &[Door], now: Instant, arrival: Arrival<'_>) {
+    match arrival {
+        Arrival::Datagram(path, datagram) => contain(|| core.handle_datagram(now, path, datagram)),
+        Arrival::Closed(path) => contain(|| core.handle_closed(now, path)),
+        // A number that is no worker's: the connection is dropped, and with it closed.
+        Arrival::Stray(stray) => {
+            if let Some(door) = doors.get(usize::from(stray.worker)) {
+                door.send(Command::Adopt(Box::new(stray)));
+            }
+        }
+    }
+}
+
 struct RoomPort {
     events: mpsc::Sender<SfuEvent>,
     /// What did not fit into the channel yet.
@@ -122,8 +250,11 @@ struct RoomPort {
 struct Worker {
     core: Sfu,
     sockets: Vec<Socket>,
+    tcp: Tcp,
     inbox: std_mpsc::Receiver<Command>,
     waker: Arc<Waker>,
+    /// Of all workers, this one among them.
+    doors: Arc<[Door]>,
     rooms: HashMap<RoomKey, RoomPort>,
     /// Rooms with events that their channel has not taken yet.
     behind: Vec<RoomKey>,
@@ -133,8 +264,10 @@ impl Worker {
     fn run(mut self) {
         let mut fds: Vec<_> = self.sockets.iter().map(Socket::fd).collect();
         fds.push(self.waker.fd());
+        fds.push(self.tcp.fd());
         loop {
-            let wait = self.core.poll_timeout().map(|at| at.saturating_duration_since(now()));
+            let wait = self.core.poll_timeout().into_iter().chain(self.tcp.poll_timeout()).min();
+            let wait = wait.map(|at| at.saturating_duration_since(now()));
             // A room that lags behind gets its events on a later turn.
             let lagging = !self.behind.is_empty();
             let patience = std::time::Duration::from_millis(20);
@@ -147,15 +280,19 @@ impl Worker {
                 for _ in 0..DATAGRAM_BATCHES {
                     let more = socket.receive();
                     let now = now();
-                    for (from, datagram) in socket.datagrams() {
-                        contain(|| self.core.handle_datagram(now, from, datagram));
+                    for (path, datagram) in socket.datagrams() {
+                        contain(|| self.core.handle_datagram(now, path, datagram));
                     }
                     if !more {
                         break;
                     }
                 }
             }
-            contain(|| self.core.handle_timeout(now()));
+            let now = now();
+            let (core, doors) = (&mut self.core, &self.doors);
+            self.tcp.receive(now, |arrival| handle_arrival(core, doors, now, arrival));
+            self.tcp.sweep(now, |path| core.is_valid(path));
+            contain(|| self.core.handle_timeout(now));
             contain(|| self.drain());
         }
     }
@@ -201,6 +338,11 @@ impl Worker {
             Command::Load { answer } => {
                 let _ = answer.send(self.core.load());
             }
+            Command::Adopt(stray) => {
+                let now = now();
+                let (core, doors) = (&mut self.core, &self.doors);
+                self.tcp.adopt(now, *stray, |arrival| handle_arrival(core, doors, now, arrival));
+            }
             Command::Stop => {}
         }
     }
@@ -212,6 +354,7 @@ impl Worker {
                     for socket in &mut self.sockets {
                         socket.send(batch);
                     }
+                    self.tcp.send(now(), batch);
                 }
                 Output::Event(room, event) => {
                     if let Some(port) = self.rooms.get_mut(&room) {

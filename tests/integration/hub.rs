@@ -125,7 +125,7 @@ fn config(folder: &std::path::Path) -> Config {
     config.school.demo = true;
     config.media.udp_port = 0;
     config.media.workers = 1;
-    config.media.bind = "127.0.0.1".parse().unwrap();
+    config.media.bind = vec!["127.0.0.1".parse().unwrap()];
     config.media.advertise = vec!["127.0.0.1".parse().unwrap()];
     // Tests ask as fast as they can; those of the limits set their own.
     config.limits.api_burst = 100_000;

@@ -8,6 +8,12 @@ mod hub;
 /// A headless WebRTC client, for the modules below.
 mod client;
 
+/// Hosts of their own, for the modules below.
+mod netns;
+
+/// A wire between a client and the hub, for the modules below.
+mod wire;
+
 /// The real program as a child, for the modules below.
 mod program;
 
@@ -27,9 +33,11 @@ mod matrix;
 mod notices;
 mod ops;
 mod password;
+mod paths;
 mod planning;
 mod presence;
 mod rate;
+mod relay;
 mod session;
 mod sfu;
 mod sockets;

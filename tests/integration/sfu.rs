@@ -12,7 +12,7 @@ use crate::client::{Client, send_until, until, until_async};
 const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 fn config() -> SfuConfig {
-    SfuConfig { bind: vec![LOOPBACK], first_port: 0, advertise: vec![LOOPBACK], workers: 1 }
+    SfuConfig { bind: vec![LOOPBACK], first_port: 0, tcp_port: None, advertise: vec![LOOPBACK], ..SfuConfig::default() }
 }
 
 async fn publish(room: &MediaRoom, peer: u64) -> Client {

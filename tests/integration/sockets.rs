@@ -115,7 +115,13 @@ impl TestRooms {
     /// With a media server of one worker on loopback.
     pub async fn start_with_media() -> Self {
         let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
-        let media = SfuConfig { bind: vec![loopback], first_port: 0, advertise: vec![loopback], workers: 1 };
+        let media = SfuConfig {
+            bind: vec![loopback],
+            first_port: 0,
+            tcp_port: None,
+            advertise: vec![loopback],
+            ..SfuConfig::default()
+        };
         let folder = tempfile::tempdir().unwrap();
         let mut hub = Self::start_on_with(folder.path(), Some(kafedra::sfu::worker::start(&media).unwrap())).await;
         hub.folder = Some(folder);

@@ -1,6 +1,5 @@
 //! A slot: one m-line on which a client receives, whatever source and layer it carries at the moment.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::SourceIndex;
@@ -12,6 +11,7 @@ use crate::bandwidth::{Estimator, Purpose};
 use crate::negotiate::{Accepted, Codec, LinePlan, SlotSsrcs};
 use crate::output::Batch;
 use crate::pacer::{Pacer, Waiting};
+use crate::path::Path;
 use crate::rtp::dependency;
 use crate::rtp::extension::{self, ExtensionIds};
 use crate::rtp::frame::PayloadIds;
@@ -87,11 +87,11 @@ pub enum Reason {
     Overflow,
 }
 
-/// Where a slot's packets go: the receiver's keys and address.
+/// Where a slot's packets go: the receiver's keys and path.
 pub struct Egress<'a> {
     pub srtp: &'a mut Outbound,
     pub extensions: ExtensionIds,
-    pub to: SocketAddr,
+    pub to: Path,
     pub batch: &'a mut Batch,
     pub estimator: &'a mut Estimator,
     pub pacer: &'a mut Pacer,

@@ -16,6 +16,7 @@ use super::{Sfu, Wake};
 use crate::forward::SourceIndex;
 use crate::forward::reception::Reception;
 use crate::model::{PeerKey, RoomKey, SfuEvent, SourceKey, SourceKind};
+use crate::path::Path;
 use crate::rtp::frame::Tracker;
 use crate::rtp::{self, extension};
 use crate::sdp::Media;
@@ -169,7 +170,7 @@ impl Sfu {
         }
     }
 
-    pub(super) fn handle_rtcp(&mut self, now: Instant, index: TransportIndex, packet: &[u8]) {
+    pub(super) fn handle_rtcp(&mut self, now: Instant, index: TransportIndex, path: Path, packet: &[u8]) {
         let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
         let Some((inbound, _)) = &mut transport.srtp else { return };
         let Ok(mut clear) = inbound.open_rtcp(packet, self.identity.crypto.crypto()) else {
@@ -179,7 +180,7 @@ impl Sfu {
         };
         // Reports are authenticated and come from an address that passed a check, every few seconds: enough to see that
         // the client is there, at no cost on the path of media.
-        transport.ice.note_alive(now);
+        transport.ice.note_alive(now, path);
         // Transport-wide feedback comes most often, and is read in place.
         if let Some(packets) = self.take_feedback(now, index, &mut clear) {
             self.handle_control(now, index, &packets);

@@ -17,7 +17,7 @@ use crate::pacer::Pacer;
 use crate::sdp;
 use crate::transport::dtls::Dtls;
 use crate::transport::feedback::ArrivalLog;
-use crate::transport::ice::{CONNECT, Credentials, Ice};
+use crate::transport::ice::{self, CONNECT, Credentials, Ice};
 use crate::transport::{KEPT_STREAMS, Line, MAX_STREAMS, Role, Stream, Timer, Transport, TransportIndex};
 
 impl Sfu {
@@ -98,6 +98,7 @@ impl Sfu {
             credentials: &transport.ice.credentials,
             fingerprint,
             candidates: &self.config.candidates,
+            tcp_candidates: &self.config.tcp_candidates,
         };
         Ok(negotiate::write_answer(&plan, &local, |line| match &transport.lines.get(line)?.role {
             Role::Slot(slot) => Some(slot.ssrcs),
@@ -107,7 +108,8 @@ impl Sfu {
 
     fn credentials(&mut self) -> Credentials {
         // RFC 8445 section 5.3 asks for 24 and 128 bits; here 48 and 144.
-        Credentials { ufrag: self.random.text(8), password: self.random.text(24) }
+        let ufrag = ice::worker_prefix(self.config.worker) + &self.random.text(8);
+        Credentials { ufrag, password: self.random.text(24) }
     }
 
     fn new_transport(&mut self, room: RoomKey, peer: PeerKey, plan: &Plan) -> TransportIndex {

@@ -41,9 +41,17 @@ impl Identity {
     }
 }
 
-/// A SHA-256 certificate fingerprint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A SHA-256 certificate fingerprint. Two are compared in constant time.
+#[derive(Clone, Copy, Debug)]
 pub struct Fingerprint(pub [u8; 32]);
+
+impl PartialEq for Fingerprint {
+    fn eq(&self, other: &Self) -> bool {
+        rtc::crypto::constant_time_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Fingerprint {}
 
 impl Fingerprint {
     fn of(der: &[u8], crypto: &dyn RTCCryptoProvider) -> Option<Self> {
@@ -150,7 +158,7 @@ impl Dtls {
         let verify = move |chain: &[Vec<u8>], _: &[_]| {
             let shown = chain.first().and_then(|der| Fingerprint::of(der, crypto.as_ref()));
             match shown {
-                Some(shown) if rtc::crypto::constant_time_eq(&shown.0, &promised.0) => Ok(()),
+                Some(shown) if shown == promised => Ok(()),
                 _ => Err(Error::Other("certificate does not match the fingerprint of the offer".to_owned())),
             }
         };
@@ -172,6 +180,7 @@ impl Dtls {
         let profile = match state.srtp_protection_profile() {
             SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => ProtectionProfile::AeadAes128Gcm,
             SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => ProtectionProfile::Aes128CmHmacSha1_80,
+            SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm => ProtectionProfile::AeadAes256Gcm,
             _ => return None,
         };
         let mut config = Config { profile, ..Config::default() };
@@ -189,13 +198,17 @@ impl Dtls {
 }
 
 /// What to offer this client. The DTLS layer follows the client's order and browsers put AES-CM first, so a client that
-/// lists AES-128-GCM (four times cheaper per packet) is offered nothing else.
+/// lists AES-128-GCM (four times cheaper per packet) is offered nothing else. AES-CM is next, because it is what everybody
+/// else has; AES-256-GCM is for those who allow nothing less.
 fn srtp_profiles(hello: Hello) -> Vec<SrtpProtectionProfile> {
     const GCM: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
     const COUNTER: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80;
-    match hello {
-        Hello::Profiles(profiles) if profiles.contains(&(GCM as u16)) => vec![GCM],
-        Hello::Profiles(_) => vec![COUNTER],
-        Hello::Incomplete | Hello::Unreadable => vec![GCM, COUNTER],
-    }
+    const GCM_256: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm;
+    let ours = [GCM, COUNTER, GCM_256];
+    let listed = match hello {
+        Hello::Profiles(profiles) => profiles,
+        Hello::Incomplete | Hello::Unreadable => return ours.to_vec(),
+    };
+    // Without one in common the handshake goes on with what the client does not know, and fails there.
+    vec![ours.into_iter().find(|profile| listed.contains(&(*profile as u16))).unwrap_or(GCM)]
 }

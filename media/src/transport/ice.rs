@@ -1,6 +1,5 @@
 //! ICE-lite (RFC 8445 section 2.5) of one transport: answers authenticated checks, follows nominations, watches consent.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rtc::crypto::RTCCrypto;
@@ -10,12 +9,19 @@ use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message};
 use rtc::stun::xoraddr::XorMappedAddress;
 
+use crate::path::Path;
+
 /// Silence after which nothing more is sent. RFC 7675 allows 30 s; browsers check every 2 to 5 s.
 pub const CONSENT: Duration = Duration::from_secs(15);
+/// A selected path that was not checked for so long loses its place to one that is, nominated or not: the address of a
+/// client behind NAT has changed, and not every client nominates again. Clients check every 2 to 6 s (RFC 7675 section 5.1).
+const SILENT: Duration = Duration::from_secs(7);
 /// An offer that has led to no connection after this time is given up: its seat must not be held for ever.
 pub const CONNECT: Duration = Duration::from_secs(30);
-/// Validated addresses kept per transport; the oldest goes first. A client has a handful of interfaces.
-const ADDRESSES: usize = 8;
+/// Validated paths kept per transport; the oldest goes first. A client has a handful of interfaces, each with UDP and TCP.
+const PATHS: usize = 8;
+/// Characters of a user fragment that name its worker: any worker can tell whose check came in over a shared TCP port.
+const WORKER_CHARACTERS: usize = 2;
 
 /// Our credentials for one generation of ICE.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +32,10 @@ pub struct Credentials {
 
 /// A check that was authentic.
 pub struct Accepted {
-    /// To send back to where the check came from.
+    /// To send back over the path that the check came by.
     pub response: Vec<u8>,
-    /// The address passed its first check just now.
-    pub new_address: bool,
-    /// An address that had to make room and is no longer valid.
-    pub evicted: Option<SocketAddr>,
+    /// A path that had to make room and is no longer valid.
+    pub evicted: Option<Path>,
     /// The older generation of credentials is no longer needed: the restart is through.
     pub retired: Option<Credentials>,
 }
@@ -43,15 +47,17 @@ pub struct Ice {
     previous: Option<Credentials>,
     /// The client's user fragment: checks name both.
     remote_ufrag: String,
-    /// Oldest first; each has passed a check with our password.
-    addresses: Vec<SocketAddr>,
-    selected: Option<SocketAddr>,
+    /// Oldest first, each with its last check; all have passed one with our password.
+    paths: Vec<(Path, Instant)>,
+    /// One of `paths`.
+    selected: Option<Path>,
+    /// Over any path; `None` when consent has ended, or was never given.
     last_check: Option<Instant>,
 }
 
 impl Ice {
     pub fn new(credentials: Credentials, remote_ufrag: String) -> Self {
-        Self { credentials, previous: None, remote_ufrag, addresses: Vec::new(), selected: None, last_check: None }
+        Self { credentials, previous: None, remote_ufrag, paths: Vec::new(), selected: None, last_check: None }
     }
 
     /// New credentials for a restart (RFC 8445 section 9); gives the generation that is given up at once, if any.
@@ -70,12 +76,12 @@ impl Ice {
         std::iter::once(&self.credentials).chain(&self.previous)
     }
 
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn paths(&self) -> impl Iterator<Item = Path> {
+        self.paths.iter().map(|(path, _)| *path)
     }
 
     /// Where to send, while there is consent.
-    pub fn selected(&self) -> Option<SocketAddr> {
+    pub fn selected(&self) -> Option<Path> {
         self.selected
     }
 
@@ -83,7 +89,7 @@ impl Ice {
     pub fn handle_check(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        path: Path,
         datagram: &[u8],
         crypto: &dyn RTCCrypto,
     ) -> Option<Accepted> {
@@ -103,7 +109,7 @@ impl Ice {
             .build(&[
                 Box::new(request.clone()),
                 Box::new(BINDING_SUCCESS),
-                Box::new(XorMappedAddress { ip: from.ip(), port: from.port() }),
+                Box::new(XorMappedAddress { ip: path.remote.ip(), port: path.remote.port() }),
                 Box::new(MessageIntegrity::new_short_term_integrity_with_provider(generation.password.clone(), crypto)),
                 Box::new(FINGERPRINT),
             ])
@@ -113,42 +119,75 @@ impl Ice {
         let retired = if is_current { self.previous.take() } else { None };
         self.last_check = Some(now);
         let mut evicted = None;
-        let new_address = !self.addresses.contains(&from);
-        if new_address {
-            if self.addresses.len() >= ADDRESSES {
-                let oldest = self.addresses.iter().position(|address| Some(*address) != self.selected).unwrap_or(0);
-                evicted = Some(self.addresses.remove(oldest));
+        if let Some((_, checked)) = self.paths.iter_mut().find(|(known, _)| *known == path) {
+            *checked = now;
+        } else {
+            if self.paths.len() >= PATHS {
+                let oldest = self.paths.iter().position(|(known, _)| Some(*known) != self.selected).unwrap_or(0);
+                evicted = Some(self.paths.remove(oldest).0);
             }
-            self.addresses.push(from);
+            self.paths.push((path, now));
         }
         // After a restart the new generation decides; before it every nomination is followed, which is how roaming works.
-        if self.selected.is_none() || retired.is_some() || (is_current && request.contains(ATTR_USE_CANDIDATE)) {
-            self.selected = Some(from);
+        let is_chosen = retired.is_some() || (is_current && request.contains(ATTR_USE_CANDIDATE));
+        if is_chosen || self.selected_checked().is_none_or(|checked| now >= checked + SILENT) {
+            self.selected = Some(path);
         }
-        Some(Accepted { response: response.raw, new_address, evicted, retired })
+        Some(Accepted { response: response.raw, evicted, retired })
     }
 
     /// Something authentic came over SRTP: who sends it is alive and answers for its address. Some clients (libnice as
     /// GStreamer uses it) send no checks after the first ones and would be cut off in the middle of their stream.
-    pub fn note_alive(&mut self, now: Instant) {
-        if self.last_check.is_some() {
-            self.last_check = Some(now);
+    pub fn note_alive(&mut self, now: Instant, path: Path) {
+        if let (Some(last), Some((_, checked))) =
+            (&mut self.last_check, self.paths.iter_mut().find(|(known, _)| *known == path))
+        {
+            (*last, *checked) = (now, now);
         }
     }
 
-    /// When consent ends if no check comes before; `None`: there is none.
+    /// When to look at consent again if no check comes before; `None`: there is none.
     pub fn consent_ends(&self) -> Option<Instant> {
-        self.selected.and(self.last_check).map(|last| last + CONSENT)
+        // A closed connection leaves its client the time to come by another path.
+        self.selected_checked().or(self.last_check).map(|last| last + CONSENT)
     }
 
-    /// Stops sending when consent has ended. `true`: it ended just now.
-    pub fn handle_timeout(&mut self, now: Instant) -> bool {
-        if self.consent_ends().is_some_and(|end| now >= end) {
-            self.selected = None;
-            return true;
-        }
-        false
+    /// When the selected path was checked last; `None`: none is selected.
+    fn selected_checked(&self) -> Option<Instant> {
+        self.paths.iter().find(|(path, _)| Some(*path) == self.selected).map(|(_, checked)| *checked)
     }
+
+    /// Consent is one path's (RFC 7675 section 5.1): when it has ended there, what is sent goes by the path that was
+    /// checked last, and stops when that is as old. `true`: it stopped just now.
+    pub fn handle_timeout(&mut self, now: Instant) -> bool {
+        if self.consent_ends().is_none_or(|end| now < end) {
+            return false;
+        }
+        let freshest = self.paths.iter().max_by_key(|(_, checked)| *checked);
+        self.selected = freshest.filter(|(_, checked)| now < *checked + CONSENT).map(|(path, _)| *path);
+        if self.selected.is_none() {
+            self.last_check = None;
+        }
+        self.selected.is_none()
+    }
+
+    /// Forgets a path that is no more (a closed connection). What was sent over it waits for the next check.
+    pub fn remove_path(&mut self, path: Path) {
+        if self.selected == Some(path) {
+            self.selected = None;
+        }
+        self.paths.retain(|(known, _)| *known != path);
+    }
+}
+
+/// The beginning of every user fragment of one worker.
+pub fn worker_prefix(worker: u8) -> String {
+    format!("{worker:0WORKER_CHARACTERS$x}")
+}
+
+/// The worker that made this user fragment; `None`: none of ours.
+pub fn worker_of(ufrag: &str) -> Option<u8> {
+    u8::from_str_radix(ufrag.get(..WORKER_CHARACTERS)?, 16).ok()
 }
 
 /// Our user fragment in the USERNAME of a STUN message, read without trusting anything else in it.

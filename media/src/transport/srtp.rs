@@ -58,7 +58,7 @@ pub fn session(keys: &Keys, crypto: &dyn RTCCrypto) -> Result<(Inbound, Outbound
             &keys.remote_salt,
             keys.profile,
             None,
-            Some(srtcp_replay_protection(64)),
+            Some(srtcp_replay_protection(super::replay::WINDOW as usize)),
             crypto,
         )?,
         rtcp_senders: Vec::new(),
@@ -174,11 +174,20 @@ impl Cipher {
     fn new(profile: ProtectionProfile, key: &[u8], salt: &[u8], crypto: &dyn RTCCrypto) -> Result<Self, CryptoError> {
         // Labels of RFC 3711 section 4.3.2.
         let (encryption, authentication, salting) = (0, 1, 2);
-        let wanted = |length: usize, label: u8| derive(crypto, key, salt, label, length);
+        let aes = match key.len() {
+            32 => BlockCipherAlgorithm::Aes256,
+            _ => BlockCipherAlgorithm::Aes128,
+        };
+        let wanted = |length: usize, label: u8| derive(crypto, aes, key, salt, label, length);
         let too_short = |_| CryptoError::AuthenticationFailed;
-        if matches!(profile, ProtectionProfile::AeadAes128Gcm) {
+        let gcm = match profile {
+            ProtectionProfile::AeadAes128Gcm => Some(AeadAlgorithm::Aes128Gcm),
+            ProtectionProfile::AeadAes256Gcm => Some(AeadAlgorithm::Aes256Gcm),
+            _ => None,
+        };
+        if let Some(algorithm) = gcm {
             return Ok(Self::Gcm {
-                aead: crypto.new_aead(AeadAlgorithm::Aes128Gcm, &wanted(16, encryption)?)?,
+                aead: crypto.new_aead(algorithm, &wanted(profile.key_len(), encryption)?)?,
                 salt: wanted(12, salting)?.try_into().map_err(too_short)?,
             });
         }
@@ -241,15 +250,22 @@ impl Cipher {
     }
 }
 
-/// AES-CM key derivation (RFC 3711 section 4.3.3) with a key derivation rate of zero.
-fn derive(crypto: &dyn RTCCrypto, key: &[u8], salt: &[u8], label: u8, length: usize) -> Result<Vec<u8>, CryptoError> {
+/// AES-CM key derivation (RFC 3711 section 4.3.3; with a 256-bit key RFC 6188 section 3) with a rate of zero.
+fn derive(
+    crypto: &dyn RTCCrypto,
+    aes: BlockCipherAlgorithm,
+    key: &[u8],
+    salt: &[u8],
+    label: u8,
+    length: usize,
+) -> Result<Vec<u8>, CryptoError> {
     let mut derived = Vec::with_capacity(length + 16);
     for counter in 0u8.. {
         let mut block = [0u8; 16];
         block[..salt.len().min(14)].copy_from_slice(&salt[..salt.len().min(14)]);
         block[7] ^= label;
         block[15] = counter;
-        crypto.block_encrypt(BlockCipherAlgorithm::Aes128, key, &mut block)?;
+        crypto.block_encrypt(aes, key, &mut block)?;
         derived.extend_from_slice(&block);
         if derived.len() >= length {
             break;
@@ -285,6 +301,9 @@ fn counter_iv(salt: &[u8; 14], ssrc: u32, index: u64) -> [u8; 16] {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    const PROFILES: [ProtectionProfile; 3] =
+        [ProtectionProfile::AeadAes128Gcm, ProtectionProfile::Aes128CmHmacSha1_80, ProtectionProfile::AeadAes256Gcm];
 
     fn pair(profile: ProtectionProfile) -> (Inbound, Outbound) {
         let provider = rtc::crypto::default_provider().unwrap();
@@ -326,6 +345,7 @@ mod tests {
     #[test]
     fn gcm_opens_what_it_sealed_once_and_nothing_else() {
         check(ProtectionProfile::AeadAes128Gcm);
+        check(ProtectionProfile::AeadAes256Gcm);
     }
 
     #[test]
@@ -336,7 +356,7 @@ mod tests {
     #[test]
     fn forged_reports_of_made_up_senders_keep_nobody_out() {
         let provider = rtc::crypto::default_provider().unwrap();
-        for profile in [ProtectionProfile::AeadAes128Gcm, ProtectionProfile::Aes128CmHmacSha1_80] {
+        for profile in PROFILES {
             let (mut inbound, mut outbound) = pair(profile);
             let clear = [0x80, 201, 0, 1, 0, 0, 0, 5];
             let sealed = outbound.seal_rtcp(&clear).unwrap();
@@ -352,8 +372,8 @@ mod tests {
     }
 
     #[test]
-    fn both_profiles_agree_with_the_srtp_layer_of_rtc() {
-        for profile in [ProtectionProfile::AeadAes128Gcm, ProtectionProfile::Aes128CmHmacSha1_80] {
+    fn all_profiles_agree_with_the_srtp_layer_of_rtc() {
+        for profile in PROFILES {
             let (_, mut outbound) = pair(profile);
             let provider = rtc::crypto::default_provider().unwrap();
             let (key, salt) = (vec![7; profile.key_len()], vec![9; profile.salt_len()]);

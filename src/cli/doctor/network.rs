@@ -176,7 +176,8 @@ pub(super) async fn udp(report: &mut Report, config: &Config, is_running: bool) 
             report.line(Verdict::Ok, what, "not tried: the running hub has any free port (media.udp_port = 0)");
             continue;
         } else {
-            probe::echo(SocketAddr::new(media.bind, media.udp_port), *address).ok()
+            let bound = media.bind.iter().find(|bound| bound.is_ipv4() == address.is_ipv4());
+            bound.and_then(|bound| probe::echo(SocketAddr::new(*bound, media.udp_port), *address).ok())
         };
         match arrived {
             Some(true) => report.line(Verdict::Ok, what, format!("{address}: datagrams arrive")),
