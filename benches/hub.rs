@@ -31,7 +31,6 @@ fn room_with(members: usize) -> (Room, Instant) {
         closes_ms: 3_000,
         state: RoomState::Open,
         limits: Limits { capacity: 2_000, ..Limits::of(Form::Webinar) },
-        ice_servers: Vec::new(),
         audio_slots: 3,
         video_slots: 9,
         camera_codec: VideoCodec::Vp8,

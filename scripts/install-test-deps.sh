@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine lacks: Chromium, Firefox, Redis, Python's venv and GStreamer (for the
-# independent WebRTC clients of the interop tests). Says what it does; asks nothing.
+# independent WebRTC clients of the interop tests), and for those in network namespaces iproute2, iptables, conntrack
+# and coturn. Says what it does; asks nothing.
 set -euo pipefail
 
 packages=()
@@ -8,6 +9,12 @@ has_chromium() { [[ -n "${CHROMIUM:-}" && -x "${CHROMIUM:-}" ]] || command -v ch
 # A browser without a Cyrillic font draws boxes.
 has_chromium || packages+=(chromium fonts-dejavu-core)
 command -v redis-server >/dev/null 2>&1 || packages+=(redis-server)
+# Some of these stand where only root's PATH looks.
+has() { command -v "$1" >/dev/null 2>&1 || [[ -x "/usr/sbin/$1" || -x "/sbin/$1" ]]; }
+has ip || packages+=(iproute2)
+has iptables || packages+=(iptables)
+has conntrack || packages+=(conntrack)
+has turnserver || packages+=(coturn)
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3 python3-venv)
 [[ -n "${FIREFOX:-}" && -x "${FIREFOX:-}" ]] || command -v firefox-esr >/dev/null 2>&1 || packages+=(firefox-esr)
 # The system's own Python: it has the bindings of GStreamer.
@@ -20,7 +27,7 @@ if ! /usr/bin/python3 -c "$gstreamer" >/dev/null 2>&1 || ! gst-inspect-1.0 nices
 fi
 
 if ((${#packages[@]} == 0)); then
-    echo "test tools: Chromium, Firefox, Redis, Python and GStreamer are here"
+    echo "test tools: Chromium, Firefox, Redis, Python, GStreamer, coturn and the network tools are here"
     exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1; then

@@ -50,14 +50,10 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
-    #[error("cannot bind the UDP port {port} of media; another port: --udp-port")]
-    Media {
-        port: u16,
-        #[source]
-        source: std::io::Error,
-    },
     #[error("letters cannot be sent as configured; see [notify] smtp_*")]
     Mail(#[source] crate::notify::mail::MailerError),
+    #[error(transparent)]
+    Media(#[from] crate::sfu::worker::StartError),
     #[error("presence over Redis does not start")]
     Presence(#[source] PresenceError),
 }
@@ -96,12 +92,14 @@ impl App {
         }
         let presence = presence(&config)?;
         let sfu = crate::sfu::worker::start(&SfuConfig {
-            bind: vec![config.media.bind],
+            bind: config.media.bind.clone(),
             first_port: config.media.udp_port,
+            first_public_port: config.media.udp_public_port,
+            tcp_port: config.media.bound_tcp_port(),
+            public_tcp_port: config.media.tcp_public_port,
             workers: workers(&config),
             advertise: config.media.advertise.clone(),
-        })
-        .map_err(|source| AppError::Media { port: config.media.udp_port, source })?;
+        })?;
         let address = config.server.listen;
         let listener = TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| AppError::Listen { address, source })?;
@@ -237,6 +235,7 @@ fn parts(
             sockets_per_person: config.limits.sockets_per_person as usize,
             joins_per_minute: config.limits.joins_per_minute,
             joins_burst: config.limits.joins_burst,
+            relays: crate::rooms::relays::Relays::new(&config.turn),
             timing: timing(config),
             camera_codec: config.media.camera_codec,
             screen_codec: config.media.screen_codec,

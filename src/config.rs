@@ -83,6 +83,19 @@ impl Config {
         if self.presence.backend == presence::Backend::Redis && self.presence.url.is_empty() {
             return refuse("presence.url", "is needed when presence.backend is \"redis\"");
         }
+        let is_turn = |url: &&String| url.starts_with("turn:") || url.starts_with("turns:");
+        if !self.turn.urls.iter().all(|url| is_turn(&url) || url.starts_with("stun:")) {
+            return refuse("turn.urls", "must each start with turn:, turns: or stun:");
+        }
+        if self.turn.urls.iter().any(|url| is_turn(&url)) && self.turn.secret.is_unset() {
+            return refuse("turn.secret", "is needed for relays: set KAFEDRA_TURN__SECRET or turn.secret_file");
+        }
+        if !(60..=86_400).contains(&self.turn.ttl_s) {
+            return refuse("turn.ttl_s", "must be between 60 and 86400");
+        }
+        if self.media.bind.is_empty() {
+            return refuse("media.bind", "needs at least one address");
+        }
         for (key, value) in [
             ("limits.sources_per_person", self.limits.sources_per_person),
             ("limits.watchers_per_person", self.limits.watchers_per_person),

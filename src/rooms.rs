@@ -12,4 +12,5 @@ pub mod media_watch;
 pub mod outbox;
 mod records;
 pub mod registry;
+pub mod relays;
 pub mod school_gate;

@@ -130,6 +130,7 @@ pub enum ServerMessage {
     MemberChanged(session::MemberChanged),
     MemberLeft(session::MemberLeft),
     RoomChanged(session::RoomChanged),
+    IceServers(session::IceServersChanged),
     Rights(floor::RightsChanged),
     HandQueue(floor::HandQueue),
     Lobby(floor::Lobby),

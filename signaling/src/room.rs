@@ -27,7 +27,7 @@ use crate::message::chat::ChatMessage;
 use crate::message::floor::{RoomPolicy, WaitingView};
 use crate::message::media::{SourceKind, SourceView, Unheard};
 use crate::message::session::{
-    CloseReason, Form, IceServer, LeftReason, MemberView, Refused, RoomRole, RoomState, RoomView, VideoCodec,
+    CloseReason, Form, LeftReason, MemberView, Refused, RoomRole, RoomState, RoomView, VideoCodec,
 };
 use crate::message::{ClientMessage, ServerMessage};
 use crate::refusal::RefusalCode;
@@ -105,8 +105,6 @@ pub struct RoomConfig {
     pub closes_ms: u64,
     pub state: RoomState,
     pub limits: Limits,
-    /// Given to everybody in `joined`.
-    pub ice_servers: Vec<IceServer>,
     /// How many receive slots a client is to offer; a chat gives none whatever stands here.
     pub audio_slots: u8,
     pub video_slots: u8,
@@ -487,6 +485,12 @@ impl Room {
     /// As what the seat that this token takes again was given, and beside whom; `None`: no such seat.
     pub fn seat_of(&self, token: &ResumeToken) -> Option<(RoomRole, Option<PersonId>)> {
         self.holder(token).map(|(_, member)| (member.role, member.beside.clone()))
+    }
+
+    /// Who sits there, if it is a person who may receive media: they need to be told the relays.
+    pub fn receiver(&self, peer: &PeerId) -> Option<&PersonId> {
+        let member = self.members.get(peer).filter(|member| member.is_person() && member.is_seated())?;
+        self.rights_of(peer)?.receive_media.then_some(&member.person)
     }
 
     /// A dropped socket comes back. `Ok(peer)`: bind the connection to that seat. If another connection is still bound

@@ -344,7 +344,8 @@ async fn begin(
     if let Ok(location) = HeaderValue::from_str(&location) {
         headers.insert(header::LOCATION, location);
     }
-    for link in links::of(&state.rooms.ice_servers()) {
+    let person = signaling::ids::PersonId::new(session.principal.person.as_str());
+    for link in links::of(&state.rooms.relays().servers(&person, state.clock.now_ms())) {
         headers.append(header::LINK, link);
     }
     Ok(response)

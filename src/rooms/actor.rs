@@ -16,7 +16,9 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use media::model::{OfferRequest, SfuEvent};
 use media::stats::RoomReport;
 use signaling::ids::{PeerId, PersonId, ResumeToken};
-use signaling::message::session::{CloseReason, Closed, MemberView, Reconnect, RoomRole, RoomState, RoomView};
+use signaling::message::session::{
+    CloseReason, Closed, IceServer, IceServersChanged, MemberView, Reconnect, RoomRole, RoomState, RoomView,
+};
 use signaling::message::{ClientMessage, ServerMessage};
 use signaling::refusal::RefusalCode;
 use signaling::room::{Admission, Control, Kept, MediaCommand, MediaEvent, Output, Record, Room, Stored};
@@ -214,6 +216,8 @@ struct Actor {
     /// The host has ended it: who and when, until that is kept.
     ending: Option<Ending>,
     beat: Instant,
+    /// New credentials for relays go out then; never without relays.
+    renewal: Option<Instant>,
     finished: bool,
 }
 
@@ -240,12 +244,15 @@ enum Wake {
     Beat,
     Look,
     Report(Option<Report>),
+    Renewal,
 }
 
 impl Actor {
     fn new(rooms: Rooms, spec: &RoomSpec, room: Room, clerk: Clerk, evidence: Evidence) -> Self {
         let opened = rooms.sfu().filter(|_| spec.has_media()).map(|sfu| sfu.open_room());
         let (media, media_events) = opened.unzip();
+        let relays = rooms.relays();
+        let renewal = (relays.end() && spec.has_media()).then(|| Instant::now() + relays.renewed_every());
         Self {
             rooms,
             clerk,
@@ -262,6 +269,7 @@ impl Actor {
             look: Instant::now() + media_watch::EVERY,
             ending: None,
             beat: Instant::now() + BEAT,
+            renewal,
             finished: false,
         }
     }
@@ -297,6 +305,7 @@ impl Actor {
                     }
                 }
                 Wake::Report(report) => self.reported(now, report),
+                Wake::Renewal => self.renew(),
             }
             self.drain();
             self.room.keep_in(kept);
@@ -324,6 +333,7 @@ impl Actor {
             () = tokio::time::sleep_until(self.beat) => Wake::Beat,
             () = tokio::time::sleep_until(self.look), if self.media.is_some() => Wake::Look,
             report = self.reports.next(), if !self.reports.is_empty() => Wake::Report(report),
+            () = sleep_until(self.renewal) => Wake::Renewal,
         }
     }
 
@@ -407,7 +417,10 @@ impl Actor {
     fn drain(&mut self) {
         while let Some(output) = self.room.poll_output() {
             match output {
-                Output::Send { peer, message } => {
+                Output::Send { peer, mut message } => {
+                    if let ServerMessage::Joined(joined) = message.as_mut() {
+                        joined.ice_servers = self.ice_servers(&peer);
+                    }
                     if let Some(binding) = self.bindings.get(&peer) {
                         binding.send(*message);
                     }
@@ -561,6 +574,22 @@ impl Actor {
         self.media = None;
         for peer in std::mem::take(&mut self.keys).peers() {
             self.room.handle_media(now, MediaEvent::Disconnected { peer });
+        }
+    }
+
+    /// Relays with credentials for a person who may receive media.
+    fn ice_servers(&self, peer: &PeerId) -> Vec<IceServer> {
+        let person = self.room.receiver(peer);
+        person.map(|person| self.rooms.relays().servers(person, self.clerk.clock.now_ms())).unwrap_or_default()
+    }
+
+    fn renew(&mut self) {
+        self.renewal = Some(Instant::now() + self.rooms.relays().renewed_every());
+        for (peer, binding) in &self.bindings {
+            let ice_servers = self.ice_servers(peer);
+            if !ice_servers.is_empty() {
+                binding.send(ServerMessage::IceServers(IceServersChanged { ice_servers }));
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use rand::RngCore as _;
 use signaling::ids::{PeerId, PersonId, ResumeToken, RoomId};
 use signaling::message::ClientMessage;
 use signaling::message::session::{
-    CloseReason, Form, IceServer, MemberView, RoomRole, RoomState, RoomView, VideoCodec,
+    CloseReason, Form, MemberView, RoomRole, RoomState, RoomView, VideoCodec,
 };
 use signaling::refusal::RefusalCode;
 use signaling::room::{Admission, Control, Limits, Room, RoomConfig, Seat};
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::{Entry, Gate, Purpose, Refused};
 use super::actor::{self, Binding, Event, Sink};
 use super::media_watch::MediaDump;
+use super::relays::Relays;
 use crate::clock::WallClock;
 use crate::domain::consultation::Timing;
 use crate::domain::ids::ConsultationId;
@@ -59,7 +60,7 @@ pub struct Settings {
     /// Seats asked for by one person; a resumed seat does not count.
     pub joins_per_minute: u32,
     pub joins_burst: u32,
-    pub ice_servers: Vec<IceServer>,
+    pub relays: Relays,
     /// The hub's times around consultations.
     pub timing: Timing,
     /// Receive slots that a client is told to offer.
@@ -78,7 +79,7 @@ impl Default for Settings {
             sockets_per_person: 50,
             joins_per_minute: 10,
             joins_burst: 20,
-            ice_servers: Vec::new(),
+            relays: Relays::default(),
             timing: Timing::default(),
             audio_slots: 4,
             video_slots: 9,
@@ -306,11 +307,6 @@ impl Rooms {
         vec![("kafedra_rooms", self.inner.open.len() as f64), ("kafedra_sockets", sockets as f64)]
     }
 
-    /// STUN and TURN servers for whoever takes a seat.
-    pub fn ice_servers(&self) -> Vec<IceServer> {
-        self.inner.parts.settings.ice_servers.clone()
-    }
-
     pub(super) fn timing(&self) -> Timing {
         self.inner.parts.settings.timing
     }
@@ -446,6 +442,11 @@ impl Rooms {
         self.inner.parts.gate.in_use(who).await;
     }
 
+    /// The relays that clients of these rooms are told.
+    pub fn relays(&self) -> &Relays {
+        &self.inner.parts.settings.relays
+    }
+
     pub(super) async fn is_signed_in(&self, who: &Principal) -> bool {
         let _permit = self.inner.rechecks.acquire().await;
         self.inner.parts.gate.is_signed_in(who).await
@@ -472,7 +473,6 @@ impl Rooms {
             closes_ms: spec.closes_ms,
             state: spec.state,
             limits,
-            ice_servers: settings.ice_servers.clone(),
             audio_slots: settings.audio_slots,
             video_slots: settings.video_slots,
             camera_codec: settings.camera_codec,

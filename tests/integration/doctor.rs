@@ -140,8 +140,13 @@ async fn a_relay_is_asked_for_a_binding_and_for_an_allocation() {
         (silent.local_addr().unwrap(), 1, "FAIL", "no answer"),
     ] {
         let url = format!("turn:{server}?transport=udp");
-        let (found, report) =
-            doctor(&[("SERVER__LISTEN", "127.0.0.1:0"), ("MEDIA__UDP_PORT", "0"), ("TURN__URLS", &url)]).await;
+        let (found, report) = doctor(&[
+            ("SERVER__LISTEN", "127.0.0.1:0"),
+            ("MEDIA__UDP_PORT", "0"),
+            ("TURN__URLS", &url),
+            ("TURN__SECRET", "x"),
+        ])
+        .await;
         says(&report, verdict, "relay", detail);
         assert_eq!(found, code, "{report}");
     }

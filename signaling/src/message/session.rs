@@ -146,6 +146,7 @@ wire! {
         pub sources: Vec<SourceView>,
         /// Chat: the last messages, or after a resume everything past `chat_seq`.
         pub chat: super::chat::ChatHistory,
+        /// For `RTCPeerConnection`; credentials end, `ice_servers` brings new ones in time.
         pub ice_servers: Vec<IceServer>,
         /// How many receive slots to offer. Both zero in a chat: then there is no media at all.
         pub audio_slots: u8,
@@ -169,6 +170,14 @@ wire! {
         pub username: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub credential: Option<String>,
+    }
+}
+
+wire! {
+    /// New credentials for the servers of `joined`, before the earlier ones end. They count from the next ICE restart on;
+    /// what is connected stays.
+    pub struct IceServersChanged {
+        pub ice_servers: Vec<IceServer>,
     }
 }
 

@@ -44,7 +44,6 @@ impl Scenario {
             closes_ms: 3_000,
             state: RoomState::Open,
             limits: Limits::of(form),
-            ice_servers: Vec::new(),
             camera_codec: VideoCodec::Vp8,
             screen_codec: VideoCodec::Vp8,
             audio_slots: 3,

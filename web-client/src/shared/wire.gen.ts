@@ -146,6 +146,12 @@ client?: string, };
 export type IceServer = { urls: Array<string>, username?: string, credential?: string, };
 
 /**
+ * New credentials for the servers of `joined`, before the earlier ones end. They count from the next ICE restart on;
+ * what is connected stays.
+ */
+export type IceServersChanged = { ice_servers: Array<IceServer>, };
+
+/**
  * Take a seat in a room. Refusals: every code of DOMAIN.md 2.4 that concerns access and time.
  */
 export type Join = { room: RoomId, 
@@ -464,7 +470,7 @@ encrypted: boolean, };
 /**
  * What the hub sends.
  */
-export type ServerMessage = { "type": "welcome" } & Welcome | { "type": "joined" } & Joined | { "type": "waiting" } & Waiting | { "type": "member_joined" } & MemberJoined | { "type": "member_changed" } & MemberChanged | { "type": "member_left" } & MemberLeft | { "type": "room_changed" } & RoomChanged | { "type": "rights" } & RightsChanged | { "type": "hand_queue" } & HandQueue | { "type": "lobby" } & Lobby | { "type": "mute_requested" } & MuteRequested | { "type": "answer" } & Answer | { "type": "sources" } & Sources | { "type": "slot_map" } & SlotMap | { "type": "layers_wanted" } & LayersWanted | { "type": "speakers" } & Speakers | { "type": "unheard" } & UnheardNow | { "type": "chat_ack" } & ChatAck | { "type": "chat_message" } & ChatMessage | { "type": "chat_changed" } & ChatChanged | { "type": "chat_history" } & ChatHistory | { "type": "error" } & Refused | { "type": "reconnect" } & Reconnect | { "type": "closed" } & Closed;
+export type ServerMessage = { "type": "welcome" } & Welcome | { "type": "joined" } & Joined | { "type": "waiting" } & Waiting | { "type": "member_joined" } & MemberJoined | { "type": "member_changed" } & MemberChanged | { "type": "member_left" } & MemberLeft | { "type": "room_changed" } & RoomChanged | { "type": "ice_servers" } & IceServersChanged | { "type": "rights" } & RightsChanged | { "type": "hand_queue" } & HandQueue | { "type": "lobby" } & Lobby | { "type": "mute_requested" } & MuteRequested | { "type": "answer" } & Answer | { "type": "sources" } & Sources | { "type": "slot_map" } & SlotMap | { "type": "layers_wanted" } & LayersWanted | { "type": "speakers" } & Speakers | { "type": "unheard" } & UnheardNow | { "type": "chat_ack" } & ChatAck | { "type": "chat_message" } & ChatMessage | { "type": "chat_changed" } & ChatChanged | { "type": "chat_history" } & ChatHistory | { "type": "error" } & Refused | { "type": "reconnect" } & Reconnect | { "type": "closed" } & Closed;
 
 /**
  * How well the line of a seat carries, by what the hub measures and what its client reports.
