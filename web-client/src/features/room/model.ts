@@ -178,6 +178,8 @@ function onServer(model: RoomModel, message: ServerMessage, nowMs: number): Room
         joinedMs: model.joinedMs ?? nowMs,
       };
     }
+    case 'ice_servers':
+      return { ...model, media: { ...model.media, iceServers: message.ice_servers } };
     case 'waiting':
       return {
         ...model,

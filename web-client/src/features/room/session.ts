@@ -242,6 +242,9 @@ export class RoomSession {
       case 'joined':
         this.#onSeat(message.resumed);
         return;
+      case 'ice_servers':
+        this.#peer?.setIceServers(message.ice_servers);
+        return;
       case 'waiting':
         this.#closePeer();
         return;
@@ -284,8 +287,10 @@ export class RoomSession {
     const { model } = this.#snapshot;
     // What was switched while the socket was gone is told anew.
     this.#told = new Map(resumed ? [] : KINDS.map((kind) => [kind, true]));
-    if (resumed && this.#peer) this.#peer.onResumed();
-    else this.#openPeer();
+    if (resumed && this.#peer) {
+      this.#peer.setIceServers(model.media.iceServers);
+      this.#peer.onResumed();
+    } else this.#openPeer();
     void this.#syncTracks();
     // What was asked over the socket that is gone may never have been answered.
     this.#askedBefore = undefined;

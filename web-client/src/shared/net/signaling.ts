@@ -45,6 +45,8 @@ export type SignalingOptions = {
 const QUIET_MS = 12_000;
 /** And this long it waits for the answer before it takes the line for dead (15 s of silence are the protocol's limit). */
 const PROBE_MS = 5_000;
+/** When media has stopped too, the device is probably in another network: every second without the hub is one without sound. */
+const SUSPECT_MS = 1_200;
 const FIRST_DELAY_MS = 400;
 const LONGEST_DELAY_MS = 10_000;
 /** Codes with which a join may be tried again by itself. */
@@ -135,7 +137,7 @@ export class Signaling {
 
   /** The media plane says that the line is dead; sockets often notice minutes later. */
   suspect(): void {
-    if (this.#welcomed && !this.#refused) this.#probe();
+    if (this.#welcomed && !this.#refused) this.#probe(SUSPECT_MS);
   }
 
   readonly #onLineBack = () => {
@@ -257,10 +259,10 @@ export class Signaling {
   }
 
   /** Any answer will do, a refusal too. */
-  #probe(): void {
+  #probe(patienceMs = PROBE_MS): void {
     clearTimeout(this.#watchTimer);
     if (this.#welcomed) this.send({ type: 'chat_history', limit: 1 });
-    this.#watchTimer = setTimeout(() => this.#lost(), PROBE_MS);
+    this.#watchTimer = setTimeout(() => this.#lost(), patienceMs);
   }
 
   /** Lets go of the socket without a word to the options. */

@@ -39,9 +39,17 @@ class FakeConnection {
   transceivers: FakeTransceiver[] = [];
   offers: { iceRestart?: boolean }[] = [];
   answers: string[] = [];
+  configuration: RTCConfiguration;
 
-  constructor() {
+  constructor(configuration: RTCConfiguration) {
+    this.configuration = configuration;
     FakeConnection.last = this;
+  }
+  getConfiguration() {
+    return this.configuration;
+  }
+  setConfiguration(configuration: RTCConfiguration) {
+    this.configuration = configuration;
   }
   addTransceiver(kind: string, init: { direction: string; sendEncodings?: RTCRtpEncodingParameters[] }) {
     const transceiver = {
@@ -97,6 +105,7 @@ const SPEAKS: Rights = { ...LISTENS, publish_audio: true, publish_video: true };
 function setup(rights: Rights) {
   const sent: ClientMessage[] = [];
   const states: PeerState[] = [];
+  let listener: (() => void) | undefined;
   const peer = new Peer({
     iceServers: [],
     audioSlots: 2,
@@ -108,10 +117,20 @@ function setup(rights: Rights) {
     },
     onState: (state) => states.push(state),
     onSlots: () => undefined,
+    onNetworkChange: (wanted) => {
+      listener = wanted;
+      return () => {
+        listener = undefined;
+      };
+    },
   });
+  const networkChanges = () => {
+    if (!listener) throw new Error('nobody listens');
+    listener();
+  };
   peer.start(rights);
   const offers = () => sent.filter((message) => message.type === 'offer');
-  return { peer, sent, states, offers, connection: FakeConnection.last };
+  return { peer, sent, states, offers, networkChanges, connection: FakeConnection.last };
 }
 
 /** Lets the promises of a fake negotiation run out. */
@@ -268,17 +287,61 @@ describe('layers that nobody watches', () => {
 });
 
 describe('a broken path', () => {
-  it('is given three seconds to heal, then restarted', async () => {
+  it('is given a second to heal, then restarted', async () => {
     const { peer, connection, states, offers } = setup(SPEAKS);
     await settle();
     await peer.onAnswer({ id: 1, sdp: 'a' });
     connection.becomes('connected');
     connection.becomes('disconnected');
-    await vi.advanceTimersByTimeAsync(2_999);
+    await vi.advanceTimersByTimeAsync(999);
     expect(offers()).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(1);
     expect(offers()).toHaveLength(2);
     expect(states).toEqual(['connected', 'interrupted']);
+  });
+
+  it.each(['failed', 'connecting'])(
+    'that stays %s is tried again every eight seconds until it is there',
+    async (state) => {
+      const { peer, connection, offers } = setup(SPEAKS);
+      await settle();
+      await peer.onAnswer({ id: 1, sdp: 'a' });
+      connection.becomes(state);
+      let known = 1;
+      for (const afterMs of state === 'failed' ? [0, 8_000, 8_000] : [8_000, 8_000]) {
+        await vi.advanceTimersByTimeAsync(afterMs);
+        known += 1;
+        expect(offers()).toHaveLength(known);
+        await peer.onAnswer({ id: known, sdp: 'a' });
+        expect(connection.offers.at(-1)).toEqual({ iceRestart: true });
+      }
+      connection.becomes('connected');
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(offers()).toHaveLength(known);
+    },
+  );
+
+  it('is looked for at once in another network, and no longer after the end', async () => {
+    const { peer, connection, offers, networkChanges } = setup(SPEAKS);
+    await settle();
+    networkChanges();
+    await settle();
+    expect(offers(), 'nothing to restart yet').toHaveLength(1);
+    await peer.onAnswer({ id: 1, sdp: 'a' });
+    connection.becomes('connected');
+    networkChanges();
+    await settle();
+    expect(offers()).toHaveLength(2);
+    peer.close();
+    expect(() => networkChanges()).toThrow('nobody listens');
+  });
+
+  it('is looked for with the newest credentials', async () => {
+    const { peer, connection } = setup(SPEAKS);
+    await settle();
+    const iceServers = [{ urls: ['turn:relay.example'], username: '2:p', credential: 'c' }];
+    peer.setIceServers(iceServers);
+    expect(connection.configuration).toEqual({ bundlePolicy: 'max-bundle', iceServers });
   });
 
   it('that heals by itself is left alone', async () => {

@@ -24,6 +24,8 @@ export type PeerOptions = {
   onState: (state: PeerState) => void;
   /** The receive slots are known: after the first offer, before its answer. */
   onSlots: () => void;
+  /** Calls back when the device has come into another network; gives how to stop that. */
+  onNetworkChange?: (listener: () => void) => () => void;
 };
 
 type Kind = Exclude<SourceKind, never>;
@@ -35,8 +37,13 @@ const TRACK_KIND: Record<Kind, 'audio' | 'video'> = {
   screen: 'video',
 };
 
-/** An ICE interruption shorter than this heals by itself. */
-const INTERRUPTION_MS = 3_000;
+/**
+ * An ICE interruption shorter than this heals by itself. Chromium tells of it 2.5 s after the last answer; a restart costs
+ * one offer and keeps the old path until a new one works.
+ */
+const INTERRUPTION_MS = 1_000;
+/** A restart that has not led back by then is tried again: the network may be there again, or another one. */
+const RESTART_EVERY_MS = 8_000;
 /** RFC 8838 allows any number; the hub takes 40 per offer. */
 const MOST_CANDIDATES = 40;
 
@@ -58,11 +65,16 @@ export class Peer {
   #candidates = 0;
   #closed = false;
   #healTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #stopNetwork: () => void;
 
   constructor(options: PeerOptions) {
     this.#options = options;
     this.#pc = new RTCPeerConnection({ iceServers: options.iceServers, bundlePolicy: 'max-bundle' });
     this.#pc.onconnectionstatechange = () => this.#onState();
+    this.#stopNetwork = (options.onNetworkChange ?? onNetworkChange)(() => {
+      // Before the first path there is nothing to restart.
+      if (this.#pc.connectionState !== 'new') this.restartIce();
+    });
     this.#pc.onicecandidate = ({ candidate }) => {
       if (!candidate?.candidate || this.#candidates >= MOST_CANDIDATES) return;
       this.#candidates += 1;
@@ -153,6 +165,12 @@ export class Peer {
     if (this.#pc.connectionState !== 'connected') this.restartIce();
   }
 
+  /** New credentials for relays: they count from the next restart on, what is connected stays. */
+  setIceServers(iceServers: IceServer[]): void {
+    if (!this.#closed) this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
+  }
+
+  /** Looks for a way to the hub anew; the seat and all slots stay. */
   restartIce(): void {
     if (this.#closed) return;
     this.#restart = true;
@@ -166,6 +184,7 @@ export class Peer {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#healTimer);
+    this.#stopNetwork();
     this.#pc.onconnectionstatechange = null;
     this.#pc.onicecandidate = null;
     this.#pc.close();
@@ -289,20 +308,35 @@ export class Peer {
         return;
       case 'disconnected':
         this.#options.onState('interrupted');
-        this.#healTimer = setTimeout(() => this.restartIce(), INTERRUPTION_MS);
+        this.#heal(INTERRUPTION_MS);
         return;
       case 'failed':
         this.#options.onState('failed');
-        this.restartIce();
+        this.#heal(0);
         return;
       case 'new':
       case 'closed':
         return;
       case 'connecting':
         this.#options.onState('connecting');
+        this.#heal(RESTART_EVERY_MS);
         return;
     }
   }
+
+  /** Restarts ICE after this time, and then again until it is connected. */
+  #heal(afterMs: number): void {
+    this.#healTimer = setTimeout(() => {
+      this.restartIce();
+      this.#heal(RESTART_EVERY_MS);
+    }, afterMs);
+  }
+}
+
+/** The device has come into another network: the old path is dead, though nothing has timed out yet. */
+function onNetworkChange(listener: () => void): () => void {
+  globalThis.addEventListener?.('online', listener);
+  return () => globalThis.removeEventListener?.('online', listener);
 }
 
 /** As the hub says it: layers by rid, and whether anybody watches at all. */
