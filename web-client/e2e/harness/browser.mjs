@@ -11,9 +11,10 @@ export const SMALL = { width: 800, height: 500 };
 
 const artefacts = fileURLToPath(new URL('../artefacts/', import.meta.url));
 
-export async function launchBrowser() {
+/** `program`: what to start instead of the browser, in a network of its own for example. */
+export async function launchBrowser({ program, args = [] } = {}) {
   return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: program ?? process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
     args: [
       '--no-sandbox',
@@ -31,6 +32,7 @@ export async function launchBrowser() {
       '--disable-background-timer-throttling',
       '--disable-backgrounding-occluded-windows',
       '--disable-renderer-backgrounding',
+      ...args,
     ],
   });
 }

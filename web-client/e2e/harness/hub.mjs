@@ -34,14 +34,19 @@ function freeUdpPort() {
 }
 
 export class Hub {
-  /** Starts a hub with the demo school. `env`: further KAFEDRA_* settings. */
-  static async start({ env = {} } = {}) {
+  /**
+   * Starts a hub with the demo school. `env`: further KAFEDRA_* settings; `on`: a command that starts it on another host,
+   * where it has this `address`.
+   */
+  static async start({ env = {}, on = [], address } = {}) {
     if (!existsSync(binary)) throw new Error(`${binary} is not there: make build, or set KAFEDRA_BIN`);
     const hub = new Hub();
     hub.data = mkdtempSync(join(tmpdir(), 'kafedra-e2e-'));
     hub.port = await freeTcpPort();
     hub.udp = await freeUdpPort();
-    hub.url = `http://localhost:${hub.port}`;
+    hub.on = on;
+    hub.address = address ?? '127.0.0.1';
+    hub.url = `http://${address ?? 'localhost'}:${hub.port}`;
     hub.env = env;
     hub.log = '';
     await hub.launch();
@@ -49,8 +54,9 @@ export class Hub {
   }
 
   async launch() {
-    const args = ['serve', '--demo', '--listen', `127.0.0.1:${this.port}`, '--data-dir', this.data];
-    this.process = spawn(binary, args, {
+    const args = ['serve', '--demo', '--listen', `${this.address}:${this.port}`, '--data-dir', this.data];
+    const [program, ...rest] = [...this.on, binary, ...args];
+    this.process = spawn(program, rest, {
       cwd: this.data,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
