@@ -57,7 +57,7 @@ pub async fn run(config: Config, clock: WallClock) -> Done {
     network::public_address(&mut report, &config, is_running);
     media_lines(&mut report, &config, is_running);
     network::udp(&mut report, &config, is_running).await;
-    network::turn(&mut report, &config);
+    network::turn(&mut report, &config, clock.now_ms());
     network::redis(&mut report, &config).await;
     space_line(&mut report, &config.data.dir);
     files_line(&mut report);

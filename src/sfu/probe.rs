@@ -5,6 +5,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use hmac::{Hmac, Mac as _};
+use md5::{Digest as _, Md5};
+use sha1::Sha1;
+
 const WAIT: Duration = Duration::from_secs(1);
 const TRIES: usize = 3;
 const MAGIC: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
@@ -65,24 +69,99 @@ pub fn binding(server: SocketAddr) -> Option<Answer> {
 
 /// Asks for an allocation without credentials: a TURN server refuses with 401 and thereby says that it is one.
 pub fn allocation(server: SocketAddr) -> Option<Answer> {
-    // REQUESTED-TRANSPORT: UDP.
-    ask(server, 0x0003, &[0x00, 0x19, 0x00, 0x04, 17, 0, 0, 0])
+    exchange(&connected(server)?, ALLOCATE, &UDP).map(|reply| reply.answer)
+}
+
+/// Asks for an allocation with a credential, and gives it back at once: whether the server takes what the hub signs.
+pub fn allocation_with(server: SocketAddr, username: &str, password: &str) -> Option<Answer> {
+    let socket = connected(server)?;
+    let refusal = exchange(&socket, ALLOCATE, &UDP)?;
+    let signed = |method: u16, attributes: &[u8]| {
+        let mut attributes = attributes.to_vec();
+        attribute(&mut attributes, USERNAME, username.as_bytes());
+        attribute(&mut attributes, REALM, &refusal.realm);
+        attribute(&mut attributes, NONCE, &refusal.nonce);
+        let key = Md5::digest([username.as_bytes(), &refusal.realm, password.as_bytes()].join(&b':'));
+        exchange_signed(&socket, method, attributes, &key)
+    };
+    let reply = signed(ALLOCATE, &UDP)?;
+    if reply.answer == Answer::Success {
+        // LIFETIME: none any more. Whether that arrives does not matter, it ends by itself.
+        signed(REFRESH, &[0x00, 0x0d, 0x00, 0x04, 0, 0, 0, 0]);
+    }
+    Some(reply.answer)
+}
+
+const ALLOCATE: u16 = 0x0003;
+const REFRESH: u16 = 0x0004;
+/// REQUESTED-TRANSPORT.
+const UDP: [u8; 8] = [0x00, 0x19, 0x00, 0x04, 17, 0, 0, 0];
+const USERNAME: u16 = 0x0006;
+const MESSAGE_INTEGRITY: u16 = 0x0008;
+const ERROR_CODE: u16 = 0x0009;
+const REALM: u16 = 0x0014;
+const NONCE: u16 = 0x0015;
+
+/// An answer with what the next request needs of it.
+#[derive(Debug, PartialEq, Eq)]
+struct Reply {
+    answer: Answer,
+    realm: Vec<u8>,
+    nonce: Vec<u8>,
+}
+
+fn attribute(attributes: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    attributes.extend_from_slice(&kind.to_be_bytes());
+    attributes.extend_from_slice(&(value.len() as u16).to_be_bytes());
+    attributes.extend_from_slice(value);
+    attributes.resize(attributes.len().next_multiple_of(4), 0);
 }
 
 fn ask(server: SocketAddr, method: u16, attributes: &[u8]) -> Option<Answer> {
+    exchange(&connected(server)?, method, attributes).map(|reply| reply.answer)
+}
+
+fn connected(server: SocketAddr) -> Option<UdpSocket> {
     let socket = sender(server).ok()?;
     socket.set_read_timeout(Some(WAIT)).ok()?;
-    let transaction: [u8; 12] = rand::random();
-    let length = u16::try_from(attributes.len()).ok()?;
-    let request = [&method.to_be_bytes()[..], &length.to_be_bytes(), &MAGIC, &transaction, attributes].concat();
+    // Only its answers are heard.
+    socket.connect(server).ok()?;
+    Some(socket)
+}
+
+fn exchange(socket: &UdpSocket, method: u16, attributes: &[u8]) -> Option<Reply> {
+    let transaction = rand::random();
+    send_and_wait(socket, method, transaction, &message(method, transaction, attributes))
+}
+
+/// With MESSAGE-INTEGRITY by a long-term key (RFC 8489 section 14.5).
+fn exchange_signed(socket: &UdpSocket, method: u16, mut attributes: Vec<u8>, key: &[u8]) -> Option<Reply> {
+    const TAG: usize = 20;
+    let transaction = rand::random();
+    // The length in the header counts the tag already.
+    let covered = attributes.len();
+    attribute(&mut attributes, MESSAGE_INTEGRITY, &[0; TAG]);
+    let mut request = message(method, transaction, &attributes);
+    let mut mac = Hmac::<Sha1>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.update(&request[..20 + covered]);
+    let end = request.len();
+    request[end - TAG..].copy_from_slice(&mac.finalize().into_bytes());
+    send_and_wait(socket, method, transaction, &request)
+}
+
+fn message(method: u16, transaction: [u8; 12], attributes: &[u8]) -> Vec<u8> {
+    let length = attributes.len() as u16;
+    [&method.to_be_bytes()[..], &length.to_be_bytes(), &MAGIC, &transaction, attributes].concat()
+}
+
+fn send_and_wait(socket: &UdpSocket, method: u16, transaction: [u8; 12], request: &[u8]) -> Option<Reply> {
     let mut buffer = [0; 1500];
     for _ in 0..TRIES {
-        socket.send_to(&request, server).ok()?;
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            if from == server
-                && let Some(answer) = parse(&buffer[..length], method, transaction)
-            {
-                return Some(answer);
+        // A port where nobody listens makes this fail, once the refusal has come.
+        let _ = socket.send(request);
+        while let Ok(length) = socket.recv(&mut buffer) {
+            if let Some(reply) = parse(&buffer[..length], method, transaction) {
+                return Some(reply);
             }
         }
     }
@@ -90,13 +169,14 @@ fn ask(server: SocketAddr, method: u16, attributes: &[u8]) -> Option<Answer> {
 }
 
 /// `None`: no response to this request.
-fn parse(datagram: &[u8], method: u16, transaction: [u8; 12]) -> Option<Answer> {
+fn parse(datagram: &[u8], method: u16, transaction: [u8; 12]) -> Option<Reply> {
     let (head, mut attributes) = datagram.split_at_checked(20)?;
     if head[4..8] != MAGIC || head[8..] != transaction {
         return None;
     }
+    let mut reply = Reply { answer: Answer::Error(0), realm: Vec::new(), nonce: Vec::new() };
     match u16::from_be_bytes([head[0], head[1]]) {
-        kind if kind == method | 0x0100 => return Some(Answer::Success),
+        kind if kind == method | 0x0100 => reply.answer = Answer::Success,
         kind if kind != method | 0x0110 => return None,
         _ => {}
     }
@@ -104,13 +184,18 @@ fn parse(datagram: &[u8], method: u16, transaction: [u8; 12]) -> Option<Answer> 
         let (kind, length) =
             (u16::from_be_bytes([head[0], head[1]]), usize::from(u16::from_be_bytes([head[2], head[3]])));
         let value = rest.get(..length)?;
-        if kind == 0x0009 && length >= 4 {
-            return Some(Answer::Error(u16::from(value[2] & 7) * 100 + u16::from(value[3])));
+        match kind {
+            ERROR_CODE if length >= 4 && reply.answer != Answer::Success => {
+                reply.answer = Answer::Error(u16::from(value[2] & 7) * 100 + u16::from(value[3]));
+            }
+            REALM => reply.realm = value.to_vec(),
+            NONCE => reply.nonce = value.to_vec(),
+            _ => {}
         }
         // Attributes are padded to four bytes.
         attributes = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
-    Some(Answer::Error(0))
+    Some(reply)
 }
 
 fn sender(to: SocketAddr) -> io::Result<UdpSocket> {
@@ -144,9 +229,11 @@ mod tests {
         };
         let realm = [0x00, 0x14, 0x00, 0x03, b'a', b'b', b'c', 0];
         let unauthorised = [&realm[..], &[0x00, 0x09, 0x00, 0x04, 0, 0, 4, 1]].concat();
-        assert_eq!(parse(&response(0x0101, &[]), 1, transaction), Some(Answer::Success));
-        assert_eq!(parse(&response(0x0113, &unauthorised), 3, transaction), Some(Answer::Error(401)));
-        assert_eq!(parse(&response(0x0113, &[]), 3, transaction), Some(Answer::Error(0)));
+        let answer = |datagram: &[u8], method| parse(datagram, method, transaction).map(|reply| reply.answer);
+        assert_eq!(answer(&response(0x0101, &[]), 1), Some(Answer::Success));
+        assert_eq!(answer(&response(0x0113, &unauthorised), 3), Some(Answer::Error(401)));
+        assert_eq!(parse(&response(0x0113, &unauthorised), 3, transaction).unwrap().realm, b"abc");
+        assert_eq!(answer(&response(0x0113, &[]), 3), Some(Answer::Error(0)));
         assert_eq!(parse(&response(0x0101, &[]), 3, transaction), None, "of another request");
         assert_eq!(parse(&response(0x0101, &[]), 1, [8; 12]), None, "of another transaction");
         for cut in 0..20 {

@@ -134,7 +134,7 @@ fn relay(code: u16) -> SocketAddr {
 async fn a_relay_is_asked_for_a_binding_and_for_an_allocation() {
     let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     for (server, code, verdict, detail) in [
-        (relay(401), 0, "ok", "asks for credentials"),
+        (relay(401), 1, "FAIL", "does not take the hub's credentials"),
         (relay(0), 1, "FAIL", "not as a relay"),
         (relay(437), 1, "FAIL", "437"),
         (silent.local_addr().unwrap(), 1, "FAIL", "no answer"),

@@ -49,7 +49,7 @@ impl Relay {
             .args(["-c", shipped, "--static-auth-secret", SECRET])
             .args(["--allowed-peer-ip", HUB, "--allowed-peer-ip", HUB_6])
             .args(["--listening-ip", RELAY, "--listening-ip", RELAY_6, "--relay-ip", RELAY, "--relay-ip", RELAY_6])
-            .args(["--no-tls", "--pidfile", "/dev/null", "--userdb", "/dev/null"])
+            .args(["--no-tls", "--pidfile", "/dev/null"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -293,6 +293,28 @@ fn a_relay_reaches_the_hub_and_nothing_else() {
         assert_eq!((&buffer[..length], from.ip()), (&b"to the hub"[..], RELAY.parse::<IpAddr>().unwrap()));
         assert!(other.recv(&mut buffer).is_err(), "sent before, and would be here by now");
     });
+}
+
+#[test]
+fn doctor_knows_whether_the_relay_takes_what_the_hub_signs() {
+    let Some(relay) = Relay::start("doctor") else { return };
+    for (secret, verdict, detail) in
+        [(SECRET, "ok", "takes the hub's"), ("another", "FAIL", "another turn.secret there")]
+    {
+        let data = tempfile::tempdir().unwrap();
+        let output = relay
+            .host
+            .command(env!("CARGO_BIN_EXE_kafedra"))
+            .args(["doctor", "--data-dir"])
+            .arg(data.path())
+            .env("KAFEDRA_TURN__URLS", format!("turn:{RELAY}?transport=udp"))
+            .env("KAFEDRA_TURN__SECRET", secret)
+            .output()
+            .unwrap();
+        let report = String::from_utf8_lossy(&output.stdout);
+        let line = report.lines().find(|line| line.contains("relay: ")).unwrap_or_default();
+        assert!(line.starts_with(verdict) && line.contains(detail), "{report}");
+    }
 }
 
 #[test]

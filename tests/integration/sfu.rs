@@ -101,5 +101,15 @@ async fn a_room_goes_to_the_least_loaded_worker() {
     let rooms: Vec<_> = (0..4).map(|_| sfu.open_room()).collect();
     let loads: Vec<usize> = sfu.load().await.iter().map(|load| load.rooms).collect();
     assert_eq!(loads, [2, 2]);
+    // Each worker has a certificate of its own.
+    let mut fingerprints = std::collections::HashSet::new();
+    for (room, _events) in &rooms {
+        let offer =
+            OfferRequest { sdp: Client::watcher().await.offer().await, sends: Vec::new(), allowed: Publish::default() };
+        let answer = room.offer(PeerKey(1), offer).await.unwrap();
+        let fingerprint = answer.lines().find_map(|line| line.strip_prefix("a=fingerprint:")).unwrap();
+        fingerprints.insert(fingerprint.to_owned());
+    }
+    assert_eq!(fingerprints.len(), 2);
     drop(rooms);
 }

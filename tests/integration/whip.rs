@@ -177,3 +177,30 @@ async fn a_program_ends_with_the_sign_in_that_it_came_with() {
     assert_eq!(trickle(&stays).await, StatusCode::NO_CONTENT);
     hub.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_is_told_the_relays_with_a_credential_of_its_own() {
+    let urls = ["stun:relay.example", "turn:relay.example?transport=udp", "turns:relay.example"];
+    let hub = TestHub::start_with(|config| {
+        config.turn.urls = urls.map(str::to_owned).to_vec();
+        config.turn.secret = kafedra::config::secret::Secret::new("north");
+    })
+    .await;
+    let room = conference(&hub).await;
+    let program = hub.token(HOST, &BOTH).await;
+    let (publisher, watcher) = (Client::publisher().await.offer().await, Client::watcher().await.offer().await);
+    for (way, offer) in [("whip", publisher), ("whep", watcher)] {
+        let answer = post(&program, &format!("/api/v1/rooms/{room}/{way}"), &offer).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        let links: Vec<&str> = answer.headers.get_all("link").iter().map(|link| link.to_str().unwrap()).collect();
+        assert_eq!(links[0], r#"<stun:relay.example>; rel="ice-server""#);
+        for (link, url) in links[1..].iter().zip(&urls[1..]) {
+            let person = program.me["person"]["id"].as_str().or(program.me["id"].as_str()).unwrap();
+            assert!(link.starts_with(&format!(r#"<{url}>; rel="ice-server"; username=""#)), "{link}");
+            assert!(link.contains(&format!(":{person}\"; credential=\"")), "{link}");
+            assert!(link.ends_with(r#""; credential-type="password""#), "{link}");
+        }
+        assert_eq!(links.len(), 3);
+    }
+    hub.stop().await;
+}

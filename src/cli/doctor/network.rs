@@ -9,6 +9,7 @@ use super::{Report, Verdict};
 use crate::config::Config;
 use crate::config::presence::Backend;
 use crate::presence::redis::probe as probe_redis;
+use crate::rooms::relays::Relays;
 use crate::sfu::probe::{self, Answer};
 
 const WAIT: Duration = Duration::from_secs(3);
@@ -233,14 +234,17 @@ pub(super) async fn redis(report: &mut Report, config: &Config) {
 }
 
 /// Relays, when there are some.
-pub(super) fn turn(report: &mut Report, config: &Config) {
+pub(super) fn turn(report: &mut Report, config: &Config, now_ms: i64) {
+    let relays = Relays::new(&config.turn);
+    let servers = relays.servers(&signaling::ids::PersonId::new("doctor"), now_ms);
+    let credential = servers.into_iter().find_map(|server| server.username.zip(server.credential));
     for url in &config.turn.urls {
-        let (verdict, detail) = relay(url);
+        let (verdict, detail) = relay(url, credential.as_ref());
         report.line(verdict, "relay", format!("{url}: {detail}"));
     }
 }
 
-fn relay(url: &str) -> (Verdict, String) {
+fn relay(url: &str, credential: Option<&(String, String)>) -> (Verdict, String) {
     let Some((scheme, rest)) = url.split_once(':') else { return (Verdict::Fail, "turn:HOST:3478 is wanted".into()) };
     let (target, query) = rest.split_once('?').unwrap_or((rest, ""));
     let usual = if scheme.ends_with('s') { 5349 } else { 3478 };
@@ -265,10 +269,28 @@ fn relay(url: &str) -> (Verdict, String) {
     }
     match (scheme, probe::allocation(server)) {
         ("stun", _) => (Verdict::Ok, "answers".into()),
-        (_, Some(Answer::Error(401))) => (Verdict::Ok, "answers and asks for credentials".into()),
+        (_, Some(Answer::Error(401))) => match credential {
+            Some((username, password)) => signed(server, username, password),
+            None => (Verdict::Ok, "answers and asks for credentials".into()),
+        },
         (_, Some(Answer::Success)) => (Verdict::Warn, "relays for anybody, without credentials".into()),
         (_, Some(Answer::Error(code))) => (Verdict::Fail, format!("answers STUN, and refuses to relay with {code}")),
         (_, None) => (Verdict::Fail, "answers STUN, and not as a relay".into()),
+    }
+}
+
+/// Whether the relay takes what this hub signs.
+fn signed(server: SocketAddr, username: &str, password: &str) -> (Verdict, String) {
+    match probe::allocation_with(server, username, password) {
+        Some(Answer::Success) => (Verdict::Ok, "asks for credentials and takes the hub's".into()),
+        Some(Answer::Error(401)) => {
+            let hint = "does not take the hub's credentials: another turn.secret there, or clocks that differ";
+            (Verdict::Fail, hint.into())
+        }
+        Some(Answer::Error(code)) => {
+            (Verdict::Fail, format!("takes the hub's credentials, and refuses to relay with {code}"))
+        }
+        None => (Verdict::Fail, "asks for credentials and does not answer when they come".into()),
     }
 }
 

@@ -54,6 +54,10 @@ fn person(name: &str) -> Principal {
 }
 
 async fn rooms(folder: &std::path::Path) -> Rooms {
+    rooms_with(folder, Form::Chat, Settings::default()).await
+}
+
+async fn rooms_with(folder: &std::path::Path, form: Form, settings: Settings) -> Rooms {
     let store = Store::open(folder.join("hub.db").to_str().unwrap()).await.unwrap();
     let rooms = Rooms::new(Parts {
         store,
@@ -61,12 +65,12 @@ async fn rooms(folder: &std::path::Path) -> Rooms {
         sfu: None,
         presence: Presence::local(),
         gate: Arc::new(Everybody),
-        settings: Settings::default(),
+        settings,
     });
     let spec = RoomSpec {
         school: "s".into(),
         room: RoomId::new("r"),
-        form: Form::Chat,
+        form,
         title: String::new(),
         start_ms: 1,
         end_ms: 2,
@@ -152,5 +156,38 @@ async fn a_room_that_falls_again_and_again_is_given_up_and_said_so() {
     assert_eq!(events.recv().await.unwrap(), RoomEvent::Failed { room: RoomId::new("r") });
     while rooms.is_open(&RoomId::new("r")) {
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_receives_media_is_told_the_relays_and_told_anew_before_the_credentials_end() {
+    let turn = crate::config::turn::Turn {
+        urls: vec!["turn:relay.example".into()],
+        secret: crate::config::secret::Secret::new("north"),
+        ttl_s: 1,
+        ..Default::default()
+    };
+    let relays = crate::rooms::relays::Relays::new(&turn);
+    let settings = Settings { relays: relays.clone(), ..Settings::default() };
+    for (form, is_told) in [(Form::VideoConference, true), (Form::Chat, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let rooms = rooms_with(folder.path(), form, settings.clone()).await;
+        let (_bound, mut messages) = seat(&rooms, "ann").await;
+        let first = wait_for(&mut messages, |message| match message {
+            ServerMessage::Joined(joined) => Some(joined.ice_servers),
+            _ => None,
+        });
+        let first = first.await;
+        assert_eq!(!first.is_empty(), is_told, "{form:?}");
+        let Some(username) = first.first().and_then(|server| server.username.clone()) else { continue };
+        let (expires_s, person) = username.split_once(':').unwrap();
+        assert_eq!(person, "ann");
+        let now_ms = (expires_s.parse::<i64>().unwrap() - 1) * 1000;
+        assert_eq!(first, relays.servers(&WirePerson::new("ann"), now_ms));
+        let second = wait_for(&mut messages, |message| match message {
+            ServerMessage::IceServers(changed) => Some(changed.ice_servers).filter(|servers| *servers != first),
+            _ => None,
+        });
+        assert_eq!(second.await[0].urls, ["turn:relay.example"]);
     }
 }
