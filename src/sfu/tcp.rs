@@ -361,3 +361,6 @@ pub fn listen(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
     }
     Ok(listeners)
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,7 +195,7 @@ async fn a_program_is_told_the_relays_with_a_credential_of_its_own() {
         let links: Vec<&str> = answer.headers.get_all("link").iter().map(|link| link.to_str().unwrap()).collect();
         assert_eq!(links[0], r#"<stun:relay.example>; rel="ice-server""#);
         for (link, url) in links[1..].iter().zip(&urls[1..]) {
-            let person = program.me["person"]["id"].as_str().or(program.me["id"].as_str()).unwrap();
+            let person = program.me["person"]["id"].as_str().unwrap();
             assert!(link.starts_with(&format!(r#"<{url}>; rel="ice-server"; username=""#)), "{link}");
             assert!(link.contains(&format!(":{person}\"; credential=\"")), "{link}");
             assert!(link.ends_with(r#""; credential-type="password""#), "{link}");

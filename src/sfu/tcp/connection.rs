@@ -87,7 +87,7 @@ impl Connection {
 
     /// Puts a datagram where it waits to be written. `false`: no room, it is lost.
     pub fn queue(&mut self, now: Instant, datagram: &[u8]) -> bool {
-        if self.outbound.len() - self.written + datagram.len() > OUTBOUND_BYTES {
+        if self.waiting_bytes() + datagram.len() + 2 > OUTBOUND_BYTES {
             return false;
         }
         if self.outbound.is_empty() {
@@ -128,6 +128,11 @@ impl Connection {
         self.written = 0;
         self.waits_to_write = false;
         Ok(())
+    }
+
+    /// What waits to be written.
+    pub fn waiting_bytes(&self) -> usize {
+        self.outbound.len() - self.written
     }
 
     /// How long nothing of what waits has been taken.
