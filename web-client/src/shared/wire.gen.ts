@@ -179,7 +179,11 @@ sources: Array<SourceView>,
 /**
  * Chat: the last messages, or after a resume everything past `chat_seq`.
  */
-chat: ChatHistory, ice_servers: Array<IceServer>, 
+chat: ChatHistory, 
+/**
+ * For `RTCPeerConnection`; credentials end, `ice_servers` brings new ones in time.
+ */
+ice_servers: Array<IceServer>, 
 /**
  * How many receive slots to offer. Both zero in a chat: then there is no media at all.
  */
