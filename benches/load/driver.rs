@@ -24,7 +24,14 @@ pub fn serve(workers: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
     let _inside = runtime.enter();
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let config = SfuConfig { bind: vec![loopback], first_port: 0, advertise: vec![loopback], workers };
+    let config = SfuConfig {
+        bind: vec![loopback],
+        first_port: 0,
+        tcp_port: None,
+        advertise: vec![loopback],
+        workers,
+        ..SfuConfig::default()
+    };
     let sfu = start(&config).expect("free ports");
     let mut rooms: HashMap<u64, MediaRoom> = HashMap::new();
     println!("ready");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use media::model::{PeerKey, SlotWish, SourceKey, SourceKind};
 
-use crate::pair::{LineSpec, Peer, ROOM, World, vp8};
+use crate::pair::{LineSpec, Peer, ROOM, World, usual_path, vp8};
 
 const CAMERA: SourceKey = SourceKey(11);
 const MICROPHONE: SourceKey = SourceKey(12);
@@ -100,7 +100,7 @@ fn second(world: &mut World, publisher: &mut Peer, number: u16) -> u64 {
             datagrams.push(publisher.packet(2000, 1, "", sequence, u32::from(sequence) * 960, &[7; 100], Some(20)));
         }
         for datagram in &mut datagrams {
-            counted(|| world.sfu.handle_datagram(world.now, publisher.address, datagram));
+            counted(|| world.sfu.handle_datagram(world.now, usual_path(publisher.address), datagram));
         }
         counted(|| while world.sfu.poll_output().is_some() {});
         // Timers run beside it, outside the count: reports come once a second, whatever is forwarded.

@@ -74,7 +74,7 @@ impl World {
 
     pub fn deliver(&mut self, from: SocketAddr, datagram: &[u8]) {
         let mut datagram = datagram.to_vec();
-        counted(|| self.sfu.handle_datagram(self.now, Path::udp(SERVER.into(), from), &mut datagram));
+        counted(|| self.sfu.handle_datagram(self.now, usual_path(from), &mut datagram));
     }
 
     /// Over a path that is not the usual one.
@@ -106,7 +106,7 @@ impl World {
 
     /// What has arrived for this address.
     pub fn take(&mut self, to: SocketAddr) -> Vec<Vec<u8>> {
-        self.take_by(Path::udp(SERVER.into(), to))
+        self.take_by(usual_path(to))
     }
 
     /// What has arrived by this path.
@@ -189,6 +189,11 @@ const ALL_VIDEO: &str = "a=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=0\r\na=rt
     a=fmtp:109 apt=108\r\na=rtpmap:49 flexfec-03/90000\r\na=fmtp:49 repair-window=10000000\r\n";
 
 const SERVER: ([u8; 4], u16) = ([127, 0, 0, 1], 8090);
+
+/// Over UDP, to the address that the answer names.
+pub fn usual_path(client: SocketAddr) -> Path {
+    Path::udp(SERVER.into(), client)
+}
 
 impl Peer {
     pub fn new(key: u64, lines: Vec<LineSpec>) -> Self {

@@ -95,7 +95,8 @@ impl Socket {
                 header.msg_hdr.msg_controllen = mem::size_of::<Control>() as _;
             }
         }
-        // SAFETY: the headers point to `vectors`, `names`, `controls` and `self.buffer`, which outlive the call; the count is theirs.
+        // SAFETY: the headers point to `vectors`, `names`, `controls` and `self.buffer`, which outlive the call; the count is
+        // theirs.
         let count = unsafe {
             libc::recvmmsg(
                 self.fd(),
@@ -258,12 +259,14 @@ impl Control {
         match source {
             Some(IpAddr::V4(ip)) => {
                 // `in_pktinfo`: interface (any), the address to send from, one that only counts when receiving.
-                let info = [[0; 4], ip.octets(), [0; 4]].concat();
+                let mut info = [0; 12];
+                info[4..8].copy_from_slice(&ip.octets());
                 used += self.push(used, libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
             }
             Some(IpAddr::V6(ip)) => {
                 // `in6_pktinfo`: the address to send from, interface (any: the receiver's scope says it where it matters).
-                let info = [&ip.octets()[..], &[0; 4]].concat();
+                let mut info = [0; 20];
+                info[..16].copy_from_slice(&ip.octets());
                 used += self.push(used, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &info);
             }
             None => {}
