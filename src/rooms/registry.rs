@@ -9,9 +9,7 @@ use dashmap::DashMap;
 use rand::RngCore as _;
 use signaling::ids::{PeerId, PersonId, ResumeToken, RoomId};
 use signaling::message::ClientMessage;
-use signaling::message::session::{
-    CloseReason, Form, MemberView, RoomRole, RoomState, RoomView, VideoCodec,
-};
+use signaling::message::session::{CloseReason, Form, MemberView, RoomRole, RoomState, RoomView, VideoCodec};
 use signaling::refusal::RefusalCode;
 use signaling::room::{Admission, Control, Limits, Room, RoomConfig, Seat};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
