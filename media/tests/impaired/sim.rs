@@ -519,7 +519,8 @@ impl Sim {
         self.world.drain();
         self.world.pass(Duration::from_millis(1));
         let now = self.world.now;
-        for (to, datagram) in std::mem::take(&mut self.world.sent) {
+        for (path, datagram) in std::mem::take(&mut self.world.sent) {
+            let to = path.remote;
             if let Some(receiver) = self.receivers.iter_mut().find(|receiver| receiver.peer.address == to) {
                 receiver.down.send(now, datagram);
             } else if let Some(publisher) = self.publishers.iter_mut().find(|publisher| publisher.peer.address == to) {
