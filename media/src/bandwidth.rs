@@ -52,6 +52,9 @@ const PROBE_PAUSE: Duration = Duration::from_secs(1);
 const QUEUE_MS: f64 = 60.0;
 /// With more than this on the way, the estimate does not grow.
 const STANDING_MS: f64 = 120.0;
+/// Where nothing can be padded, the estimate grows by so much each time this passes: 27 % a second.
+const UNTRIED_STEP: f64 = 1.05;
+const UNTRIED_SPACING_US: u64 = 200_000;
 /// A REMB that fell less long ago than this is the limit; one that did not grows only with what is sent, so that more than
 /// it says has to be tried.
 const REMB_CALM: Duration = Duration::from_secs(10);
@@ -109,6 +112,8 @@ pub struct Estimator {
     /// Packets since the last feedback.
     unanswered: u32,
     answered_us: u64,
+    /// When the estimate last grew without a probe.
+    untried_us: u64,
     is_limited: bool,
 }
 
@@ -133,6 +138,7 @@ impl Estimator {
             first_sent_us: None,
             unanswered: 0,
             answered_us: 0,
+            untried_us: 0,
             is_limited: true,
         }
     }
@@ -375,6 +381,23 @@ impl Estimator {
     pub fn begin_probe(&mut self, wanted_bps: f64) -> bool {
         let may = self.mode == Mode::Feedback && !self.is_congested() && self.loss.excess() < 0.05;
         may && self.prober.begin(self.now_us, self.bps(), wanted_bps.min(MOST_BPS))
+    }
+
+    /// In place of a probe, for a receiver that takes no padding (no RTX): more is wanted than the estimate carries, and
+    /// voices alone fill too little of it to make it grow. Without this, a line that was gone for some seconds would get no
+    /// picture ever again. While feedback comes and speaks of no queue and no loss, the estimate grows; the first picture
+    /// that fits is the probe.
+    pub fn grow_untried(&mut self, wanted_bps: f64) {
+        let is_calm = self.mode == Mode::Feedback && !self.is_congested() && self.loss.excess() < 0.05;
+        let is_answered = self.now_us.saturating_sub(self.answered_us) < LATE.as_micros() as u64;
+        let is_due = self.now_us.saturating_sub(self.untried_us) >= UNTRIED_SPACING_US;
+        let bps = self.bps();
+        if is_calm && is_answered && is_due && bps < wanted_bps {
+            self.untried_us = self.now_us;
+            let more = (bps * UNTRIED_STEP).min(wanted_bps).min(MOST_BPS);
+            self.delay.raise(self.now_us, more);
+            self.loss.raise(more);
+        }
     }
 
     /// Bytes of padding due for a probe; asks again until 0.

@@ -77,6 +77,8 @@ impl LossRate {
         let elapsed = now_us.saturating_sub(since);
         let packets = self.arrived + self.lost;
         if elapsed > STALE_US && packets < PACKETS {
+            // So few packets say little; what was judged before them says less with time.
+            self.fraction *= 0.5;
             (self.arrived, self.lost, self.since_us) = (0, 0, Some(now_us));
             return;
         }

@@ -114,6 +114,25 @@ fn feedback_that_stops_halves_the_rate_again_and_again() {
     assert!(after < before / 8.0, "{before} {after}");
 }
 
+#[test]
+fn a_line_that_was_gone_comes_back_also_when_nothing_can_be_padded() {
+    let mut run = Run::new();
+    run.go(5_000, 2e6, 1e8, |_| 0);
+    for ms in 0..12_000u64 {
+        run.estimator.set_now(run.start + Duration::from_millis(5_000 + ms));
+        run.estimator.note_sent(100, Purpose::Audio, true);
+        run.estimator.handle_timeout();
+    }
+    assert!(run.estimator.estimate_bps().unwrap() < 50_000.0, "nothing but voices is left");
+    run.ms = 17_000;
+    for _ in 0..200 {
+        run.go(200, 2e6, 20_000.0, |_| 0);
+        run.estimator.grow_untried(600_000.0);
+    }
+    let after = run.estimator.estimate_bps().unwrap();
+    assert!((500_000.0..=700_000.0).contains(&after), "{after}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -48,7 +48,10 @@ impl Sfu {
             budget::divide(now, (estimate - audio).max(0.0), is_congested, &mut transport.climb, &mut claims);
             let wanted: f64 = claims.iter().map(Claim::most_bps).sum();
             // With the headroom that climbing asks for.
-            if transport.estimator.begin_probe(audio + wanted * 1.2) {
+            let wanted = audio + wanted * 1.2;
+            if !transport.slots_mut().any(|(_, slot)| slot.takes_padding()) {
+                transport.estimator.grow_untried(wanted);
+            } else if transport.estimator.begin_probe(wanted) {
                 self.arm(index, Timer::Pace, now);
             }
         }
