@@ -46,7 +46,7 @@ export class Netlab {
     }
     for (const [number, host] of ['client', 'hub', 'relay'].entries()) {
       const net = `10.88.${number + 1}`;
-      const end = `to-${host}`;
+      const end = Netlab.link(host);
       this.ip('router', 'link', 'add', end, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.name(host));
       this.ip('router', 'addr', 'add', `${net}.1/24`, 'dev', end);
       this.ip('router', 'link', 'set', end, 'up');
@@ -65,6 +65,11 @@ export class Netlab {
     this.ip('hub', 'addr', 'add', '10.88.9.2/24', 'dev', 'cable');
     this.ip('hub', 'link', 'set', 'cable', 'up');
     run('ip', 'route', 'add', `${HUB}/32`, 'via', '10.88.9.2', 'dev', this.cable);
+  }
+
+  /** The router's interface towards a host. */
+  static link(host) {
+    return `to-${host}`;
   }
 
   name(host) {
