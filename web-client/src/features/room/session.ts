@@ -310,6 +310,8 @@ export class RoomSession {
       codecs,
       send: (message) => this.#send(message),
       onState: (state) => this.#onPeerState(peer, state),
+      // In another network the socket is as dead as the media, and would notice minutes later.
+      onSilence: () => this.#signaling.suspect(),
       onSlots: () => {
         if (peer !== this.#peer) return;
         for (const { mid, track } of [...peer.audioSlots(), ...peer.videoSlots()])

@@ -25,7 +25,7 @@ type FakeTransceiver = {
   kind: string;
   direction: string;
   sender: FakeSender;
-  receiver: { track: object };
+  receiver: { track: object; packet?: number; getSynchronizationSources: () => { timestamp: number }[] };
 };
 
 /** Gives mids when the local description is set, as browsers do. */
@@ -52,12 +52,17 @@ class FakeConnection {
     this.configuration = configuration;
   }
   addTransceiver(kind: string, init: { direction: string; sendEncodings?: RTCRtpEncodingParameters[] }) {
-    const transceiver = {
+    const transceiver: FakeTransceiver = {
       mid: null,
       kind,
       direction: init.direction,
       sender: new FakeSender(init.sendEncodings),
-      receiver: { track: {} },
+      receiver: {
+        track: {},
+        getSynchronizationSources() {
+          return this.packet === undefined ? [] : [{ timestamp: this.packet }];
+        },
+      },
     };
     this.transceivers.push(transceiver);
     return transceiver;
@@ -105,6 +110,7 @@ const SPEAKS: Rights = { ...LISTENS, publish_audio: true, publish_video: true };
 function setup(rights: Rights) {
   const sent: ClientMessage[] = [];
   const states: PeerState[] = [];
+  const silences: number[] = [];
   let listener: (() => void) | undefined;
   const peer = new Peer({
     iceServers: [],
@@ -117,6 +123,7 @@ function setup(rights: Rights) {
     },
     onState: (state) => states.push(state),
     onSlots: () => undefined,
+    onSilence: () => silences.push(Date.now()),
     onNetworkChange: (wanted) => {
       listener = wanted;
       return () => {
@@ -130,7 +137,7 @@ function setup(rights: Rights) {
   };
   peer.start(rights);
   const offers = () => sent.filter((message) => message.type === 'offer');
-  return { peer, sent, states, offers, networkChanges, connection: FakeConnection.last };
+  return { peer, sent, states, silences, offers, networkChanges, connection: FakeConnection.last };
 }
 
 /** Lets the promises of a fake negotiation run out. */
@@ -361,4 +368,47 @@ it('tells at most forty candidates of one offer', async () => {
   for (let n = 0; n < 60; n += 1)
     connection.onicecandidate?.({ candidate: { candidate: `candidate:${n}`, sdpMid: '0' } });
   expect(sent.filter((message) => message.type === 'candidate')).toHaveLength(40);
+});
+
+describe('a silence', () => {
+  /** Packets on one slot, one every 400 ms, for so long. */
+  async function hears(connection: FakeConnection, ms: number) {
+    const receiver = connection.transceivers.at(-1)?.receiver;
+    if (!receiver) throw new Error('no slots');
+    for (let past = 0; past < ms; past += 400) {
+      receiver.packet = (receiver.packet ?? 0) + 1;
+      await vi.advanceTimersByTimeAsync(400);
+    }
+  }
+
+  it('while ICE still counts as connected makes one ask the hub, and the resume looks for a new way', async () => {
+    const { peer, connection, silences, offers } = setup(LISTENS);
+    await settle();
+    await peer.onAnswer({ id: 1, sdp: 'a' });
+    connection.becomes('connected');
+    await hears(connection, 4_000);
+    expect(silences).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1_700);
+    expect(silences).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(silences).toHaveLength(1);
+    peer.onResumed();
+    await settle();
+    expect(offers()).toHaveLength(2);
+    expect(connection.offers.at(-1)).toEqual({ iceRestart: true });
+  });
+
+  it('that has ended is no reason to look for a way', async () => {
+    const { peer, connection, silences, offers } = setup(LISTENS);
+    await settle();
+    await peer.onAnswer({ id: 1, sdp: 'a' });
+    connection.becomes('connected');
+    await hears(connection, 1_200);
+    await vi.advanceTimersByTimeAsync(1_700);
+    await hears(connection, 1_200);
+    expect(silences).toHaveLength(1);
+    peer.onResumed();
+    await settle();
+    expect(offers()).toHaveLength(1);
+  });
 });

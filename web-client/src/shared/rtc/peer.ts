@@ -11,6 +11,7 @@ import {
   offered,
   type SendParameters,
 } from './encodings';
+import { LOOK_EVERY_MS, Silence } from './silence';
 
 export type PeerState = 'new' | 'connecting' | 'connected' | 'interrupted' | 'failed';
 
@@ -24,6 +25,8 @@ export type PeerOptions = {
   onState: (state: PeerState) => void;
   /** The receive slots are known: after the first offer, before its answer. */
   onSlots: () => void;
+  /** Nothing comes any more, though the connection still counts as connected: ask the hub whether it is there. */
+  onSilence?: () => void;
   /** Calls back when the device has come into another network; gives how to stop that. */
   onNetworkChange?: (listener: () => void) => () => void;
 };
@@ -65,6 +68,8 @@ export class Peer {
   #candidates = 0;
   #closed = false;
   #healTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #silence = new Silence();
+  readonly #lookTimer: ReturnType<typeof setInterval>;
   readonly #stopNetwork: () => void;
 
   constructor(options: PeerOptions) {
@@ -75,6 +80,7 @@ export class Peer {
       // Before the first path there is nothing to restart.
       if (this.#pc.connectionState !== 'new') this.restartIce();
     });
+    this.#lookTimer = setInterval(() => this.#look(), LOOK_EVERY_MS);
     this.#pc.onicecandidate = ({ candidate }) => {
       if (!candidate?.candidate || this.#candidates >= MOST_CANDIDATES) return;
       this.#candidates += 1;
@@ -162,7 +168,7 @@ export class Peer {
       this.#options.send(this.#pending);
       return;
     }
-    if (this.#pc.connectionState !== 'connected') this.restartIce();
+    if (this.#pc.connectionState !== 'connected' || this.#silence.lasts) this.restartIce();
   }
 
   /** New credentials for relays: they count from the next restart on, what is connected stays. */
@@ -184,6 +190,7 @@ export class Peer {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#healTimer);
+    clearInterval(this.#lookTimer);
     this.#stopNetwork();
     this.#pc.onconnectionstatechange = null;
     this.#pc.onicecandidate = null;
@@ -298,6 +305,15 @@ export class Peer {
       // Fails only when the line closed meanwhile: then there is nothing to fit.
       await sender.setParameters(parameters).catch(() => undefined);
     }
+  }
+
+  #look(): void {
+    if (this.#pc.connectionState !== 'connected') return;
+    const played = [...this.#audio, ...this.#video].flatMap(({ receiver }) =>
+      (receiver.getSynchronizationSources?.() ?? []).map(({ timestamp }) => timestamp),
+    );
+    const newest = played.length === 0 ? undefined : Math.max(...played);
+    if (this.#silence.begins(newest, performance.now())) this.#options.onSilence?.();
   }
 
   #onState(): void {
