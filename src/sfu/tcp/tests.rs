@@ -18,8 +18,11 @@ fn start() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// A turn of the worker that waits for something to come; what came, with strays apart.
-fn turn(tcp: &mut Tcp, now: Instant) -> (Vec<(Path, Vec<u8>)>, Vec<Path>, Vec<Stray>) {
+/// Datagrams, connections that closed, first frames of nobody known.
+type Turn = (Vec<(Path, Vec<u8>)>, Vec<Path>, Vec<Stray>);
+
+/// A turn of the worker that waits for something to come.
+fn turn(tcp: &mut Tcp, now: Instant) -> Turn {
     super::super::socket::wait_readable(&[tcp.fd()], Some(Duration::from_secs(5)));
     let (mut datagrams, mut closed, mut strays) = (Vec::new(), Vec::new(), Vec::new());
     tcp.receive(now, |arrival| match arrival {
