@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { assertAccessible, launchBrowser, newPerson, PHONE, screenshot } from '../harness/browser.mjs';
+import { assertAccessible, DESKTOP, launchBrowser, newPerson, PHONE, SMALL, screenshot } from '../harness/browser.mjs';
 import { castOf } from '../harness/cast.mjs';
 import { Hub } from '../harness/hub.mjs';
 import { ended, joinByLink, signIn } from '../harness/room.mjs';
@@ -34,8 +34,8 @@ test('the room closes by the clock and everyone gets the end screen', async () =
   await hub.kill();
   await hub.startAgain({ env: { KAFEDRA_CLOCK_OFFSET_SECONDS: String(offset) } });
 
-  const codes = [cast.teacher, cast.students[0]];
-  const people = [await newPerson(browser, hub), await newPerson(browser, hub, { viewport: PHONE })];
+  const codes = [cast.teacher, cast.students[0], cast.students[1]];
+  const people = await Promise.all([DESKTOP, PHONE, SMALL].map((viewport) => newPerson(browser, hub, { viewport })));
   await Promise.all(people.map((page, index) => signIn(page, codes[index])));
   for (const page of people) await joinByLink(page, cast.item);
   for (const page of people) {

@@ -219,12 +219,12 @@ describe('coming back', () => {
     expect(sockets).toHaveLength(3);
   });
 
-  it('asks after 12 s of silence and gives the line up 5 s later', () => {
+  it('asks after 10 s of silence and gives the line up 5 s later', () => {
     const { signaling, sockets, last } = setup();
     signaling.start();
     last().welcomes();
     last().says(joined());
-    vi.advanceTimersByTime(12_000);
+    vi.advanceTimersByTime(10_000);
     expect(last().sent.at(-1)).toEqual({ type: 'chat_history', limit: 1 });
     vi.advanceTimersByTime(4_999);
     expect(sockets[0]?.closed).toBe(false);
@@ -240,7 +240,7 @@ describe('coming back', () => {
     last().welcomes();
     last().says(joined());
     for (let n = 0; n < 10; n += 1) {
-      vi.advanceTimersByTime(12_000);
+      vi.advanceTimersByTime(10_000);
       last().says({ type: 'chat_history', messages: [], last_seq: 0, more: false });
     }
     expect(sockets).toHaveLength(1);

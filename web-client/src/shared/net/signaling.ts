@@ -42,7 +42,7 @@ export type SignalingOptions = {
 };
 
 /** The hub pings every few seconds, but a page cannot see pings: after this silence it asks for something itself. */
-const QUIET_MS = 12_000;
+const QUIET_MS = 10_000;
 /** And this long it waits for the answer before it takes the line for dead (15 s of silence are the protocol's limit). */
 const PROBE_MS = 5_000;
 /** When media has stopped too, the device is probably in another network: every second without the hub is one without sound. */
