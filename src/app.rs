@@ -271,6 +271,7 @@ fn parts(
             config.limits.logins_per_account,
             config.limits.logins_per_address,
         ),
+        strangers: api::strangers::Strangers::new(config.limits.strangers_per_network),
         rate_limits: api::rate_limit::RateLimits::new(config.limits.api_per_second, config.limits.api_burst),
         tickets: api::tickets::Tickets::default(),
         revoked: broadcast::channel(1024).0,

@@ -100,6 +100,7 @@ impl Config {
             ("limits.sources_per_person", self.limits.sources_per_person),
             ("limits.watchers_per_person", self.limits.watchers_per_person),
             ("limits.sockets_per_person", self.limits.sockets_per_person),
+            ("limits.strangers_per_network", self.limits.strangers_per_network),
         ] {
             if value == 0 {
                 return refuse(key, "must be at least 1");

@@ -62,10 +62,16 @@ pub async fn signed_in(state: &ApiState, headers: &HeaderMap) -> Result<Option<S
     let now_ms = state.clock.now_ms();
     let hash = secret_hash(secret);
     let row = state.store.session(&hash, now_ms).await?.filter(|row| row.kind == kind);
-    let Some(row) = row else { return Err(Problem::new("session_expired")) };
+    let Some(mut row) = row else { return Err(Problem::new("session_expired")) };
     let Some(principal) = super::people::principal(state, &row, now_ms).await? else {
         return Err(Problem::new("session_expired"));
     };
+    if kind == SessionKind::Cookie {
+        tighten(state, &mut row, &principal).await?;
+        if !row.is_alive(now_ms) {
+            return Err(Problem::new("session_expired"));
+        }
+    }
     if now_ms - row.seen_ms >= TOUCH_EVERY_MS
         && let Err(error) = state.store.touch_session(&hash, now_ms).await
     {
@@ -73,6 +79,18 @@ pub async fn signed_in(state: &ApiState, headers: &HeaderMap) -> Result<Option<S
         tracing::warn!(%error, "a session's last use is not stored");
     }
     Ok(Some(Session { principal, row }))
+}
+
+/// Whoever became staff or administrator after signing in is held to their shorter times from then on.
+async fn tighten(state: &ApiState, row: &mut SessionRow, who: &Principal) -> Result<(), Problem> {
+    let (idle_ms, life_ms) = super::session::lifetime(state, &who.roles);
+    let expires_ms = row.created_ms + life_ms;
+    if idle_ms < row.idle_ms || expires_ms < row.expires_ms {
+        row.idle_ms = row.idle_ms.min(idle_ms);
+        row.expires_ms = row.expires_ms.min(expires_ms);
+        state.store.tighten_session(&row.id_hash, row.idle_ms, row.expires_ms).await?;
+    }
+    Ok(())
 }
 
 /// `__Host-` binds the cookie to this host and to https; without https browsers would drop it.

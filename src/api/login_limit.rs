@@ -163,6 +163,24 @@ mod tests {
         assert!(limits.begin("S-100", IpAddr::from([127, 0, 0, 2]), 0).is_ok());
     }
 
+    /// HT-02: credential stuffing from 200 addresses. Each address has its own allowance, the account has one.
+    #[test]
+    fn two_hundred_addresses_guess_one_account_no_faster_than_one() {
+        let limits = LoginLimits::new(5, 20);
+        let addresses = (0..200_u32).map(|n| IpAddr::V4(std::net::Ipv4Addr::from_bits(0x7f00_0100 + n)));
+        let let_in = addresses.clone().filter(|address| limits.begin("T-014", *address, 0).is_ok()).count();
+        assert_eq!(let_in, 5);
+        // A whole quarter of an hour of it, one try of each address a second.
+        let tries: usize = (1..900_i64)
+            .map(|second| {
+                addresses.clone().filter(|address| limits.begin("T-014", *address, second * 1_000).is_ok()).count()
+            })
+            .sum();
+        assert!(tries <= 20, "{tries} guesses in 15 minutes");
+        // Others sign in meanwhile, from the same addresses.
+        assert!(limits.begin("T-021", IpAddr::from([127, 0, 1, 1]), 899_000).is_ok());
+    }
+
     #[test]
     fn a_quarter_of_an_hour_forgives() {
         let limits = LoginLimits::new(5, 20);

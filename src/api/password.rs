@@ -82,3 +82,23 @@ impl Default for Passwords {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn as_many_at_once_as_cores_and_who_waits_a_second_is_sent_away() {
+        let passwords = Passwords::new();
+        let cores = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(passwords.permits.available_permits(), cores);
+        let held = Arc::clone(&passwords.permits).acquire_many_owned(u32::try_from(cores).unwrap()).await.unwrap();
+        let start = tokio::time::Instant::now();
+        assert_eq!(passwords.verify("x".to_owned(), None).await, Err(Busy));
+        assert!(start.elapsed() >= LONGEST_QUEUE);
+        assert_eq!(passwords.checks(), 0, "nothing was hashed");
+        drop(held);
+        assert_eq!(passwords.verify("x".to_owned(), None).await, Ok(false));
+    }
+}

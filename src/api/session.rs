@@ -296,7 +296,7 @@ pub fn rfc3339(ms: i64) -> String {
 }
 
 /// Idle time and whole life of a sign-in, milliseconds: the strictest of the person's roles counts.
-fn lifetime(state: &ApiState, roles: &[Held]) -> (i64, i64) {
+pub(super) fn lifetime(state: &ApiState, roles: &[Held]) -> (i64, i64) {
     let settings = &state.config.session;
     let is_staff = roles.iter().any(|held| held.role.is_staff());
     let is_admin = roles.iter().any(|held| held.role == Role::Admin);

@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::ApiState;
-use super::auth;
+use super::auth::{self, ClientAddress};
 use super::origin::Caller as Page;
+use super::problem::Problem;
 use super::server::Place;
 use crate::rooms::connection::{Caller, Connection};
 
@@ -28,6 +29,7 @@ pub async fn upgrade(
     State(state): State<ApiState>,
     headers: HeaderMap,
     place: Option<Extension<Place>>,
+    ClientAddress(address): ClientAddress,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let page = state.origins.caller(&headers);
@@ -53,6 +55,16 @@ pub async fn upgrade(
         // The store does not answer: that says nothing about the sign-in.
         Err(problem) => return problem.into_response(),
     };
+    let stranger = match caller {
+        Caller::Known(_) => None,
+        Caller::Unknown | Caller::Expired => match state.strangers.enter(address) {
+            Some(stranger) => Some(Box::new(stranger) as _),
+            None => {
+                metrics::counter!("kafedra_sockets_refused_total").increment(1);
+                return Problem::new("rate_limited").retry_after_s(10).into_response();
+            }
+        },
+    };
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
     let tickets = state.clone();
     let connection = Connection {
@@ -60,6 +72,7 @@ pub async fn upgrade(
         caller,
         redeem: Arc::new(move |ticket| tickets.tickets.redeem(ticket, origin.as_deref(), tickets.clock.now_ms())),
         revoked,
+        stranger,
     };
     socket
         .read_buffer_size(READ_BUFFER)

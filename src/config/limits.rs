@@ -11,6 +11,9 @@ pub struct Limits {
     pub watchers_per_person: u32,
     /// WebSockets of one person; one more is refused with 429.
     pub sockets_per_person: u32,
+    /// WebSockets of one network (256 addresses of IPv4, 64 bits of IPv6) on which nobody has signed in yet; one more is
+    /// refused with 429. Browsers sign in by their cookie and do not count.
+    pub strangers_per_network: u32,
     /// Requests to `/api/` in a second of one person, or of one address without a sign-in; more are refused with 429. A
     /// school behind one public address raises it.
     pub api_per_second: u32,
@@ -33,6 +36,7 @@ impl Default for Limits {
             sources_per_person: 4,
             watchers_per_person: 10,
             sockets_per_person: 50,
+            strangers_per_network: 200,
             api_per_second: 20,
             api_burst: 100,
             joins_per_minute: 10,

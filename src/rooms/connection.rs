@@ -58,6 +58,8 @@ pub struct Connection {
     pub redeem: RedeemTicket,
     /// Sign-ins (by their hash) that end.
     pub revoked: broadcast::Receiver<String>,
+    /// The place among those who have not signed in, held until they have.
+    pub stranger: Option<Box<dyn std::any::Any + Send + Sync>>,
 }
 
 /// What the reader woke for.
@@ -103,6 +105,7 @@ impl Connection {
             Ok(Err(end)) => return linger(stream, end, outbox).await,
             Err(_) => return (CloseCode::Policy, "no hello in time"),
         };
+        self.stranger = None;
         let end = self.serve(&mut signed, &mut stream, outbox, &mut rate).await;
         if let Some(seat) = signed.seat.take() {
             seat.lose().await;

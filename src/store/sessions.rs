@@ -108,6 +108,26 @@ impl Store {
         .await
     }
 
+    /// Shortens a sign-in; what is shorter already stays.
+    pub async fn tighten_session(&self, id_hash: &str, idle_ms: i64, expires_ms: i64) -> Result<(), StoreError> {
+        let id_hash = id_hash.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE web_session SET idle = CASE WHEN idle > $1 THEN $1 ELSE idle END,
+                     expires_at = CASE WHEN expires_at > $2 THEN $2 ELSE expires_at END WHERE id_hash = $3",
+                )
+                .bind(idle_ms)
+                .bind(expires_ms)
+                .bind(id_hash)
+                .execute(tx.connection())
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Ends one sign-in.
     pub async fn end_session(&self, row: SessionRow, now_ms: i64) -> Result<(), StoreError> {
         self.write(move |tx| {

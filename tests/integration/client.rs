@@ -29,18 +29,19 @@ pub struct Seen {
     connected: AtomicBool,
     /// By what ends its packets (who it is from): pictures and sounds.
     from: Mutex<BTreeMap<u8, (u64, u64)>>,
+    /// By SSRC: who the newest packet is from, and how many came.
+    streams: Mutex<BTreeMap<u32, (u8, u64)>>,
 }
 
 impl Seen {
-    /// Pictures and sounds by who they are from, for the text of a failure.
+    /// Pictures and sounds by who they are from.
     pub fn counts(&self) -> BTreeMap<u8, (u64, u64)> {
         self.from.lock().unwrap().clone()
     }
 
-    /// Who has been seen and heard in at least so many packets each.
-    pub fn seen_and_heard(&self, packets: u64) -> Vec<u8> {
-        let from = self.from.lock().unwrap();
-        from.iter().filter(|(_, (seen, heard))| (*seen).min(*heard) >= packets).map(|(mark, _)| *mark).collect()
+    /// Who the newest packet of an SSRC is from, and how many have come.
+    pub fn stream(&self, ssrc: u32) -> (u8, u64) {
+        self.streams.lock().unwrap().get(&ssrc).copied().unwrap_or_default()
     }
 }
 
@@ -63,6 +64,9 @@ impl PeerConnectionEventHandler for Handler {
                         let mut from = seen.from.lock().unwrap();
                         let (pictures, sounds) = from.entry(mark).or_default();
                         *(if is_video { pictures } else { sounds }) += 1;
+                        let mut streams = seen.streams.lock().unwrap();
+                        let (newest, count) = streams.entry(packet.header.ssrc).or_default();
+                        (*newest, *count) = (mark, *count + 1);
                     }
                     if is_video {
                         seen.mark.store(mark.into(), Ordering::SeqCst);

@@ -12,7 +12,7 @@ fn check(path: &str, answer: &Answer, is_https: bool) {
     };
     expect("x-content-type-options", "nosniff");
     expect("referrer-policy", "no-referrer");
-    expect("permissions-policy", "camera=(self)");
+    expect("permissions-policy", "camera=(self), microphone=(self), display-capture=(self)");
     expect("permissions-policy", "geolocation=()");
     expect("cross-origin-opener-policy", "same-origin");
     expect("cross-origin-resource-policy", "same-origin");
@@ -23,11 +23,16 @@ fn check(path: &str, answer: &Answer, is_https: bool) {
     }
     expect("content-security-policy", "frame-ancestors 'none'");
     expect("content-security-policy", "base-uri 'none'");
-    assert!(!header("content-security-policy").unwrap().contains("unsafe-eval' "), "{path}");
+    expect("content-security-policy", "form-action 'self'");
+    expect("content-security-policy", "script-src 'self' 'wasm-unsafe-eval';");
+    expect("content-security-policy", "require-trusted-types-for 'script'");
+    expect("x-frame-options", "DENY");
     if path.starts_with("/api/") {
         expect("cache-control", "no-store");
     }
-    assert_eq!(header("strict-transport-security").is_some(), is_https, "{path}");
+    // A year.
+    let hsts = is_https.then(|| "max-age=31536000".to_owned());
+    assert_eq!(header("strict-transport-security"), hsts, "{path}");
     assert!(header("server").is_none() && header("x-powered-by").is_none(), "{path} names its software");
 }
 

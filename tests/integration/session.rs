@@ -1,5 +1,8 @@
 //! Signing in and out: guessing, fixation, reuse, tokens, tickets (SAFETY HT-02, HT-04).
 
+use kafedra::domain::ids::PersonId;
+use kafedra::domain::role::Role;
+use kafedra::store::StoreError;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -131,6 +134,24 @@ async fn a_session_ends_by_idling_and_outlives_a_restart() {
     assert_eq!(student.get("/api/v1/me").await.status, StatusCode::OK);
     hub.clock.advance_ms(12 * 3_600_000);
     assert_eq!(student.get("/api/v1/me").await.status, StatusCode::UNAUTHORIZED, "12 hours are the end");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_becomes_staff_while_signed_in_is_held_to_the_hours_of_staff() {
+    let hub = TestHub::start().await;
+    let student = hub.sign_in(STUDENT).await;
+    let person = PersonId::new(student.me["person"]["id"].as_str().unwrap());
+    let store = &hub.app().state.store;
+    let school = store.schools().await.unwrap().remove(0).id;
+    let now_ms = hub.clock.now_ms();
+    let raised: Result<(), StoreError> = store
+        .write(move |tx| Box::pin(async move { tx.insert_role(&school, &person, Role::Admin, None, now_ms).await }))
+        .await;
+    raised.unwrap();
+    assert_eq!(student.get("/api/v1/me").await.status, StatusCode::OK);
+    hub.clock.advance_ms(31 * 60_000);
+    assert_eq!(student.get("/api/v1/me").await.status, StatusCode::UNAUTHORIZED, "staff idle for half an hour");
     hub.stop().await;
 }
 

@@ -5,6 +5,7 @@ mod door;
 mod flood;
 mod frames;
 mod half_open;
+mod memory;
 mod revoked;
 mod slow;
 mod stay;
@@ -242,6 +243,7 @@ async fn upgrade(
         caller: if person.is_empty() { Caller::Unknown } else { Caller::Known(who) },
         redeem: Arc::new(|_| None),
         revoked: door.revoked.subscribe(),
+        stranger: None,
     };
     socket
         .read_buffer_size(4_096)

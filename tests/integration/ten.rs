@@ -2,10 +2,12 @@
 //! WebSocket: everybody sees and hears the nine others.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use signaling::message::session::Form;
+use tokio::sync::Barrier;
 
 use crate::client::Client;
 use crate::sockets::{TestRooms, Wire};
@@ -76,15 +78,15 @@ impl Participant {
         cameras
     }
 
-    /// Sends until the other nine are seen and heard, and for as long as somebody else still waits for it.
-    async fn perform(mut self, everybody: std::sync::Arc<tokio::sync::Barrier>) -> Participant {
-        let others: Vec<u8> = (1..=PEOPLE).filter(|mark| *mark != self.mark).collect();
+    /// Sends until each of `others` is seen and heard anew, and for as long as somebody else still waits for it.
+    async fn perform(mut self, others: Vec<u8>, everybody: Arc<Barrier>) -> Participant {
+        let before = self.media.seen.counts();
         let mut tick = tokio::time::interval(Duration::from_millis(50));
         let mut done = std::pin::pin!(None);
         loop {
             tick.tick().await;
             self.media.send(self.mark).await;
-            if done.is_none() && self.media.seen.seen_and_heard(ENOUGH) == others {
+            if done.is_none() && all_arrive(&before, &self.media.seen.counts(), &others) {
                 let everybody = everybody.clone();
                 done.set(Some(async move { everybody.wait().await }));
             }
@@ -97,6 +99,32 @@ impl Participant {
     }
 }
 
+type Counts = BTreeMap<u8, (u64, u64)>;
+
+/// Whether enough pictures and sounds of each of `others` came since `before`.
+fn all_arrive(before: &Counts, now: &Counts, others: &[u8]) -> bool {
+    others.iter().all(|mark| {
+        let (seen, heard) = now.get(mark).copied().unwrap_or_default();
+        let (had_seen, had_heard) = before.get(mark).copied().unwrap_or_default();
+        (seen - had_seen).min(heard - had_heard) >= ENOUGH
+    })
+}
+
+/// Everybody sends until everybody has seen and heard everybody else.
+async fn all_perform(people: Vec<Participant>) -> Vec<Participant> {
+    let everybody = Arc::new(Barrier::new(people.len()));
+    let marks: Vec<u8> = people.iter().map(|person| person.mark).collect();
+    let watching: Vec<_> = people.iter().map(|person| (person.mark, person.media.seen.clone())).collect();
+    let performing = people.into_iter().map(|person| {
+        let others = marks.iter().copied().filter(|mark| *mark != person.mark).collect();
+        tokio::spawn(person.perform(others, everybody.clone()))
+    });
+    let done = tokio::time::timeout(PATIENCE, futures_util::future::join_all(performing)).await;
+    let who: Vec<_> = watching.iter().map(|(mark, seen)| (*mark, seen.counts())).collect();
+    let done = done.unwrap_or_else(|_| panic!("not everybody is seen and heard: {who:?}"));
+    done.into_iter().map(Result::unwrap).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_people_see_and_hear_each_other() {
     let hub = TestRooms::start_with_media().await;
@@ -107,7 +135,6 @@ async fn ten_people_see_and_hear_each_other() {
     }
     let mut wanted = BTreeMap::new();
     // A source is announced when its first packet comes: everybody has to send while they wait.
-    let everybody = std::sync::Arc::new(tokio::sync::Barrier::new(usize::from(PEOPLE)));
     for person in &mut people {
         person.media.send(person.mark).await;
     }
@@ -115,15 +142,18 @@ async fn ten_people_see_and_hear_each_other() {
         wanted.insert(person.mark, person.watch_everybody().await);
     }
     assert!(wanted.values().all(|cameras| cameras.len() == 9));
-    let watching: Vec<_> = people.iter().map(|person| (person.mark, person.media.seen.clone())).collect();
-    let performing = people.into_iter().map(|person| tokio::spawn(person.perform(everybody.clone())));
-    let done = tokio::time::timeout(PATIENCE, futures_util::future::join_all(performing)).await;
-    let who: Vec<_> = watching.iter().map(|(mark, seen)| (*mark, seen.counts())).collect();
-    let people: Vec<Participant> = done
-        .unwrap_or_else(|_| panic!("not everybody is seen and heard: {who:?}"))
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
-    // One more leaves: the nine others keep going, and the room still holds ten seats for ten people.
-    assert_eq!(people.len(), 10);
+    let mut people = all_perform(people).await;
+
+    // One leaves: nothing more of them arrives, and the nine others go on as before.
+    let mut gone = people.pop().unwrap();
+    gone.wire.say(json!({ "type": "leave" })).await;
+    gone.wire.hears("closed").await;
+    for person in &mut people {
+        while person.wire.hears("member_left").await["peer"] != gone.peer.as_str() {}
+    }
+    gone.media.send(gone.mark).await;
+    let before: Vec<_> = people.iter().map(|person| person.media.seen.counts()[&gone.mark]).collect();
+    let people = all_perform(people).await;
+    let after: Vec<_> = people.iter().map(|person| person.media.seen.counts()[&gone.mark]).collect();
+    assert_eq!(before, after, "packets of somebody who left");
 }

@@ -152,3 +152,35 @@ async fn a_row_whose_dates_have_passed_is_remarked() {
     assert!(report.warnings[0].text.contains("17.11.2026"), "{}", report.warnings[0].text);
     assert_eq!((report.created, report.consultations), (4, 1));
 }
+
+/// A school's whole year in one file takes seconds (the hub goes on meanwhile: the writer is one, the readers are not held).
+#[tokio::test]
+async fn ten_thousand_rows_are_brought_in_within_seconds() {
+    let (store, school, request, _folder) = school().await;
+    let days: Vec<u32> = (1..=25).filter(|day| !matches!(day % 7, 5 | 6)).collect();
+    let rows: Vec<String> = (0..10_000)
+        .map(|n| {
+            let (day, minute) = (days[n % days.len()], 8 * 60 + n / days.len() % 600);
+            let (class, subject, teacher) =
+                if n % 2 == 0 { ("5А", "Математика", "Т-014") } else { ("9Б", "Физика", "Т-021") };
+            format!(
+                "К{n};{day:02}.12.2026;;{:02}:{:02};30;{class};;{subject};Тема;{teacher};текущая;чат;обучающиеся",
+                minute / 60,
+                minute % 60
+            )
+        })
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let file = file(&rows);
+    // Looking from outside at what people wait for.
+    #[allow(clippy::disallowed_methods)]
+    let started = std::time::Instant::now();
+    let report = store.import_cards(&file, request.clone()).await.unwrap();
+    let took = started.elapsed();
+    println!("10,000 rows in {took:?}");
+    assert_eq!((report.rows, report.created, report.consultations), (10_000, 10_000, 10_000));
+    assert!(took < std::time::Duration::from_secs(20), "{took:?}");
+    assert_eq!(planned(&store, &school, request.now_ms).await.len(), 10_000);
+    let again = store.import_cards(&file, request).await.unwrap();
+    assert_eq!((again.unchanged, again.consultations), (10_000, 0));
+}

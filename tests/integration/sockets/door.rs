@@ -72,6 +72,29 @@ async fn knock(hub: &TestHub, headers: &str) -> (String, String) {
     (head.lines().next().unwrap().to_owned(), String::from_utf8_lossy(&body[..read]).into_owned())
 }
 
+#[tokio::test]
+async fn one_network_holds_so_many_sockets_without_a_sign_in_and_no_more() {
+    let hub = TestHub::start_with(|config| config.limits.strangers_per_network = 2).await;
+    let cookie = cookie(&hub, STUDENT).await;
+    let dial = async || tokio_tungstenite::connect_async(hub.socket_url()).await;
+    let first = dial().await.unwrap();
+    let mut second = Wire { socket: dial().await.unwrap().0 };
+    let (status, _) = knock(&hub, "").await;
+    assert_eq!(status, "HTTP/1.1 429 Too Many Requests");
+    // Who signs in by a cookie is no stranger, and who has signed in is none any more.
+    let own = format!("Cookie: {cookie}\r\nOrigin: {}\r\n", hub.url);
+    assert_eq!(knock(&hub, &own).await.0, "HTTP/1.1 101 Switching Protocols");
+    let ticket = ticket(&hub.sign_in(STUDENT).await, None).await;
+    second.say(json!({ "type": "hello", "version": 1, "ticket": ticket })).await;
+    second.hears("welcome").await;
+    let third = dial().await.unwrap();
+    assert!(dial().await.is_err());
+    drop(first);
+    crate::client::until_async("the place is free again", async || dial().await.is_ok()).await;
+    drop(third);
+    hub.stop().await;
+}
+
 /// Signs in as a browser and gives the cookie pair.
 async fn cookie(hub: &TestHub, code: &str) -> String {
     let login = json!({ "login": code, "password": PASSWORD });
