@@ -85,6 +85,9 @@ pub enum SfuEvent {
     /// No consent for 15 s, or DTLS was closed. The peer stays known: checks that return bring `Connected`, a new offer
     /// may replace the transport, `drop_peer` ends it. Its sources are paused, and announced again when packets come again.
     Disconnected { peer: PeerKey },
+    /// A fault of ours ended this peer's transport (a panic in its work). Nothing of it is left here: it has to connect
+    /// anew, with a new offer over a new peer connection.
+    Fallen { peer: PeerKey },
     /// The first packet of a source arrived that its owner may send. It is paused: nothing of it is forwarded before
     /// `Sfu::pause(…, false)`, which also asks for a key frame.
     SourceAdded { peer: PeerKey, source: SourceKey, kind: SourceKind },

@@ -5,6 +5,7 @@
 //! packets of a picture wait a moment for its last one, so that they form one train per receiver.
 
 mod egress;
+pub mod fault;
 mod ingress;
 mod offer;
 mod rate;
@@ -111,6 +112,13 @@ pub struct Sfu {
     claims: Vec<Claim>,
     /// Receivers that did not take at once what one source had for them.
     backed_up: Vec<Subscriber>,
+    /// In whose work we are: what a panic costs.
+    work: Option<TransportIndex>,
+    /// Peers in whose work a panic fell, to be dropped.
+    doomed: Vec<TransportIndex>,
+    /// How many receivers of a source have been served: where forwarding goes on after a panic.
+    served: Option<(SourceIndex, usize)>,
+    fault: Option<fault::Fault>,
 }
 
 impl Sfu {
@@ -139,6 +147,10 @@ impl Sfu {
             scratch: Vec::new(),
             claims: Vec::new(),
             backed_up: Vec::new(),
+            work: None,
+            doomed: Vec::new(),
+            served: None,
+            fault: None,
         })
     }
 
@@ -235,6 +247,13 @@ impl Sfu {
             self.counters.strangers += 1;
             return;
         };
+        self.work = Some(index);
+        if self.fault.is_some()
+            && let Some(transport) = self.transport(index)
+        {
+            let peer = transport.peer;
+            self.trip(fault::Fault::Datagram(peer));
+        }
         match kind {
             demux::Kind::Dtls => self.handle_dtls(now, index, datagram),
             demux::Kind::Rtp => self.handle_rtp(now, index, datagram),
@@ -348,6 +367,13 @@ impl Sfu {
     }
 
     fn fire(&mut self, now: Instant, index: TransportIndex, timer: Timer) {
+        self.work = Some(index);
+        if self.fault.is_some()
+            && let Some(transport) = self.transport(index)
+        {
+            let peer = transport.peer;
+            self.trip(fault::Fault::Timer(peer));
+        }
         match timer {
             Timer::Dtls => {
                 let alive = self.transport(index).is_some_and(|transport| transport.dtls.handle_timeout(now));
@@ -381,6 +407,7 @@ impl Sfu {
     fn handle_check(&mut self, now: Instant, path: Path, datagram: &[u8]) {
         let found = crate::transport::ice::ufrag_of(datagram).and_then(|ufrag| self.demux.by_ufrag(ufrag));
         let identity = self.identity.clone();
+        self.work = found;
         let accepted = found.and_then(|index| {
             let transport = self.transport(index)?;
             let accepted = transport.ice.handle_check(now, path, datagram, identity.crypto.crypto())?;

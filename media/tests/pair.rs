@@ -20,7 +20,7 @@ use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc::shared::TransportProtocol;
 use rtc::srtp::protection_profile::ProtectionProfile;
-use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME, RawAttribute};
+use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType};
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{BINDING_REQUEST, Message, Setter};
 
@@ -327,18 +327,23 @@ impl Peer {
     }
 
     pub fn check(&self, password: &str, nominate: bool) -> Vec<u8> {
+        self.signed_check(password, nominate.then_some((ATTR_USE_CANDIDATE.0, &[])))
+    }
+
+    /// An authentic check with one more attribute.
+    pub fn check_with(&self, attribute: u16, value: &[u8]) -> Vec<u8> {
+        self.signed_check(&self.remote.1, Some((attribute, value)))
+    }
+
+    fn signed_check(&self, password: &str, attribute: Option<(u16, &[u8])>) -> Vec<u8> {
         let mut request = Message::new();
-        let name = RawAttribute {
-            typ: ATTR_USERNAME,
-            length: 0,
-            value: format!("{}:{}", self.remote.0, self.ufrag).into_bytes(),
-        };
+        let name = format!("{}:{}", self.remote.0, self.ufrag).into_bytes();
         request.new_transaction_id().unwrap();
         request.set_type(BINDING_REQUEST);
         request.write_header();
-        request.add(name.typ, &name.value);
-        if nominate {
-            request.add(ATTR_USE_CANDIDATE, &[]);
+        request.add(ATTR_USERNAME, &name);
+        if let Some((attribute, value)) = attribute {
+            request.add(AttrType(attribute), value);
         }
         MessageIntegrity::new_short_term_integrity_with_provider(password.to_owned(), self.crypto.crypto())
             .add_to(&mut request)

@@ -15,7 +15,7 @@ fn peer(key: u64) -> Peer {
 
 /// The five kinds of the attack that stops other stacks: fatal alert, ClientHello, garbage record, close_notify, and the
 /// null-cipher ClientHello.
-fn attacks(victim: &mut Peer) -> Vec<Vec<u8>> {
+fn attacks() -> Vec<Vec<u8>> {
     let record = |kind: u8, body: &[u8]| {
         let mut record = vec![kind, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0];
         record.extend_from_slice(&(body.len() as u16).to_be_bytes());
@@ -34,7 +34,6 @@ fn attacks(victim: &mut Peer) -> Vec<Vec<u8>> {
         handshake.extend_from_slice(&body);
         record(22, &handshake)
     };
-    let _ = victim;
     vec![record(21, &[2, 40]), hello(&[0xc0, 0x2b]), record(22, &[0xff; 40]), record(21, &[1, 0]), hello(&[0, 0])]
 }
 
@@ -45,7 +44,7 @@ fn an_off_path_attacker_stops_no_handshake() {
     for call in 0..20 {
         let mut world = World::new();
         let mut victim = peer(1);
-        let kinds = attacks(&mut victim);
+        let kinds = attacks();
         let mut sent = 0;
         let mut attack = |world: &mut World, kind: usize| {
             for datagram in kinds.iter().cycle().skip(kind).take(5) {

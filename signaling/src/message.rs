@@ -136,6 +136,7 @@ pub enum ServerMessage {
     Lobby(floor::Lobby),
     MuteRequested(floor::MuteRequested),
     Answer(negotiation::Answer),
+    MediaLost(negotiation::MediaLost),
     Sources(media::Sources),
     SlotMap(media::SlotMap),
     LayersWanted(media::LayersWanted),

@@ -215,6 +215,10 @@ pub enum MediaEvent {
     Disconnected {
         peer: PeerId,
     },
+    /// A fault of the SFU ended the transport: the client has to make a new peer connection.
+    Fallen {
+        peer: PeerId,
+    },
     SourceAdded {
         peer: PeerId,
         source: SourceId,

@@ -85,6 +85,7 @@ impl MediaKeys {
         Some(match event {
             sfu::SfuEvent::Connected { peer: key } => MediaEvent::Connected { peer: peer(key)? },
             sfu::SfuEvent::Disconnected { peer: key } => MediaEvent::Disconnected { peer: peer(key)? },
+            sfu::SfuEvent::Fallen { peer: key } => MediaEvent::Fallen { peer: peer(key)? },
             sfu::SfuEvent::SourceAdded { peer: owner, source: key, kind } => {
                 MediaEvent::SourceAdded { peer: peer(owner)?, source: source(key)?, kind: wire_kind(kind) }
             }

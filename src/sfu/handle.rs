@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use media::model::{OfferRequest, PeerKey, Publish, RoomKey, SfuEvent, SlotWish, SourceKey};
+use media::sfu::fault::Fault;
 use media::stats::{Load, RoomReport};
 use tokio::sync::{mpsc, oneshot};
 
@@ -74,6 +75,10 @@ pub(crate) enum Command {
     },
     /// A connection that another worker took belongs here.
     Adopt(Box<Stray>),
+    /// Lets the core fall (tests).
+    Fail {
+        fault: Fault,
+    },
     /// Every handle is gone.
     Stop,
 }
@@ -181,6 +186,12 @@ impl MediaRoom {
         let (answer, result) = oneshot::channel();
         self.worker.send(Command::Offer { room: self.room, peer, offer, answer });
         result.await.unwrap_or(Err(OfferError::Unavailable))
+    }
+
+    /// Lets this room's worker fall, once: how containment is tested.
+    #[doc(hidden)]
+    pub fn fail(&self, fault: Fault) {
+        self.worker.send(Command::Fail { fault });
     }
 
     /// A trickled candidate. The hub is ICE-lite and never sends a check: there is nothing to do with it.

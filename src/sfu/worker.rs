@@ -34,6 +34,8 @@ const LINGER: std::time::Duration = std::time::Duration::from_micros(300);
 const CANDIDATES: usize = 12;
 /// Workers of one hub: user fragments have a byte for the number.
 const WORKERS: usize = 256;
+/// Panics in putting right what one has broken: each gets a transport further.
+const RECOVERIES: usize = 2 * TRANSPORTS;
 
 /// How the SFU is bound and reached.
 #[derive(Clone, Debug)]
@@ -220,18 +222,40 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// A panic is our bug; it costs the packet or command that met it, not every room of the worker.
-fn contain(work: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+/// Whether the work came to its end. A panic is our bug.
+fn survives(work: impl FnOnce()) -> bool {
+    let survived = catch_unwind(AssertUnwindSafe(work)).is_ok();
+    if !survived {
         tracing::error!("the media core panicked");
-        metrics::counter!("kafedra_media_panics_total").increment(1);
+        metrics::counter!("kafedra_panics_total", "where" => "media").increment(1);
+    }
+    survived
+}
+
+/// After a panic: it costs the peer in whose work it fell its transport, not every room of the worker (MD-21).
+fn recover(core: &mut Sfu) {
+    for _ in 0..RECOVERIES {
+        if survives(|| core.recover()) {
+            return;
+        }
+    }
+    // A worker that can do nothing but fall would hold its rooms for ever: a supervisor starts the hub again, and
+    // everybody comes back to their seat.
+    tracing::error!("the media core does not recover");
+    std::process::abort();
+}
+
+/// Work of the core alone, under that containment.
+fn contain(core: &mut Sfu, work: impl FnOnce(&mut Sfu)) {
+    if !survives(|| work(core)) {
+        recover(core);
     }
 }
 
 fn handle_arrival(core: &mut Sfu, doors: &[Door], now: Instant, arrival: Arrival<'_>) {
     match arrival {
-        Arrival::Datagram(path, datagram) => contain(|| core.handle_datagram(now, path, datagram)),
-        Arrival::Closed(path) => contain(|| core.handle_closed(now, path)),
+        Arrival::Datagram(path, datagram) => contain(core, |core| core.handle_datagram(now, path, datagram)),
+        Arrival::Closed(path) => contain(core, |core| core.handle_closed(now, path)),
         // A number that is no worker's: the connection is dropped, and with it closed.
         Arrival::Stray(stray) => {
             if let Some(door) = doors.get(usize::from(stray.worker)) {
@@ -281,7 +305,7 @@ impl Worker {
                     let more = socket.receive();
                     let now = now();
                     for (path, datagram) in socket.datagrams() {
-                        contain(|| self.core.handle_datagram(now, path, datagram));
+                        contain(&mut self.core, |core| core.handle_datagram(now, path, datagram));
                     }
                     if !more {
                         break;
@@ -292,8 +316,14 @@ impl Worker {
             let (core, doors) = (&mut self.core, &self.doors);
             self.tcp.receive(now, |arrival| handle_arrival(core, doors, now, arrival));
             self.tcp.sweep(now, |path| core.is_valid(path));
-            contain(|| self.core.handle_timeout(now));
-            contain(|| self.drain());
+            contain(core, |core| core.handle_timeout(now));
+            self.contain(Self::drain);
+        }
+    }
+
+    fn contain(&mut self, work: impl FnOnce(&mut Self)) {
+        if !survives(|| work(self)) {
+            recover(&mut self.core);
         }
     }
 
@@ -303,9 +333,9 @@ impl Worker {
             match self.inbox.try_recv() {
                 Err(TryRecvError::Empty) => return true,
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
-                Ok(command) => contain(|| self.handle_command(command)),
+                Ok(command) => self.contain(|worker| worker.handle_command(command)),
             }
-            contain(|| self.drain());
+            self.contain(Self::drain);
         }
     }
 
@@ -343,6 +373,7 @@ impl Worker {
                 let (core, doors) = (&mut self.core, &self.doors);
                 self.tcp.adopt(now, *stray, |arrival| handle_arrival(core, doors, now, arrival));
             }
+            Command::Fail { fault } => self.core.set_fault(fault),
             Command::Stop => {}
         }
     }

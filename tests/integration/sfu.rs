@@ -5,13 +5,14 @@ use std::sync::atomic::Ordering;
 use kafedra::sfu::handle::{MediaRoom, OfferError};
 use kafedra::sfu::worker::{SfuConfig, start};
 use media::model::{OfferRequest, PeerKey, Publish, SfuEvent, SourceKey, SourceKind};
+use media::sfu::fault::Fault;
 use tokio::sync::mpsc;
 
 use crate::client::{Client, send_until, until, until_async};
 
 const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-fn config() -> SfuConfig {
+pub fn config() -> SfuConfig {
     SfuConfig { bind: vec![LOOPBACK], first_port: 0, tcp_port: None, advertise: vec![LOOPBACK], ..SfuConfig::default() }
 }
 
@@ -82,6 +83,44 @@ async fn one_publishes_another_watches_slots_switch_and_rights_cut() {
     room.close();
     until("the events end", || events.try_recv() == Err(mpsc::error::TryRecvError::Disconnected)).await;
     assert_eq!(sfu.load().await[0].transports, 0);
+}
+
+/// MD-21: the hub's own fault in one peer's work, in the real driver.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn md_21_a_panic_costs_one_peer_its_connection_and_nobody_else_a_packet() {
+    let sfu = start(&config()).unwrap();
+    let (room, mut events) = sfu.open_room();
+    let mut one = publish(&room, 1).await;
+    let watcher = watch(&room, 3).await;
+    let victim = watch(&room, 4).await;
+    for peer in [3, 4] {
+        room.slots(PeerKey(peer), vec![("0".to_owned(), Some(SourceKey(10)), 1080)]);
+    }
+    let both = || [&watcher, &victim].iter().all(|client| client.seen.video.load(Ordering::SeqCst) > 10);
+    send_until("pictures for both", &mut one, 1, both).await;
+
+    // What was under way has arrived: from here on each picture is counted.
+    let seen = || watcher.seen.video.load(Ordering::SeqCst);
+    let settle = async || {
+        let mut last = u64::MAX;
+        until("the line is quiet", || std::mem::replace(&mut last, seen()) == seen()).await;
+    };
+    settle().await;
+    let before = seen();
+    room.fail(Fault::Forward(PeerKey(4)));
+    let fell = std::time::Instant::now();
+    for _ in 0..20 {
+        one.send(1).await;
+    }
+    event(&mut events, &SfuEvent::Fallen { peer: PeerKey(4) }).await;
+    until("every picture arrives", || seen() >= before + 20).await;
+    settle().await;
+    assert_eq!(seen(), before + 20, "each once");
+
+    let again = watch(&room, 4).await;
+    room.slots(PeerKey(4), vec![("0".to_owned(), Some(SourceKey(10)), 1080)]);
+    send_until("pictures again", &mut one, 1, || again.seen.video.load(Ordering::SeqCst) > 0).await;
+    assert!(fell.elapsed() < std::time::Duration::from_secs(5), "back after {:?}", fell.elapsed());
 }
 
 #[tokio::test]

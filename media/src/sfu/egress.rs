@@ -10,6 +10,7 @@ use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers};
 
 use super::Sfu;
+use super::fault::Fault;
 use crate::forward::SourceIndex;
 use crate::output::Batch;
 use crate::transport::{Role, Timer, Transport, TransportIndex};
@@ -48,8 +49,14 @@ impl Sfu {
         let mut awaited = [false; crate::sdp::MAX_LAYERS];
         let mut forwarded = 0;
         self.backed_up.clear();
-        for subscriber in &source.subscribers {
+        let served = self.served.filter(|(served, _)| *served == place).map_or(0, |(_, count)| count);
+        for (number, subscriber) in source.subscribers.iter().enumerate().skip(served) {
             let Some(Some(transport)) = self.transports.get_mut(subscriber.transport.0) else { continue };
+            (self.work, self.served) = (Some(subscriber.transport), Some((place, number + 1)));
+            if self.fault == Some(Fault::Forward(transport.peer)) {
+                self.fault = None;
+                panic!("asked for by a test");
+            }
             let Some((slot, mut egress)) = transport.egress(now, subscriber.line, &mut self.batch) else { continue };
             if slot.is_paused {
                 continue;
@@ -74,6 +81,7 @@ impl Sfu {
                 awaited[usize::from(layer).min(awaited.len() - 1)] = true;
             }
         }
+        (self.work, self.served) = (None, None);
         for (layer, awaited) in source.layers.iter_mut().zip(awaited) {
             layer.pending.clear();
             if awaited {

@@ -43,3 +43,8 @@ wire! {
     /// The SDP answer to the offer of that id.
     pub struct Answer { pub id: u32, pub sdp: String }
 }
+
+wire! {
+    /// A fault of the hub ended this seat's media; the seat stays. Make a new `RTCPeerConnection` and offer with `id` 1.
+    pub struct MediaLost {}
+}

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::ids::{PeerId, SourceId};
 use crate::message::ServerMessage;
 use crate::message::media::{LayersWanted, Mute, SlotMap, SlotRequests, SlotView, SourceKind, SourceView, Speakers};
+use crate::message::negotiation::MediaLost;
 use crate::message::session::{Form, RoomRole};
 use crate::refusal::RefusalCode;
 
@@ -172,6 +173,12 @@ impl Room {
             MediaEvent::OfferRefused { peer, id, code, detail } => self.answered(&peer, id, Err((code, detail))),
             MediaEvent::Connected { peer } => self.note_connected(now, &peer),
             MediaEvent::Measured { peer, measured } => self.note_measured(now, &peer, measured),
+            MediaEvent::Fallen { peer } => {
+                if self.members.get(&peer).is_some_and(|member| member.is_person() && member.is_connected()) {
+                    self.send(&peer, ServerMessage::MediaLost(MediaLost {}));
+                }
+                self.media_event(now, MediaEvent::Disconnected { peer });
+            }
             MediaEvent::Disconnected { peer } => {
                 self.sources.retain(|_, source| source.peer != peer);
                 self.dirty = true;

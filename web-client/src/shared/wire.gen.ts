@@ -217,6 +217,11 @@ export type LeftReason = "left" | "lost" | "removed" | "closed";
 export type Lobby = { waiting: Array<WaitingView>, };
 
 /**
+ * A fault of the hub ended this seat's media; the seat stays. Make a new `RTCPeerConnection` and offer with `id` 1.
+ */
+export type MediaLost = Record<symbol, never>;
+
+/**
  * A seat changed: mute, hand, promotion, connection.
  */
 export type MemberChanged = { member: MemberView, };

@@ -258,6 +258,7 @@ function onServer(model: RoomModel, message: ServerMessage, nowMs: number): Room
       return { ...model, stage: { kind: 'over', reason: message.reason } };
     case 'answer':
     case 'layers_wanted':
+    case 'media_lost':
     case 'reconnect':
       // For the peer connection and the socket.
       return model;

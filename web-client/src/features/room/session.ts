@@ -259,6 +259,9 @@ export class RoomSession {
         if (own) void this.#peer?.setWanted(own.kind, message);
         return;
       }
+      case 'media_lost':
+        this.#rebuildPeer();
+        return;
       case 'error':
         if (message.request === 'offer') void this.#peer?.onOfferRefused();
         if (message.request === 'mute') this.#told.clear();

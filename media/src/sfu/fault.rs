@@ -1,0 +1,48 @@
+//! After a panic. It is our bug, and it costs the peer in whose work it fell its transport; nobody else loses a packet.
+
+use super::Sfu;
+use crate::model::{PeerKey, SfuEvent};
+
+/// Where a test lets the core fall, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// When a datagram of this peer has been told apart.
+    Datagram(PeerKey),
+    /// When a packet is forwarded to this peer.
+    Forward(PeerKey),
+    /// When a timer of this peer is due.
+    Timer(PeerKey),
+}
+
+impl Sfu {
+    /// Puts things right after a panic that the driver has caught. If this falls too, call it again: each call gets
+    /// further, and there are at most as many as peers.
+    pub fn recover(&mut self) {
+        self.doomed.extend(self.work.take());
+        // Forwarding goes on behind the receiver in whose work it fell.
+        if let Some((source, _)) = self.served {
+            self.dirty.insert(0, source);
+        }
+        self.flush();
+        self.work = None;
+        while let Some(index) = self.doomed.pop() {
+            let Some(transport) = self.transport(index) else { continue };
+            let (room, peer) = (transport.room, transport.peer);
+            self.drop_peer(room, peer);
+            self.tell(room, SfuEvent::Fallen { peer });
+        }
+    }
+
+    /// Falls at the next such place: how containment is tested.
+    #[doc(hidden)]
+    pub fn set_fault(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+    }
+
+    pub(super) fn trip(&mut self, here: Fault) {
+        if self.fault == Some(here) {
+            self.fault = None;
+            panic!("asked for by a test: {here:?}");
+        }
+    }
+}
