@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 BINARY := target/release/kafedra
 
-.PHONY: help build web run test bench fmt lint dist clean audit
+.PHONY: help build web run test bench fuzz soak fmt lint dist clean audit
 
 help: ## Say what each command does
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,14 @@ test: ## Install what the tests need (browser, Redis, aiortc), then run all of t
 bench: web ## Measure: the parts, and the hub under load beside the floor and Janus
 	cargo bench --bench hub
 	cargo bench --bench load
+
+FUZZ_SECONDS ?= 300
+fuzz: ## Fuzz every parser for FUZZ_SECONDS each (needs cargo-fuzz; the corpus is replayed by `make test` anyway)
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+SOAK_MINUTES ?= 30
+soak: ## People come and go for SOAK_MINUTES; every slot is checked, memory stays flat
+	KAFEDRA_SOAK_MINUTES=$(SOAK_MINUTES) cargo test --release --locked --test integration soak:: -- --nocapture
 
 fmt: ## Format Rust and TypeScript
 	cargo fmt --all

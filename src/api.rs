@@ -39,6 +39,7 @@ pub mod room_media;
 pub mod rooms;
 pub mod server;
 pub mod session;
+pub mod strangers;
 pub mod tickets;
 pub mod timetable;
 pub mod topics;
@@ -89,6 +90,8 @@ pub struct Parts {
     pub passwords: password::Passwords,
     pub login_limits: login_limit::LoginLimits,
     pub rate_limits: rate_limit::RateLimits,
+    /// Sockets before their `hello`.
+    pub strangers: strangers::Strangers,
     pub tickets: tickets::Tickets,
     /// Hashes of sign-ins that have just ended: sockets that hang on one close within a second.
     pub revoked: broadcast::Sender<String>,

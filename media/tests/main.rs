@@ -5,6 +5,8 @@ mod pair;
 
 mod allocations;
 mod codecs;
+mod corpus;
+mod faults;
 mod forgery;
 mod forwarding;
 mod hostile;
