@@ -25,7 +25,6 @@ fn check(path: &str, answer: &Answer, is_https: bool) {
     expect("content-security-policy", "base-uri 'none'");
     expect("content-security-policy", "form-action 'self'");
     expect("content-security-policy", "script-src 'self' 'wasm-unsafe-eval';");
-    expect("content-security-policy", "require-trusted-types-for 'script'");
     expect("x-frame-options", "DENY");
     if path.starts_with("/api/") {
         expect("cache-control", "no-store");
