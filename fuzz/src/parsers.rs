@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use media::demux;
+use media::framing::{self, Deframer, MAX_DATAGRAM};
 use media::model::{OfferRequest, Publish, SourceKey, SourceKind};
 use media::negotiate::{self, Codec};
+use media::path::Path;
 use media::rtp::extension::{self, ExtensionIds};
 use media::rtp::frame::Tracker;
 use media::rtp::{self, av1, dependency, h264, marking, red, vp8, vp9};
@@ -50,10 +52,38 @@ pub fn stun(data: &[u8]) {
     }
     let credentials = Credentials { ufrag: "hub".to_owned(), password: "apasswordofours0123456".to_owned() };
     let mut ice = Ice::new(credentials, "peer".to_owned());
-    let from = SocketAddr::from(([192, 0, 2, 1], 9));
+    let from = Path::udp(SocketAddr::from(([192, 0, 2, 2], 8090)), SocketAddr::from(([192, 0, 2, 1], 9)));
     let accepted = ice.handle_check(origin(), from, data, crypto().crypto());
     assert!(accepted.is_none(), "no input forges an HMAC: {kind:?}");
-    assert!(ice.addresses().is_empty() && ice.selected().is_none());
+    assert!(ice.paths().next().is_none() && ice.selected().is_none());
+}
+
+/// A byte stream of ICE over TCP, cut at places that the first bytes name: whatever the cuts, the same datagrams come out.
+pub fn framing(data: &[u8]) {
+    let Some((count, rest)) = data.split_first() else { return };
+    let (cuts, stream) = rest.split_at(usize::from(*count & 15).min(rest.len()));
+    let cut = |cuts: &[u8]| {
+        let (mut deframer, mut rest) = (Deframer::default(), stream);
+        let mut found = Vec::new();
+        for length in cuts.iter().map(|cut| usize::from(*cut)).chain([usize::MAX]) {
+            let (now, later) = rest.split_at(length.min(rest.len()));
+            if let Err(error) = deframer.push(&mut now.to_vec(), |datagram| found.push(datagram.to_vec())) {
+                assert!(error.length > MAX_DATAGRAM);
+                return (found, false);
+            }
+            rest = later;
+        }
+        (found, true)
+    };
+    let (found, is_whole) = cut(&[]);
+    assert_eq!((&found, is_whole), (&cut(cuts).0, cut(cuts).1));
+    let mut again = Vec::new();
+    for datagram in &found {
+        assert!((1..=MAX_DATAGRAM).contains(&datagram.len()));
+        framing::frame(&mut again, datagram);
+    }
+    // Empty datagrams are left out, and one that is not whole may end the stream.
+    assert!(again.len() <= stream.len());
 }
 
 /// The first ClientHello, split at places that the input names.
@@ -202,6 +232,7 @@ pub fn sdp(data: &[u8]) {
         credentials: &Credentials { ufrag: "hubs".to_owned(), password: "apasswordofours0123456".to_owned() },
         fingerprint: media::transport::dtls::Fingerprint([7; 32]),
         candidates: &[SocketAddr::from(([192, 0, 2, 1], 8090))],
+        tcp_candidates: &[SocketAddr::from(([192, 0, 2, 1], 8090))],
     };
     let ssrcs = |n| Some(negotiate::SlotSsrcs { media: n as u32, retransmission: 1_000 + n as u32 });
     let answer = negotiate::write_answer(&plan, &local, ssrcs);

@@ -15,8 +15,9 @@ use proptest::test_runner::{Config, TestRng, TestRunner};
 /// A target and its name; how many bent inputs an ordinary run and the long one try.
 type Target = (&'static str, fn(&[u8]), u32, u32);
 
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 9] = [
     ("stun", parsers::stun, 2_000, 1_000_000),
+    ("framing", parsers::framing, 2_000, 1_000_000),
     ("hello", parsers::hello, 2_000, 1_000_000),
     ("rtp", parsers::rtp, 2_000, 1_000_000),
     ("rtcp", parsers::rtcp, 2_000, 1_000_000),

@@ -153,7 +153,11 @@ impl View {
 /// Takes part until told to leave.
 async fn live(client: Client, room: String, mark: u8, view: Arc<Mutex<View>>, mut orders: mpsc::Receiver<Order>) {
     let mut wire = lessons::connect(&client).await;
-    let joined = lessons::join(&mut wire, &room).await;
+    let mut joined = lessons::join(&mut wire, &room).await;
+    if joined["type"] == "waiting" {
+        // The host is not there yet.
+        joined = wire.hears("joined").await;
+    }
     assert_eq!(joined["type"], "joined", "{joined}");
     take(&view, &joined);
     let mut media = negotiate(&mut wire, &view).await;

@@ -157,7 +157,8 @@ async fn a_row_whose_dates_have_passed_is_remarked() {
 #[tokio::test]
 async fn ten_thousand_rows_are_brought_in_within_seconds() {
     let (store, school, request, _folder) = school().await;
-    let days: Vec<u32> = (1..=25).filter(|day| !matches!(day % 7, 5 | 6)).collect();
+    // Weekdays before the holidays and inside the horizon.
+    let days: Vec<u32> = (1..=22).filter(|day| !matches!(day % 7, 5 | 6)).collect();
     let rows: Vec<String> = (0..10_000)
         .map(|n| {
             let (day, minute) = (days[n % days.len()], 8 * 60 + n / days.len() % 600);
