@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rtc::peer_connection::configuration::RTCOfferOptions;
 use rtc::rtp::header::Header;
 use rtc::rtp::packet::Packet;
 use rtc::rtp_transceiver::rtp_sender::{
@@ -164,6 +165,14 @@ impl Client {
         let sdp = offer.sdp.clone();
         self.peer.set_local_description(offer).await.unwrap();
         // What was set may have gathered candidates; the hub needs none.
+        self.peer.local_description().await.map_or(sdp, |description| description.sdp)
+    }
+
+    /// An offer with new ICE credentials.
+    pub async fn restart(&self) -> String {
+        let offer = self.peer.create_offer(Some(RTCOfferOptions { ice_restart: true })).await.unwrap();
+        let sdp = offer.sdp.clone();
+        self.peer.set_local_description(offer).await.unwrap();
         self.peer.local_description().await.map_or(sdp, |description| description.sdp)
     }
 

@@ -10,7 +10,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-const TARGETS: [(&str, fn(&[u8])); 2] = [("signaling", words::signaling), ("cards", words::cards)];
+/// A target and its name.
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 2] = [("signaling", words::signaling), ("cards", words::cards)];
 
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);

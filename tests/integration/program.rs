@@ -67,6 +67,11 @@ impl Program {
 
     /// `kill -9`.
     pub fn kill(mut self) {
+        self.stop();
+    }
+
+    /// The same, where another one is going to take its place.
+    pub fn stop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

@@ -1,8 +1,11 @@
-//! People come, go, reload, look elsewhere and switch their cameras off, in random order, against the real program: after
-//! every step each slot of everybody shows whom it should (a mark in every packet tells), its memory stays flat, and when
-//! all have gone nothing is left of them (WS-15, WS-16, MD-22).
+//! People come, go, reload, restart ICE, look elsewhere and switch their cameras off, in random order, against the real
+//! program: after every step each slot of everybody shows whom it should (a mark in every packet tells), its memory stays
+//! flat, when the hub is killed and started again everybody is back, and when all have gone nothing is left of them (WS-15,
+//! WS-16, MD-22).
 //!
 //! Twenty seconds in an ordinary run; `make soak` asks for `KAFEDRA_SOAK_MINUTES`.
+
+mod person;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -10,203 +13,45 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::client::{Client as Media, Seen, until_async};
+use crate::client::until_async;
 use crate::hub::{Client, OTHER_TEACHER, PASSWORD};
 use crate::lessons;
 use crate::program::{Program, free_port};
-use crate::sockets::Wire;
+use person::{Order, Ordered, View, live};
 
 const STUDENTS: [&str; 6] = ["S-9B-01", "S-9B-02", "S-9B-03", "S-9B-04", "S-9B-05", "S-9B-06"];
 const ORDINARY: Duration = Duration::from_secs(20);
-/// What the allocator may take more at its worst moment of the second half than of the first.
+/// What the allocator may take more at its worst moment of the last third than of the second.
 const SLACK_KIB: u64 = 6 << 10;
-
-/// What the hub has told a person, and what arrives.
-#[derive(Default)]
-struct View {
-    peer: String,
-    resume: String,
-    sources: Vec<Value>,
-    /// m-line to source.
-    slots: BTreeMap<String, String>,
-    ssrcs: BTreeMap<String, u32>,
-    seen: Arc<Seen>,
-    /// How far the assignment of cameras to slots is turned.
-    turn: usize,
-}
-
-enum Order {
-    Turn,
-    Camera(bool),
-    /// Without a word, and back on the same seat over another socket and another peer connection.
-    Reload,
-    Leave,
-}
+/// Growth of a long run, by the line through what was measured after the first third: 1 MB an hour (MD-22).
+const SLOPE_KIB_PER_HOUR: f64 = 1024.0;
+/// From this length on the slope says something: before it, one arena of the allocator is a slope.
+const LONG: Duration = Duration::from_secs(25 * 60);
+/// Looks in a row at which everything has to be right, and between which packets have to come.
+const LOOKS: usize = 2;
 
 struct Person {
     mark: u8,
     view: Arc<Mutex<View>>,
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<Ordered>,
     task: JoinHandle<()>,
 }
 
-/// The SSRC of each slot, from the answer.
-fn ssrcs(answer: &str) -> BTreeMap<String, u32> {
-    let sections = answer.split("\r\nm=").skip(1).filter(|section| section.starts_with("video"));
-    let line = |section: &str, name: &str| {
-        section
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .map(|value| value.split(' ').next().unwrap().to_owned())
-    };
-    sections
-        .filter_map(|section| Some((line(section, "a=mid:")?, line(section, "a=ssrc:")?.parse().unwrap())))
-        .collect()
-}
+/// How many packets have come, by who looks and by SSRC.
+type Counts = BTreeMap<(u8, u32), u64>;
 
-/// Makes a peer connection on this seat.
-async fn negotiate(wire: &mut Wire, view: &Mutex<View>) -> Media {
-    let media = Media::participant(STUDENTS.len()).await;
-    let sends = json!([{ "mid": "0", "kind": "camera" }, { "mid": "1", "kind": "microphone" }]);
-    wire.say(json!({ "type": "offer", "id": 1, "sdp": media.offer().await, "sends": sends })).await;
-    let answer = loop {
-        let message = wire.next().await.unwrap();
-        take(view, &message);
-        assert_ne!(message["type"], "error", "{message}");
-        if message["type"] == "answer" {
-            break message["sdp"].as_str().unwrap().to_owned();
-        }
-    };
-    {
-        let mut view = view.lock().unwrap();
-        (view.ssrcs, view.seen) = (ssrcs(&answer), media.seen.clone());
-        view.slots.clear();
-    }
-    media.answer(answer).await;
-    media.connected().await;
-    for kind in ["camera", "microphone"] {
-        wire.say(json!({ "type": "mute", "kind": kind, "muted": false })).await;
-    }
-    media
-}
-
-/// Notes what the hub says. Whether other cameras are there now.
-fn take(view: &Mutex<View>, message: &Value) -> bool {
-    let mut view = view.lock().unwrap();
-    match message["type"].as_str().unwrap() {
-        "joined" => {
-            view.peer = message["peer"].as_str().unwrap().to_owned();
-            view.resume = message["resume"].as_str().unwrap().to_owned();
-            view.sources = message["sources"].as_array().unwrap().clone();
-        }
-        "sources" => {
-            view.sources = message["sources"].as_array().unwrap().clone();
-            return true;
-        }
-        "slot_map" => {
-            view.slots = message["slots"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter_map(|slot| Some((slot["mid"].as_str()?.to_owned(), slot["source"].as_str()?.to_owned())))
-                .collect();
-        }
-        _ => {}
-    }
-    false
-}
-
-impl View {
-    /// Cameras of the others that are on: source and owner.
-    fn cameras(&self) -> Vec<(String, String)> {
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        self.sources
-            .iter()
-            .filter(|source| source["kind"] == "camera" && source["muted"] == false && source["peer"] != *self.peer)
-            .map(|source| (text(&source["source"]), text(&source["peer"])))
-            .collect()
-    }
-
-    /// One camera for each slot, in an order of its own.
-    fn wish(&self) -> Value {
-        let cameras = self.cameras();
-        let slots: Vec<Value> = self
-            .ssrcs
-            .keys()
-            .enumerate()
-            .map(|(place, mid)| {
-                let camera = cameras.get((place + self.turn) % self.ssrcs.len()).map(|(source, _)| source);
-                match camera {
-                    Some(source) => json!({ "mid": mid, "source": source, "max_height": 360 }),
-                    None => json!({ "mid": mid, "max_height": 0 }),
-                }
-            })
-            .collect();
-        json!({ "type": "slots", "slots": slots })
-    }
-}
-
-/// Takes part until told to leave.
-async fn live(client: Client, room: String, mark: u8, view: Arc<Mutex<View>>, mut orders: mpsc::Receiver<Order>) {
-    let mut wire = lessons::connect(&client).await;
-    let mut joined = lessons::join(&mut wire, &room).await;
-    if joined["type"] == "waiting" {
-        // The host is not there yet.
-        joined = wire.hears("joined").await;
-    }
-    assert_eq!(joined["type"], "joined", "{joined}");
-    take(&view, &joined);
-    let mut media = negotiate(&mut wire, &view).await;
-    let wish = view.lock().unwrap().wish();
-    wire.say(wish).await;
-    let mut tick = tokio::time::interval(Duration::from_millis(60));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        let mut has_changed = false;
-        tokio::select! {
-            message = wire.next() => {
-                let message = message.unwrap_or_else(|code| panic!("{mark}: closed with {code:?}"));
-                assert_ne!(message["type"], "error", "{mark}: {message}");
-                has_changed = take(&view, &message);
-            }
-            _ = tick.tick() => media.send(mark).await,
-            order = orders.recv() => match order {
-                Some(Order::Turn) => {
-                    view.lock().unwrap().turn += 1;
-                    has_changed = true;
-                }
-                Some(Order::Camera(is_on)) => {
-                    wire.say(json!({ "type": "mute", "kind": "camera", "muted": !is_on })).await;
-                }
-                Some(Order::Reload) => {
-                    drop(wire);
-                    media.peer.close().await.unwrap();
-                    wire = lessons::connect(&client).await;
-                    let token = view.lock().unwrap().resume.clone();
-                    wire.say(json!({ "type": "resume", "room": room, "token": token, "chat_seq": 0 })).await;
-                    let joined = wire.hears("joined").await;
-                    assert_eq!(joined["resumed"], true);
-                    take(&view, &joined);
-                    media = negotiate(&mut wire, &view).await;
-                    has_changed = true;
-                }
-                Some(Order::Leave) | None => {
-                    wire.say(json!({ "type": "leave" })).await;
-                    wire.hears("closed").await;
-                    media.peer.close().await.unwrap();
-                    return;
-                }
-            },
-        }
-        if has_changed {
-            let wish = view.lock().unwrap().wish();
-            wire.say(wish).await;
-        }
-    }
+/// Kibibytes an hour by the line that fits best.
+fn slope(points: &[(f64, u64)]) -> f64 {
+    let count = points.len() as f64;
+    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), (at, kib)| (x + at / count, y + *kib as f64 / count));
+    let (up, down) = points
+        .iter()
+        .fold((0.0, 0.0), |(up, down), (at, kib)| (up + (at - x) * (*kib as f64 - y), down + (at - x) * (at - x)));
+    if down == 0.0 { 0.0 } else { up / down * 3_600.0 }
 }
 
 struct Soak {
@@ -238,19 +83,55 @@ impl Soak {
         self.people.insert(mark, Person { mark, view, orders, task });
     }
 
-    async fn go(&mut self, mark: u8) {
-        let person = self.people.remove(&mark).unwrap();
-        person.orders.send(Order::Leave).await.unwrap();
-        person.task.await.unwrap();
+    /// Gives an order and waits until it is done.
+    async fn order(&self, mark: u8, order: Order) {
+        let (done, is_done) = oneshot::channel();
+        let _ = self.people[&mark].orders.send((order, done)).await;
+        let patience = Duration::from_secs(40);
+        let is_done = tokio::time::timeout(patience, is_done).await.unwrap_or_else(|_| panic!("{mark} is stuck"));
+        is_done.unwrap_or_else(|_| panic!("{mark} fell out"));
     }
 
-    /// Whether everybody has every camera that is on in a slot, and packets of its owner arrive there. `Err`: who not.
-    fn is_right(&self, off: &[u8], before: &mut BTreeMap<(u8, u32), u64>) -> Result<(), String> {
+    async fn go(&mut self, mark: u8) {
+        self.order(mark, Order::Leave).await;
+        self.people.remove(&mark).unwrap().task.await.unwrap();
+    }
+
+    /// `kill -9`, and the same again on the same data.
+    async fn restart(&mut self, folder: &std::path::Path) {
+        for person in self.people.values() {
+            person.view.lock().unwrap().is_hub_away = true;
+        }
+        let port = self.program.address().port();
+        self.program.stop();
+        self.program = Program::start(folder, port).await;
+        for mark in self.people.keys() {
+            self.order(*mark, Order::Rejoin).await;
+            self.people[mark].view.lock().unwrap().is_hub_away = false;
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        let of_person = |person: &Person| {
+            let view = person.view.lock().unwrap();
+            view.ssrcs.values().map(|ssrc| ((person.mark, *ssrc), view.seen.stream(*ssrc).1)).collect::<Vec<_>>()
+        };
+        self.people.values().flat_map(of_person).collect()
+    }
+
+    /// Whether everybody has every camera that is on in a slot, and packets of its owner have arrived there since `before`.
+    /// `Err`: who not.
+    fn is_right(&self, off: &[u8], before: &Counts) -> Result<(), String> {
         let owners: BTreeMap<String, u8> =
             self.people.values().map(|person| (person.view.lock().unwrap().peer.clone(), person.mark)).collect();
         for person in self.people.values() {
             assert!(!person.task.is_finished(), "{} fell out", person.mark);
+        }
+        for person in self.people.values() {
             let view = person.view.lock().unwrap();
+            if view.ssrcs.is_empty() {
+                return Err(format!("{} is not connected", person.mark));
+            }
             let cameras = view.cameras();
             let wanted = self.people.len() - 1 - off.iter().filter(|mark| **mark != person.mark).count();
             if cameras.len() != wanted {
@@ -263,21 +144,31 @@ impl Soak {
                 let Some(owner) = owners.get(&owner) else { return Err("a camera of nobody".into()) };
                 let ssrc = view.ssrcs[mid];
                 let (mark, count) = view.seen.stream(ssrc);
-                let was = before.insert((person.mark, ssrc), count).unwrap_or(count);
-                if mark != *owner || count == was {
-                    return Err(format!("{} sees {mark} in the slot of {owner}, {count} packets", person.mark));
+                let came = count.saturating_sub(before.get(&(person.mark, ssrc)).copied().unwrap_or(count));
+                if mark != *owner || came == 0 {
+                    return Err(format!("{} sees {mark} in the slot of {owner}, {came} packets", person.mark));
                 }
             }
         }
         Ok(())
     }
 
-    async fn settle(&self, off: &[u8]) {
-        let (mut before, started) = (BTreeMap::new(), Instant::now());
+    /// Waits until everything is right; gives how long that took.
+    async fn settle(&self, off: &[u8]) -> Duration {
+        let (started, mut right) = (Instant::now(), 0);
         loop {
+            let before = self.counts();
             tokio::time::sleep(Duration::from_millis(150)).await;
-            let Err(why) = self.is_right(off, &mut before) else { return };
-            assert!(started.elapsed() < Duration::from_secs(25), "stuck: {why}");
+            match self.is_right(off, &before) {
+                Ok(()) => right += 1,
+                Err(why) => {
+                    right = 0;
+                    assert!(started.elapsed() < Duration::from_secs(25), "stuck: {why}");
+                }
+            }
+            if right == LOOKS {
+                return started.elapsed();
+            }
         }
     }
 
@@ -300,32 +191,31 @@ async fn soak() {
     let mut pick = |count: usize| random.random_range(0..count);
     let folder = tempfile::tempdir().unwrap();
     let mut soak = Soak::start(folder.path()).await;
-    soak.come(1);
-    for mark in 2..=4 {
+    for mark in 1..=4 {
         soak.come(mark);
     }
     let mut off: Vec<u8> = Vec::new();
     soak.settle(&off).await;
     let (started, mut steps, mut memory) = (Instant::now(), BTreeMap::new(), Vec::new());
+    let mut slowest = (Duration::ZERO, "");
     while started.elapsed() < time {
         let present: Vec<u8> = soak.people.keys().copied().collect();
         let somebody = present[pick(present.len())];
         let absent: Vec<u8> = (2..=STUDENTS.len() as u8 + 1).filter(|mark| !present.contains(mark)).collect();
-        let order = match pick(5) {
+        let (name, order) = match pick(6) {
             0 if !absent.is_empty() => {
                 soak.come(absent[pick(absent.len())]);
-                *steps.entry("come").or_insert(0) += 1;
-                None
+                ("come", None)
             }
             1 if somebody != 1 && present.len() > 2 => {
                 soak.go(somebody).await;
                 off.retain(|mark| *mark != somebody);
-                *steps.entry("go").or_insert(0) += 1;
-                None
+                ("go", None)
             }
             2 => {
+                // Who comes back comes with a camera.
                 off.retain(|mark| *mark != somebody);
-                Some(("reload", Order::Reload))
+                ("reload", Some(Order::Reload))
             }
             3 => {
                 let is_off = off.contains(&somebody);
@@ -334,27 +224,39 @@ async fn soak() {
                 } else {
                     off.push(somebody)
                 }
-                Some(("camera", Order::Camera(is_off)))
+                ("camera", Some(Order::Camera(is_off)))
             }
-            _ => Some(("turn", Order::Turn)),
+            4 => ("restart", Some(Order::Restart)),
+            _ => ("turn", Some(Order::Turn)),
         };
-        if let Some((name, order)) = order {
-            *steps.entry(name).or_insert(0) += 1;
-            soak.people[&somebody].orders.send(order).await.unwrap();
+        *steps.entry(name).or_insert(0) += 1;
+        if let Some(order) = order {
+            soak.order(somebody, order).await;
         }
-        soak.settle(&off).await;
-        memory.push(soak.program.rss_kib());
+        slowest = slowest.max((soak.settle(&off).await, name));
+        memory.push((started.elapsed().as_secs_f64(), soak.program.rss_kib()));
     }
-    let worst = |part: &[u64]| part.iter().copied().max().unwrap_or(0);
+    let worst = |part: &[(f64, u64)]| part.iter().map(|(_, kib)| *kib).max().unwrap_or(0);
     // The first third is for warming up.
     let (warm, half) = (memory.len() / 3, memory.len() * 2 / 3);
     let (early, late) = (worst(&memory[warm..half]), worst(&memory[half..]));
+    let slope = slope(&memory[warm..]);
     println!(
-        "soak: {:?}, steps {steps:?}, RSS {} KiB at first, at most {early} then {late}",
+        "soak: {:?}, steps {steps:?}, slowest {slowest:?}, RSS {} KiB at first, at most {early} then {late}, {slope:.0} KiB/h",
         started.elapsed(),
-        memory[0]
+        memory[0].1
     );
+    if std::env::var_os("KAFEDRA_SOAK_MINUTES").is_some() {
+        for part in memory.chunks(memory.len().div_ceil(30)) {
+            println!("  {:5.0} s: {} KiB", part[0].0, worst(part));
+        }
+    }
     assert!(late <= early + SLACK_KIB, "memory grows: {memory:?}");
+    assert!(started.elapsed() < LONG || slope < SLOPE_KIB_PER_HOUR, "memory grows: {slope} KiB/h");
+
+    soak.restart(folder.path()).await;
+    let back = soak.settle(&[]).await;
+    println!("soak: after kill -9 and a start everybody is back, {back:?} after the last has come");
 
     for mark in soak.people.keys().copied().collect::<Vec<_>>() {
         soak.go(mark).await;
