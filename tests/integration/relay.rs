@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kafedra::config::secret::Secret;
 use kafedra::config::turn::Turn;
@@ -144,7 +144,8 @@ impl Client {
 
     fn exchange(&mut self, method: Method, attributes: &[Attribute]) -> Message {
         let request = self.message(method, CLASS_REQUEST, attributes);
-        for _ in 0..3 {
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(15) {
             self.send(&request.raw);
             while let Some(bytes) = self.receive() {
                 let mut answer = Message::new();
@@ -152,6 +153,8 @@ impl Client {
                     return answer;
                 }
             }
+            // Refused: it listens over TCP a moment before it does over UDP.
+            std::thread::sleep(Duration::from_millis(50));
         }
         panic!("the relay does not answer");
     }
@@ -185,7 +188,8 @@ impl Client {
 
     fn send(&mut self, bytes: &[u8]) {
         match &mut self.way {
-            Way::Udp(socket) => _ = socket.send(bytes).unwrap(),
+            // An error is the refusal of what was sent before.
+            Way::Udp(socket) => drop(socket.send(bytes)),
             Way::Tcp(stream) => stream.write_all(bytes).unwrap(),
         }
     }
