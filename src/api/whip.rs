@@ -399,7 +399,8 @@ async fn text(request: Request, state: &ApiState, kind: &str) -> Result<String, 
     if bytes.len() > MOST_BYTES {
         return Err(Problem::new("too_large"));
     }
-    String::from_utf8(bytes.into()).map_err(|_| Problem::bad_request("the body is not UTF-8"))
+    // A copy: the session keeps the offer, and the bytes would keep the connection's whole read buffer with it.
+    std::str::from_utf8(&bytes).map(str::to_owned).map_err(|_| Problem::bad_request("the body is not UTF-8"))
 }
 
 /// Refuses a client that could not read the answer (RFC 9110 section 12.5.1).

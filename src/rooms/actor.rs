@@ -93,8 +93,9 @@ pub(super) enum Event {
 #[derive(Debug)]
 pub(super) enum Sink {
     Socket(Outbox),
-    /// A headless seat. A full channel loses the message: its reader has given up.
-    Program(mpsc::Sender<ServerMessage>),
+    /// A headless seat. A full channel loses the message: its reader has given up. Boxed: the channel holds room for 32,
+    /// of the largest message, 18 KB for each seat.
+    Program(mpsc::Sender<Box<ServerMessage>>),
 }
 
 /// A seat's tie to its connection.
@@ -113,7 +114,7 @@ impl Binding {
         match &self.sink {
             Sink::Socket(outbox) => outbox.message(&message),
             Sink::Program(channel) => {
-                let _ = channel.try_send(message);
+                let _ = channel.try_send(Box::new(message));
             }
         }
     }

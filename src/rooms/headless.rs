@@ -20,7 +20,7 @@ const INBOX: usize = 256;
 /// A program's seat. Dropping it gives the seat up.
 pub struct Headless {
     bound: Option<Bound>,
-    messages: mpsc::Receiver<ServerMessage>,
+    messages: mpsc::Receiver<Box<ServerMessage>>,
     peer: PeerId,
 }
 
@@ -39,7 +39,8 @@ impl Tether {
     pub async fn ended(mut self) {
         let Signals { mut access, mut sign_ins, .. } = *self.signals.borrow_and_update();
         // Something may have ended between the door and here.
-        while self.holds().await {
+        // Boxed: asking the store is rare, and its futures are most of what a program's task would take.
+        while Box::pin(self.holds()).await {
             loop {
                 tokio::select! {
                     revoked = self.revoked.recv() => match revoked {
@@ -109,7 +110,7 @@ impl Headless {
     /// The next message to this seat: answers, refusals, slots; a watcher also reads sources and speakers. `None`: the
     /// seat is gone.
     pub async fn next(&mut self) -> Option<ServerMessage> {
-        self.messages.recv().await
+        self.messages.recv().await.map(|message| *message)
     }
 
     /// Whether the room has taken the seat away.

@@ -49,7 +49,8 @@ pub(super) struct Program {
     pub(super) person: String,
     pub(super) room: String,
     pub(super) kind: Kind,
-    asks: mpsc::Sender<Ask>,
+    // Boxed: asks are rare, and a channel holds room for 32 of them.
+    asks: mpsc::Sender<Box<Ask>>,
 }
 
 impl Program {
@@ -60,14 +61,14 @@ impl Program {
     /// Candidates or a restart. `None`: nothing to answer.
     pub(super) async fn patch(&self, fragment: Fragment, condition: Condition) -> Result<Option<Answer>, Problem> {
         let (reply, answer) = oneshot::channel();
-        let asked = self.asks.send(Ask::Patch { fragment, condition, reply }).await;
+        let asked = self.asks.send(Box::new(Ask::Patch { fragment, condition, reply })).await;
         asked.map_err(|_| Problem::not_found())?;
         answer.await.unwrap_or_else(|_| Err(Problem::not_found()))
     }
 
     /// Gives the seat up, and waits until the task is over.
     pub(super) async fn end(&self) {
-        if self.asks.send(Ask::End).await.is_ok() {
+        if self.asks.send(Box::new(Ask::End)).await.is_ok() {
             self.asks.closed().await;
         }
     }
@@ -152,13 +153,13 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Ask>) {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Box<Ask>>) {
         loop {
             tokio::select! {
-                ask = inbox.recv() => match ask {
+                ask = inbox.recv() => match ask.map(|ask| *ask) {
                     None | Some(Ask::End) => return,
                     Some(Ask::Patch { fragment, condition, reply }) => {
-                        let answer = self.patch(fragment, condition).await;
+                        let answer = Box::pin(self.patch(fragment, condition)).await;
                         // Who asked may have gone away.
                         let _ = reply.send(answer);
                     }

@@ -83,17 +83,20 @@ async fn rooms_with(folder: &std::path::Path, form: Form, settings: Settings) ->
 }
 
 /// A seat whose messages come as values.
-async fn seat(rooms: &Rooms, name: &str) -> (super::super::registry::Bound, mpsc::Receiver<ServerMessage>) {
+async fn seat(rooms: &Rooms, name: &str) -> (super::super::registry::Bound, mpsc::Receiver<Box<ServerMessage>>) {
     let (sender, messages) = mpsc::channel(64);
     let room = RoomId::new("r");
     let bound = rooms.join(&person(name), &room, None, Seat::Person, Sink::Program(sender)).await.unwrap();
     (bound, messages)
 }
 
-async fn wait_for<T>(messages: &mut mpsc::Receiver<ServerMessage>, pick: impl Fn(ServerMessage) -> Option<T>) -> T {
+async fn wait_for<T>(
+    messages: &mut mpsc::Receiver<Box<ServerMessage>>,
+    pick: impl Fn(ServerMessage) -> Option<T>,
+) -> T {
     loop {
         let message = messages.recv().await.expect("the seat ended first");
-        if let Some(found) = pick(message) {
+        if let Some(found) = pick(*message) {
             return found;
         }
     }
