@@ -1,5 +1,6 @@
 //! Sources: what a peer publishes, in layers, and which slots of which peers carry it. `sfu` moves packets between them.
 
+pub mod history;
 pub mod keyframe;
 pub mod ladder;
 pub mod layer;

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::SourceIndex;
+use super::history::{History, Sent, WAITS};
 use super::ladder::Rung;
 use super::rewrite::{Mapped, Rewrite};
 use super::rtx_cache::CachedPacket;
@@ -19,8 +20,6 @@ use crate::sdp::Media;
 use crate::stats::{Flow, RemoteReport};
 use crate::transport::srtp::Outbound;
 
-/// Sent packets that a receiver may ask for again: as many as a video layer's cache holds.
-const HISTORY: usize = super::rtx_cache::VIDEO_PACKETS;
 /// How often one packet is sent again (MD-20: a storm of NACKs must not amplify).
 const RESENDS: u8 = 8;
 /// Packets that carry the MID, until the receiver has surely bound the SSRC to the m-line.
@@ -28,22 +27,8 @@ const WITH_MID: u32 = 100;
 
 /// Header, extensions and tag of a packet, about.
 const PACKET_OVERHEAD: usize = 48;
-/// Stands for `resends` of a packet that has not been sent yet.
-const WAITS: u8 = u8::MAX;
 /// Padding octets of one probe packet: what the last octet can count (RFC 3550 section 5.1).
 const PADDING: usize = 255;
-
-/// What was sent under a sequence number.
-#[derive(Clone, Copy, Debug)]
-struct Sent {
-    mapped: Mapped,
-    layer: u8,
-    source_sequence: u16,
-    resends: u8,
-    /// Without RTX: the transport-wide number or the time that it bore, for it has to bear it again. With RTX: the
-    /// millisecond at which it was last sent.
-    memo: u32,
-}
 
 /// What the receiver's feedback goes by, if anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,8 +126,7 @@ pub struct Slot {
     /// Of a stream with layers inside, which of them are.
     pub selector: Selector,
     rewrite: Rewrite,
-    /// Ring by receiver's sequence number; empty until the first video packet.
-    history: Vec<Option<Sent>>,
+    history: History,
     retransmission_index: u64,
     /// The dependency descriptor being written.
     dependency: Vec<u8>,
@@ -176,7 +160,7 @@ impl Slot {
             target: 0,
             selector: Selector::default(),
             rewrite: Rewrite::default(),
-            history: Vec::new(),
+            history: History::default(),
             retransmission_index: 0,
             dependency: Vec::new(),
             packets: 0,
@@ -223,7 +207,7 @@ impl Slot {
     pub fn interrupt(&mut self) {
         self.current = None;
         // Sequence numbers of a source return after 65536 packets: nothing of before may be sent again as if it were now.
-        self.history.fill(None);
+        self.history.clear();
     }
 
     /// The layer whose key frame it waits for, if it waits.
@@ -284,7 +268,7 @@ impl Slot {
         let mut sent = Sent { mapped, layer, source_sequence: packet.sequence, resends: 0, memo: 0 };
         if egress.pacer.is_closed() {
             sent.resends = WAITS;
-            self.note(sent);
+            self.history.note(now, sent);
             let bytes = (packet.payload.len() + PACKET_OVERHEAD).min(usize::from(u16::MAX)) as u16;
             if !egress.pacer.push(Waiting { line: egress.line, sequence: mapped.sequence(), bytes }) {
                 self.overflow(egress.pacer, egress.line);
@@ -293,7 +277,7 @@ impl Slot {
         }
         if let Some(stamp) = self.write(&form, &mapped, packet, egress) {
             sent.memo = if has_retransmission { egress.estimator.now_ms() } else { stamp };
-            self.note(sent);
+            self.history.note(now, sent);
             self.count(packet, start);
         }
     }
@@ -307,14 +291,6 @@ impl Slot {
         self.reason = Reason::Overflow;
     }
 
-    fn note(&mut self, sent: Sent) {
-        if self.history.is_empty() {
-            self.history.resize(HISTORY, None);
-        }
-        let place = usize::from(sent.mapped.sequence()) % HISTORY;
-        self.history[place] = Some(sent);
-    }
-
     fn count(&mut self, packet: &CachedPacket, payload_start: usize) {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add((packet.payload.len() - payload_start) as u32);
@@ -322,33 +298,33 @@ impl Slot {
 
     /// What waits under this number: the source's layer and sequence number.
     pub fn waiting(&self, sequence: u16) -> Option<(u8, u16)> {
-        let sent = self.history.get(usize::from(sequence) % HISTORY)?.as_ref()?;
-        (sent.mapped.sequence() == sequence && sent.resends == WAITS).then_some((sent.layer, sent.source_sequence))
+        let sent = self.history.find(sequence)?;
+        (sent.resends == WAITS).then_some((sent.layer, sent.source_sequence))
     }
 
     /// Sends a packet that has waited, found by [`Slot::waiting`].
     pub fn release(&mut self, sequence: u16, packet: &CachedPacket, egress: &mut Egress<'_>) {
-        let place = usize::from(sequence) % HISTORY;
-        let Some(Some(mut sent)) = self.history.get(place).copied() else { return };
-        if sent.mapped.sequence() != sequence || sent.resends != WAITS {
+        let Some(mapped) = self.history.find(sequence).filter(|sent| sent.resends == WAITS).map(|sent| sent.mapped)
+        else {
             return;
-        }
+        };
         let Some((codec, start)) = self.accepted(packet) else { return };
         let has_retransmission = codec.retransmission.is_some();
         let form = Form {
             payload_type: codec.payload_type,
             ssrc: self.ssrcs.media,
-            index: sent.mapped.index,
+            index: mapped.index,
             payload_start: start,
             with_mid: self.packets < WITH_MID || !has_retransmission,
             original: None,
             stamp: None,
             purpose: Purpose::Video,
         };
-        if let Some(stamp) = self.write(&form, &sent.mapped, packet, egress) {
+        if let Some(stamp) = self.write(&form, &mapped, packet, egress) {
             let memo = if has_retransmission { egress.estimator.now_ms() } else { stamp };
-            (sent.memo, sent.resends) = (memo, 0);
-            self.history[place] = Some(sent);
+            if let Some(sent) = self.history.find_mut(sequence) {
+                (sent.memo, sent.resends) = (memo, 0);
+            }
             self.count(packet, start);
         }
     }
@@ -374,19 +350,18 @@ impl Slot {
 
     /// What was sent under this number: the source's layer and sequence number.
     pub fn sent(&self, sequence: u16) -> Option<(u8, u16)> {
-        let sent = self.history.get(usize::from(sequence) % HISTORY)?.as_ref()?;
-        (sent.mapped.sequence() == sequence && sent.resends < RESENDS).then_some((sent.layer, sent.source_sequence))
+        let sent = self.history.find(sequence)?;
+        (sent.resends < RESENDS).then_some((sent.layer, sent.source_sequence))
     }
 
     /// Sends a packet again, found by [`Slot::sent`].
     pub fn resend(&mut self, sequence: u16, packet: &CachedPacket, egress: &mut Egress<'_>) {
-        let Some(Some(sent)) = self.history.get(usize::from(sequence) % HISTORY) else { return };
-        if sent.mapped.sequence() != sequence || sent.resends >= RESENDS || !egress.pacer.may_repeat() {
-            return;
-        }
         let Some((codec, payload_start)) = self.accepted(packet) else { return };
         let (payload_type, retransmission) = (codec.payload_type, codec.retransmission);
-        let Some(Some(sent)) = self.history.get_mut(usize::from(sequence) % HISTORY) else { return };
+        let Some(sent) = self.history.find_mut(sequence) else { return };
+        if sent.resends >= RESENDS || !egress.pacer.may_repeat() {
+            return;
+        }
         if retransmission.is_some() {
             // Asked for again before the last answer can have come: on a path with a long queue, clients do.
             let trip = egress.estimator.rtt().map_or(0, |rtt| rtt.as_millis() as u32 / 2).min(500);

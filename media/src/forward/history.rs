@@ -1,0 +1,195 @@
+//! What was sent on a slot under which sequence number, for as long as a receiver may ask for it again.
+
+use std::time::{Duration, Instant};
+
+use super::rewrite::Mapped;
+use super::rtx_cache::VIDEO_PACKETS;
+
+/// Packets of a block: what is forgotten at once, and timed together.
+const BLOCK: usize = 64;
+/// Entries of a new ring. A power of two.
+const LEAST: usize = 2 * BLOCK;
+/// Never more than the layer's cache holds packets.
+const MOST: usize = VIDEO_PACKETS;
+/// For this long a receiver may ask, which is several round trips: while there is room to grow, nothing younger is forgotten.
+const SPAN: Duration = Duration::from_secs(1);
+/// Stands for `resends` of a packet that has not been sent yet.
+pub const WAITS: u8 = u8::MAX;
+
+/// One sent packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    pub mapped: Mapped,
+    pub layer: u8,
+    pub source_sequence: u16,
+    pub resends: u8,
+    /// Without RTX: the transport-wide number or the time that it bore, for it has to bear it again. With RTX: the
+    /// millisecond at which it was last sent.
+    pub memo: u32,
+}
+
+/// A ring by the receiver's sequence number, as long as the stream is fast: nine thumbnails are not to take what one large
+/// picture does. Empty until the first packet.
+#[derive(Debug, Default)]
+pub struct History {
+    ring: Vec<Option<Sent>>,
+    /// When each block of the ring got its newest packet; `None`: nothing in it.
+    written: [Option<Instant>; MOST / BLOCK],
+    newest: Option<u16>,
+}
+
+impl History {
+    /// Notes a packet in the place of one a ring's length older.
+    pub fn note(&mut self, now: Instant, sent: Sent) {
+        if self.ring.is_empty() {
+            self.ring.resize(LEAST, None);
+        }
+        let sequence = sent.mapped.sequence();
+        let is_newer = self.newest.is_none_or(|newest| sequence.wrapping_sub(newest) < 1 << 15);
+        if is_newer {
+            while self.enters_young_block(now, sequence) && self.ring.len() < MOST {
+                self.grow();
+            }
+            self.newest = Some(sequence);
+        }
+        let place = self.place(sequence);
+        self.ring[place] = Some(sent);
+        self.written[place / BLOCK] = Some(now);
+    }
+
+    /// Whether the block that this number opens still holds packets which receivers may ask for.
+    fn enters_young_block(&self, now: Instant, sequence: u16) -> bool {
+        let same = self.newest.is_some_and(|newest| usize::from(newest) / BLOCK == usize::from(sequence) / BLOCK);
+        let written = self.written[self.place(sequence) / BLOCK];
+        !same && written.is_some_and(|written| now.saturating_duration_since(written) < SPAN)
+    }
+
+    fn grow(&mut self) {
+        let length = self.ring.len() * 2;
+        let before = std::mem::replace(&mut self.ring, vec![None; length]);
+        let written = std::mem::take(&mut self.written);
+        for (old, sent) in before.into_iter().enumerate() {
+            let Some(sent) = sent else { continue };
+            let place = self.place(sent.mapped.sequence());
+            self.ring[place] = Some(sent);
+            // Blocks move whole, but packets of two rounds may share one.
+            let block = &mut self.written[place / BLOCK];
+            *block = (*block).max(written[old / BLOCK]);
+        }
+    }
+
+    /// The place of a number in the ring, which is not empty.
+    fn place(&self, sequence: u16) -> usize {
+        usize::from(sequence) & (self.ring.len() - 1)
+    }
+
+    /// What was sent under this number, or waits under it, if it is still known.
+    pub fn find(&self, sequence: u16) -> Option<&Sent> {
+        if self.ring.is_empty() {
+            return None;
+        }
+        self.ring[self.place(sequence)].as_ref().filter(|sent| sent.mapped.sequence() == sequence)
+    }
+
+    /// The same, to change it.
+    pub fn find_mut(&mut self, sequence: u16) -> Option<&mut Sent> {
+        if self.ring.is_empty() {
+            return None;
+        }
+        let place = self.place(sequence);
+        self.ring[place].as_mut().filter(|sent| sent.mapped.sequence() == sequence)
+    }
+
+    /// Forgets everything, but not how fast the stream was.
+    pub fn clear(&mut self) {
+        self.ring.fill(None);
+        self.written = Default::default();
+        self.newest = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    // The origin of time; the core is told the time, and so are its tests.
+    #[allow(clippy::disallowed_methods)]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    fn sent(index: u64) -> Sent {
+        let mapped = Mapped {
+            index,
+            timestamp: 0,
+            active: u32::MAX,
+            picture_id: 0,
+            frame_number: 0,
+            tl0_picture_index: 0,
+            marker: false,
+        };
+        Sent { mapped, layer: 0, source_sequence: index as u16, resends: 0, memo: 0 }
+    }
+
+    /// A stream of this pace across the end of the numbers; gives the ring's length, and how many packets are known.
+    fn stream(pace: Duration) -> (usize, usize) {
+        let start = origin();
+        let mut history = History::default();
+        let last = 65_000 + 4_000u64;
+        for index in 65_000..=last {
+            history.note(start + pace * (index - 65_000) as u32, sent(index));
+        }
+        let known = (0..1_000).take_while(|back| history.find((last - back) as u16).is_some()).count();
+        history.find_mut(last as u16).unwrap().resends = 3;
+        assert_eq!(history.find(last as u16).unwrap().resends, 3);
+        history.clear();
+        assert!(history.find(last as u16).is_none());
+        (history.ring.len(), known)
+    }
+
+    #[test]
+    fn a_ring_is_as_long_as_its_stream_is_fast() {
+        assert_eq!(stream(Duration::from_millis(58)), (LEAST, LEAST));
+        assert_eq!(stream(Duration::from_micros(5_900)), (2 * LEAST, 2 * LEAST));
+        assert_eq!(stream(Duration::from_micros(100)), (MOST, MOST));
+    }
+
+    #[test]
+    fn a_burst_after_a_slow_stream_is_remembered_whole() {
+        let start = origin();
+        for slow in 0..2 * LEAST as u64 {
+            let mut history = History::default();
+            for index in 0..slow {
+                history.note(start + Duration::from_millis(100) * index as u32, sent(index));
+            }
+            let now = start + Duration::from_millis(100) * slow as u32;
+            let burst = slow..slow + 400;
+            burst.clone().for_each(|index| history.note(now, sent(index)));
+            assert!(burst.clone().all(|index| history.find(index as u16).is_some()), "after {slow} slow ones");
+        }
+    }
+
+    #[test]
+    fn a_late_packet_moves_nothing() {
+        let start = origin();
+        let mut history = History::default();
+        for index in 0..200 {
+            history.note(start, sent(index));
+        }
+        let length = history.ring.len();
+        history.note(start, sent(100));
+        assert_eq!(history.ring.len(), length);
+        assert!((0..200).all(|index| history.find(index as u16).is_some()));
+    }
+
+    #[test]
+    fn nothing_is_known_of_what_was_never_sent() {
+        assert!(History::default().find(7).is_none());
+        let mut history = History::default();
+        history.note(origin(), sent(7));
+        assert!(history.find(7).is_some());
+        assert!(history.find(8).is_none());
+        assert!(history.find(7 + LEAST as u16).is_none(), "the same place, another number");
+    }
+}
