@@ -17,8 +17,8 @@ use media::path::{Path, Protocol};
 const RECEIVE_BATCH: usize = 64;
 /// No datagram of ours is larger than an Ethernet frame; a larger one is cut short and fails its integrity check.
 const DATAGRAM_BYTES: usize = 2048;
-/// Trains handed over per system call.
-const SEND_BATCH: usize = 256;
+/// Trains handed over per system call: what a call costs is small beside 64 trains, and their headers fit the stack.
+const SEND_BATCH: usize = 64;
 /// Kernel buffers: a key frame to 300 receivers is about 10 MB; the kernel caps this at `net.core.*mem_max`.
 const BUFFER_BYTES: usize = 8 << 20;
 
@@ -33,6 +33,14 @@ pub struct Socket {
     received: Vec<(usize, Path)>,
     /// Bound to every address: the kernel then tells which one was asked, and is told which one answers.
     is_wildcard: bool,
+}
+
+/// One train, or one datagram, on its way out.
+#[derive(Clone, Copy)]
+struct Message<'a> {
+    to: Path,
+    bytes: &'a [u8],
+    segment: usize,
 }
 
 impl Socket {
@@ -139,56 +147,58 @@ impl Socket {
 
     /// Sends the trains whose paths are this socket's; gives how many datagrams the kernel refused.
     pub fn send(&mut self, batch: &Batch) -> u64 {
+        let Some(first) = batch.trains().first() else { return 0 };
         let mut refused = 0;
-        let mut trains = batch.trains().iter().peekable();
-        while trains.peek().is_some() {
-            let mut messages = Vec::with_capacity(SEND_BATCH);
-            while messages.len() < SEND_BATCH
-                && let Some(train) = trains.next()
-            {
-                if !self.owns(&train.to) {
-                    continue;
-                }
-                let bytes = &batch.slab()[train.start..train.start + train.length];
-                if self.without_gso {
-                    messages.extend(bytes.chunks(train.segment).map(|datagram| (train.to, datagram, datagram.len())));
-                } else {
-                    messages.push((train.to, bytes, train.segment));
+        let mut messages = [Message { to: first.to, bytes: &[], segment: 0 }; SEND_BATCH];
+        let mut count = 0;
+        for train in batch.trains() {
+            if !self.owns(&train.to) {
+                continue;
+            }
+            let bytes = &batch.slab()[train.start..train.start + train.length];
+            let piece = if self.without_gso { train.segment } else { bytes.len() };
+            for bytes in bytes.chunks(piece) {
+                messages[count] = Message { to: train.to, bytes, segment: train.segment };
+                count += 1;
+                if count == SEND_BATCH {
+                    refused += self.send_messages(&messages);
+                    count = 0;
                 }
             }
-            refused += self.send_messages(&messages);
+        }
+        if count > 0 {
+            refused += self.send_messages(&messages[..count]);
         }
         refused
     }
 
-    fn send_messages(&mut self, messages: &[(Path, &[u8], usize)]) -> u64 {
-        let mut names: Vec<(libc::sockaddr_storage, libc::socklen_t)> =
-            messages.iter().map(|(to, ..)| sockaddr(to.remote)).collect();
-        let mut vectors: Vec<libc::iovec> = messages
-            .iter()
-            .map(|(_, bytes, _)| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() })
-            .collect();
-        let mut controls = vec![Control::default(); messages.len()];
-        let mut headers: Vec<libc::mmsghdr> = Vec::with_capacity(messages.len());
-        for (((name, vector), control), (to, bytes, segment)) in
-            names.iter_mut().zip(&mut vectors).zip(&mut controls).zip(messages)
-        {
-            // SAFETY: all-zero bytes are a valid value of this C struct.
-            let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+    /// Sends at most [`SEND_BATCH`] messages, with all that the call needs on the stack.
+    fn send_messages(&mut self, messages: &[Message<'_>]) -> u64 {
+        // SAFETY: all-zero bytes are valid values of these C structs.
+        let mut names: [libc::sockaddr_in6; SEND_BATCH] = unsafe { mem::zeroed() };
+        // SAFETY: as above.
+        let mut vectors: [libc::iovec; SEND_BATCH] = unsafe { mem::zeroed() };
+        // SAFETY: as above.
+        let mut headers: [libc::mmsghdr; SEND_BATCH] = unsafe { mem::zeroed() };
+        let mut controls = [Control::default(); SEND_BATCH];
+        let places = headers.iter_mut().zip(&mut names).zip(&mut vectors).zip(&mut controls);
+        for ((((header, name), vector), control), message) in places.zip(messages) {
+            vector.iov_base = message.bytes.as_ptr().cast_mut().cast();
+            vector.iov_len = message.bytes.len();
             header.msg_hdr.msg_iov = vector;
             header.msg_hdr.msg_iovlen = 1;
-            header.msg_hdr.msg_name = ptr::from_mut(&mut name.0).cast();
-            header.msg_hdr.msg_namelen = name.1;
-            let segment = (*segment < bytes.len()).then_some(*segment as u16);
-            let source = self.is_wildcard.then_some(to.local.ip());
+            header.msg_hdr.msg_namelen = write_address(message.to.remote, name);
+            header.msg_hdr.msg_name = ptr::from_mut(name).cast();
+            let segment = (message.segment < message.bytes.len()).then_some(message.segment as u16);
+            let source = self.is_wildcard.then_some(message.to.local.ip());
             let length = control.write(segment, source);
             if length > 0 {
                 header.msg_hdr.msg_control = ptr::from_mut(control).cast();
                 header.msg_hdr.msg_controllen = length as _;
             }
-            headers.push(header);
         }
 
+        let headers = &mut headers[..messages.len()];
         let mut refused = 0;
         let mut done = 0;
         let mut waited = false;
@@ -204,9 +214,8 @@ impl Socket {
                 continue;
             }
             let error = io::Error::last_os_error();
-            let (to, bytes, segment) = messages[done];
-            let one_by_one =
-                || bytes.chunks(segment).map(|datagram| (to, datagram, datagram.len())).collect::<Vec<_>>();
+            let train = messages[done];
+            let Message { bytes, segment, .. } = train;
             match error.raw_os_error() {
                 Some(libc::EINTR) => continue,
                 Some(libc::EAGAIN) if !waited => {
@@ -218,12 +227,12 @@ impl Socket {
                 Some(libc::EIO | libc::EOPNOTSUPP) if segment < bytes.len() => {
                     // The interface cannot segment (no checksum offload): one by one, from now on.
                     self.without_gso = true;
-                    refused += self.send_messages(&one_by_one());
+                    refused += self.send_singly(train);
                 }
                 Some(libc::EINVAL | libc::EMSGSIZE) if segment < bytes.len() => {
                     // The way to this receiver is narrower than a segment, which the kernel then does not cut: one by one,
                     // to this receiver, now. No peer can take the trains from the others.
-                    refused += self.send_messages(&one_by_one());
+                    refused += self.send_singly(train);
                 }
                 // Unreachable receiver and the like: this train is lost, the others go on.
                 _ => refused += bytes.len().div_ceil(segment) as u64,
@@ -231,6 +240,12 @@ impl Socket {
             done += 1;
         }
         refused
+    }
+
+    /// Sends the datagrams of one train without segmentation.
+    fn send_singly(&mut self, train: Message<'_>) -> u64 {
+        let single = |bytes| Message { bytes, ..train };
+        train.bytes.chunks(train.segment).map(|bytes| self.send_messages(&[single(bytes)])).sum()
     }
 
     pub fn fd(&self) -> RawFd {
@@ -390,19 +405,33 @@ fn wait(fds: &[RawFd], events: libc::c_short, time: Option<Duration>) {
     }
 }
 
-fn sockaddr(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
-    let address = socket2::SockAddr::from(address);
-    // SAFETY: all-zero bytes are a valid value of this C struct.
-    let mut storage: libc::sockaddr_storage = unsafe { mem::zeroed() };
-    // SAFETY: `address` holds `len` bytes of a socket address, never more than the storage.
-    unsafe {
-        ptr::copy_nonoverlapping(
-            address.as_ptr().cast::<u8>(),
-            ptr::from_mut(&mut storage).cast::<u8>(),
-            address.len() as usize,
-        );
+/// Writes an address in the kernel's form; gives how long that is.
+fn write_address(address: SocketAddr, name: &mut libc::sockaddr_in6) -> libc::socklen_t {
+    match address {
+        SocketAddr::V4(v4) => {
+            let name: *mut libc::sockaddr_in = ptr::from_mut(name).cast();
+            // SAFETY: an IPv4 name is shorter than an IPv6 one and aligned no more strictly; every field of it is written.
+            unsafe {
+                *name = libc::sockaddr_in {
+                    sin_family: libc::AF_INET as libc::sa_family_t,
+                    sin_port: v4.port().to_be(),
+                    sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                    sin_zero: [0; 8],
+                };
+            }
+            mem::size_of::<libc::sockaddr_in>() as libc::socklen_t
+        }
+        SocketAddr::V6(v6) => {
+            *name = libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: v6.port().to_be(),
+                sin6_flowinfo: v6.flowinfo(),
+                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_scope_id: v6.scope_id(),
+            };
+            mem::size_of::<libc::sockaddr_in6>() as libc::socklen_t
+        }
     }
-    (storage, address.len())
 }
 
 fn address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
