@@ -50,8 +50,8 @@ export function installSeats() {
   };
 
   /**
-   * Takes a seat in `room`. `sends`: [{ kind, codec, encodings, encrypted, picture }], `picture` for `synthesise`; audio
-   * kinds take the sound of the first picture. `watches`: how many receive slots of each kind.
+   * Takes a seat in `room`. `sends`: [{ kind, codec, encodings, encrypted, picture }], `picture` for `synthesise`, or 'same'
+   * for the one before; audio kinds take the sound of the picture before. `watches`: how many receive slots of each kind.
    */
   const open = async (room, { sends = [], watches = { audio: 0, video: 0 }, secret, flashes = false } = {}) => {
     const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws`);
@@ -90,8 +90,9 @@ export function installSeats() {
     const lines = [];
     for (const { kind, codec, encodings, encrypted = false, picture: wanted, hint } of sends) {
       const isAudio = kind === 'microphone' || kind === 'screen_audio';
-      if (!isAudio || !picture) picture = synthesise({ width: 320, height: 180, flashes, ...wanted });
-      const track = isAudio ? picture.sound : picture.video;
+      const same = wanted === 'same' || isAudio;
+      if (!same || !picture) picture = synthesise({ width: 320, height: 180, flashes, ...wanted });
+      const track = isAudio ? picture.sound : same ? picture.video.clone() : picture.video;
       if (hint) track.contentHint = hint;
       const init = { direction: 'sendonly', ...(encodings ? { sendEncodings: encodings } : {}) };
       const transceiver = peer.addTransceiver(track, init);
