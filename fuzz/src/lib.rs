@@ -6,8 +6,11 @@
 extern crate self as kafedra;
 
 #[allow(dead_code)]
-#[path = "../../src/domain.rs"]
-pub mod domain;
+#[path = "../../src"]
+mod hub {
+    pub mod domain;
+}
+pub use hub::domain;
 
 /// What the harness of `media/tests` counts there; here nothing is counted.
 mod allocations {

@@ -112,7 +112,7 @@ pub struct Sfu {
     claims: Vec<Claim>,
     /// Receivers that did not take at once what one source had for them.
     backed_up: Vec<Subscriber>,
-    /// In whose work we are: what a panic costs.
+    /// In whose work we are: what a panic costs. `None`: in nobody's.
     work: Option<TransportIndex>,
     /// Peers in whose work a panic fell, to be dropped.
     doomed: Vec<TransportIndex>,
@@ -191,6 +191,7 @@ impl Sfu {
     /// What a peer may send, from the next packet on.
     pub fn allow(&mut self, room: RoomKey, peer: PeerKey, allowed: Publish) {
         let Some(index) = self.peer(room, peer) else { return };
+        self.work = Some(index);
         let Some(transport) = self.transport(index) else { return };
         let sources: Vec<SourceIndex> = transport.sources().collect();
         for place in sources {
@@ -205,6 +206,7 @@ impl Sfu {
     /// Stops or resumes forwarding of a source.
     pub fn pause(&mut self, room: RoomKey, source: SourceKey, paused: bool) {
         let Some(index) = self.rooms.get(&room).and_then(|room| room.sources.get(&source).copied()) else { return };
+        self.work = None;
         if let Some(source) = self.source(index) {
             source.paused = paused;
         }
@@ -215,6 +217,7 @@ impl Sfu {
     /// looked at and not changed by a byte: key frames and layers are known by the dependency descriptor or frame marking.
     pub fn set_encrypted(&mut self, room: RoomKey, source: SourceKey, is_encrypted: bool) {
         let Some(index) = self.rooms.get(&room).and_then(|room| room.sources.get(&source).copied()) else { return };
+        self.work = None;
         if let Some(source) = self.source(index) {
             source.is_encrypted = is_encrypted;
         }
@@ -226,6 +229,10 @@ impl Sfu {
         self.now = now;
         wishes.truncate(crate::sdp::MAX_LINES);
         let Some(index) = self.peer(room, peer) else { return };
+        self.work = Some(index);
+        if self.fault == Some(fault::Fault::Command(peer)) {
+            self.trip(fault::Fault::Command(peer));
+        }
         let Some(transport) = self.transport(index) else { return };
         transport.wishes = wishes;
         self.apply_wishes(index);
@@ -271,6 +278,7 @@ impl Sfu {
     pub fn handle_closed(&mut self, now: Instant, path: Path) {
         self.now = now;
         let Some(index) = self.demux.by_path(&path) else { return };
+        self.work = Some(index);
         self.demux.remove_path(&path, index);
         if let Some(transport) = self.transport(index) {
             transport.ice.remove_path(path);
@@ -295,7 +303,10 @@ impl Sfu {
                         self.fire(now, index, timer);
                     }
                 }
-                Wake::Speakers(room) => self.look_at_speakers(now, room, at),
+                Wake::Speakers(room) => {
+                    self.work = None;
+                    self.look_at_speakers(now, room, at);
+                }
             }
         }
     }
@@ -334,6 +345,7 @@ impl Sfu {
     }
 
     fn recycle(&mut self) {
+        self.work = None;
         if self.lent {
             self.batch.clear();
             self.lent = false;

@@ -313,3 +313,27 @@ fn data_channels_and_repair_codecs_are_refused_and_the_order_is_the_clients() {
     assert_eq!(answer.matches(codecs).count(), 2, "{answer}");
     assert!(sdp::parse(&answer).is_ok());
 }
+
+/// MD-08: the 20 bytes on which SCTP of the same family falls (an ABORT whose cause claims 65,535 bytes), and others. There is
+/// no SCTP here: whatever comes inside DTLS is dropped unread.
+#[test]
+fn what_comes_inside_dtls_is_dropped_unread() {
+    let abort = [19, 136, 19, 136, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 8, 0, 1, 0xff, 0xff];
+    let mut error = abort;
+    error[12] = 9;
+    let init = [&abort[..12], &[1, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0xff, 0xff, 0, 1, 0, 1, 0, 0, 0, 1]].concat();
+    let mut world = World::new();
+    let mut publisher = publisher(1, CAMERA);
+    publisher.connect(&mut world);
+    let mut watcher = watcher(&mut world, false, 1080);
+    world.sfu.set_slots(world.now, ROOM, watcher.key, vec![wish(CAMERA, 1080)]);
+    for (number, bytes) in [&abort[..], &error, &init, b"", &[0xff; 1000]].into_iter().enumerate() {
+        publisher.send_inside_dtls(&mut world, bytes);
+        let answers = world.take(publisher.address);
+        let is_dtls = |datagram: &Vec<u8>| media::demux::classify(datagram) == media::demux::Kind::Dtls;
+        assert!(!answers.iter().any(is_dtls), "nothing answers {bytes:?}");
+        let number = number as u16 + 1;
+        publisher.send(&mut world, 1000, 0, "", number, 9000, &vp8(Some(360), number, b"picture"));
+        assert_eq!(watcher.receive(&mut world).len(), 1, "media goes on after {bytes:?}");
+    }
+}

@@ -1,5 +1,5 @@
-//! The targets of `fuzz/` on stable Rust: the committed corpus and whatever once crashed is replayed, then bent at random.
-//! `KAFEDRA_LONG_TESTS=1` bends a million times for each parser.
+//! MD-05 to MD-10, and SG-06: the targets of `fuzz/` on stable Rust. The committed corpus and whatever once crashed is
+//! replayed, then bent at random. `KAFEDRA_LONG_TESTS=1` bends a million times for each parser.
 
 #[path = "../../fuzz/src/parsers.rs"]
 mod parsers;

@@ -125,3 +125,18 @@ fn one_fall_after_another_leaves_the_rest() {
     scene.send();
     assert_eq!(scene.arrived(), [0, 1, 0, 1]);
 }
+
+#[test]
+fn a_fall_in_a_command_costs_whom_it_is_about_and_not_who_sent_last() {
+    let mut scene = Scene::new();
+    scene.send();
+    scene.arrived();
+    let key = scene.watchers[1].key;
+    scene.world.sfu.set_fault(Fault::Command(key));
+    let wish = SlotWish { mid: "0".to_owned(), source: Some(SourceKey(1)), max_height: 90 };
+    let survived = survive(&mut scene.world, |world| world.sfu.set_slots(world.now, ROOM, key, vec![wish]));
+    assert!(!survived);
+    scene.send();
+    assert_eq!(scene.arrived(), [1, 0, 1, 1]);
+    assert!(scene.world.events.contains(&SfuEvent::Fallen { peer: key }));
+}

@@ -324,6 +324,7 @@ fn a_replayed_or_forged_packet_is_never_forwarded() {
     assert_eq!(world.sfu.load().counters.packets_rejected, 3);
 }
 
+/// MD-04, and the same MID: what a publisher calls its streams is between it and the hub.
 #[test]
 fn two_publishers_with_one_ssrc_never_mix() {
     let mut world = World::new();
@@ -341,6 +342,28 @@ fn two_publishers_with_one_ssrc_never_mix() {
     let of = |mid: &str| received.iter().find(|packet| packet.header.ssrc == ssrcs[mid]).unwrap();
     assert!(of("0").payload.ends_with(b"one"));
     assert!(of("1").payload.ends_with(b"two"));
+}
+
+/// MD-04: numbers of others, and of the hub itself, open no way into what others get.
+#[test]
+fn who_sends_under_the_ssrc_of_another_or_of_a_slot_speaks_for_nobody_else() {
+    let (mut world, mut publisher, mut watcher) = watched();
+    let mut thief = Peer::new(3, vec![camera(OTHER)]);
+    thief.connect(&mut world);
+    let slot = watcher.slot_ssrcs()["0"];
+    let mut number = 0;
+    for stolen in [1000, slot, watcher.repair_ssrcs().into_iter().find(|(_, media)| *media == slot).unwrap().0] {
+        for acknowledged in [false, true] {
+            // With its own MID, then with no name at all, as if a report had acknowledged it.
+            thief.acknowledged = acknowledged;
+            number += 1;
+            thief.send(&mut world, stolen, 0, "", 500 + number, 9000, &vp8(Some(360), number, b"stolen"));
+            publisher.send(&mut world, 1000, 0, "", 100 + number, 9000, &vp8(None, 5 + number, b"own"));
+            let received = watcher.receive(&mut world);
+            assert_eq!(received.len(), 1, "nobody wishes for the thief's camera");
+            assert!(received[0].payload.ends_with(b"own") && received[0].header.ssrc == slot);
+        }
+    }
 }
 
 #[test]

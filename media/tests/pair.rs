@@ -402,6 +402,14 @@ impl Peer {
         }
     }
 
+    /// Sends bytes inside DTLS, as SCTP does.
+    pub fn send_inside_dtls(&mut self, world: &mut World, bytes: &[u8]) {
+        self.dtls.write(world.now, SocketAddr::from(SERVER), bytes).unwrap();
+        for datagram in self.dtls_datagrams() {
+            world.deliver(self.address, &datagram);
+        }
+    }
+
     /// Whether this peer's end uses AES-GCM.
     pub fn profile(&self) -> SrtpProtectionProfile {
         self.dtls.get_connection_state(SocketAddr::from(SERVER)).unwrap().srtp_protection_profile()

@@ -12,6 +12,8 @@ pub enum Fault {
     Forward(PeerKey),
     /// When a timer of this peer is due.
     Timer(PeerKey),
+    /// When its room says what this peer wants on its slots.
+    Command(PeerKey),
 }
 
 impl Sfu {

@@ -46,6 +46,7 @@ impl Sfu {
         }
 
         let existing = state.peers.get(&peer).copied();
+        self.work = existing;
         let same = existing.filter(|index| {
             let transport = self.transports[index.0].as_ref();
             // A transport that has lost its keys cannot go on: the client makes a new one too.
@@ -67,6 +68,7 @@ impl Sfu {
                 }
                 self.drop_peer(room, peer);
                 let index = self.new_transport(room, peer, &plan);
+                self.work = Some(index);
                 if let Some(transport) = self.transport(index) {
                     transport.wishes = wishes.unwrap_or_default();
                 }
