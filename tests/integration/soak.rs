@@ -149,6 +149,18 @@ impl Soak {
                     return Err(format!("{} sees {mark} in the slot of {owner}, {came} packets", person.mark));
                 }
             }
+            // Where nothing is to be seen nothing comes, and no slot keeps a camera that is off or gone.
+            let shown: Vec<&String> =
+                view.slots.iter().filter(|(_, source)| view.is_on(source)).map(|(mid, _)| mid).collect();
+            for (mid, ssrc) in view.ssrcs.iter().filter(|(mid, _)| !shown.contains(mid)) {
+                let (mark, count) = view.seen.stream(*ssrc);
+                if count > before.get(&(person.mark, *ssrc)).copied().unwrap_or_default() {
+                    return Err(format!("{} sees {mark} where nothing should be ({mid})", person.mark));
+                }
+            }
+            if let Some(gone) = view.slots.values().find(|source| !view.knows(source)) {
+                return Err(format!("{} has a slot of {gone}, who is gone", person.mark));
+            }
         }
         Ok(())
     }

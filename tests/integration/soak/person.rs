@@ -145,6 +145,14 @@ impl View {
             .collect()
     }
 
+    pub fn knows(&self, source: &str) -> bool {
+        self.sources.iter().any(|one| one["source"] == source)
+    }
+
+    pub fn is_on(&self, source: &str) -> bool {
+        self.sources.iter().any(|one| one["source"] == source && one["muted"] == false)
+    }
+
     /// One camera for each slot, in an order of its own.
     fn wish(&self) -> Value {
         let cameras = self.cameras();
