@@ -7,6 +7,7 @@ mod doctor;
 mod export;
 mod import;
 mod logging;
+mod memory;
 mod school;
 mod serve;
 
@@ -259,6 +260,7 @@ type Done = Result<(), Failure>;
 
 /// Parses the arguments of this process and runs the subcommand.
 pub fn run() -> ExitCode {
+    memory::give_back();
     let cli = Cli::parse();
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,

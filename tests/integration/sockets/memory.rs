@@ -82,6 +82,21 @@ async fn until_closed(mut stream: TcpStream, bytes: Vec<u8>) {
     let _ = stream.read_to_end(&mut Vec::new()).await;
 }
 
+/// Each check takes 19 MiB while it lasts, on whatever thread it runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_password_checks_take_goes_back_to_the_system() {
+    const CHECK_KIB: u64 = 19 << 10;
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(folder.path(), free_port()).await;
+    let before = program.rss_kib();
+    for _ in 0..3 {
+        let codes = (1..=6).flat_map(|n| [format!("S-5A-0{n}"), format!("S-9B-0{n}")]);
+        futures_util::future::join_all(codes.map(async |code| drop(sign_in(&program, &code).await))).await;
+    }
+    until_async("the memory is back", async || program.rss_kib() < before + CHECK_KIB / 2).await;
+    assert!(before < 5 * CHECK_KIB, "{before} KiB after the hashes of the demo");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ws_03_an_attacker_costs_less_than_a_mebibyte() {
     let folder = tempfile::tempdir().unwrap();
