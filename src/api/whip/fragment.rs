@@ -103,7 +103,27 @@ pub(super) fn ufrag(offer: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_fragment_breaks_a_line_of_the_offer_that_it_changes(
+            text in "((a=ice-ufrag:|a=ice-pwd:|a=candidate:|m=|a=mid:|)[\\PC\r\0]{0,12}(\r\n|\n|\r|)){0,12}",
+        ) {
+            let Ok(fragment) = parse(&text) else { return Ok(()) };
+            prop_assert!(fragment.candidates.len() <= MOST_CANDIDATES);
+            let is_one_line = |text: &str| !text.chars().any(char::is_control);
+            prop_assert!(fragment.candidates.iter().all(|line| is_one_line(line)));
+            if let Some((name, password)) = fragment.credentials {
+                let offer = "v=0\r\nm=audio 9 X 0\r\na=ice-ufrag:old\r\na=ice-pwd:older\r\na=mid:0\r\n";
+                let new = with_credentials(offer, &name, &password);
+                prop_assert_eq!(new.lines().count(), 5);
+                prop_assert_eq!(ufrag(&new), Some(&name[..]));
+            }
+        }
+    }
 
     #[test]
     fn a_fragment_has_both_credentials_or_none() {
