@@ -27,6 +27,7 @@ test: ## Install what the tests need (browser, Redis, aiortc), then run all of t
 
 bench: web ## Measure: the parts, and the hub under load beside the floor and Janus
 	cargo bench --bench hub
+	cargo bench --bench school
 	cargo bench --bench load
 
 FUZZ_SECONDS ?= 300

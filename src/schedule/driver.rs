@@ -56,7 +56,7 @@ pub fn channel() -> (ScheduleHandle, Orders) {
 impl Scheduler {
     /// Runs until `stop` says true or all handles are gone. The rooms are left as they are: a restart takes them up again.
     pub async fn run(self, orders: Orders, mut stop: watch::Receiver<bool>) {
-        let mut driver = Driver::new(self);
+        let mut driver = Reconciler::new(self);
         let mut orders = orders.0;
         driver.begin().await;
         loop {
@@ -81,7 +81,8 @@ impl Scheduler {
     }
 }
 
-struct Driver {
+/// What the scheduler remembers between two looks: nothing that a restart could lose.
+pub struct Reconciler {
     hub: Scheduler,
     timings: Timings,
     down: Option<Downtime>,
@@ -97,8 +98,8 @@ struct Driver {
     last_now_ms: i64,
 }
 
-impl Driver {
-    fn new(hub: Scheduler) -> Self {
+impl Reconciler {
+    pub fn new(hub: Scheduler) -> Self {
         let now_ms = hub.clock.now_ms();
         Self {
             timings: Timings::new(hub.timing),
@@ -144,6 +145,12 @@ impl Driver {
             Order::Fact(fact) => self.facts.push(fact),
         }
         self.next_look_ms = i64::MIN;
+    }
+
+    /// One look at the timetable and what it leads to, whatever was planned; for whoever measures it.
+    pub async fn look_now(&mut self) {
+        self.next_look_ms = i64::MIN;
+        self.turn().await;
     }
 
     /// How long to wait for the next look.
