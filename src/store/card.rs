@@ -329,13 +329,14 @@ impl Tx {
         now_ms: i64,
     ) -> Result<PlanChange, StoreError> {
         let existing = match scope {
-            Scope::Cards(cards) => self.future(school, Some(cards), now_ms).await?,
-            Scope::School => self.future(school, None, now_ms).await?,
+            Scope::Cards(cards) => self.future(school, Some(cards), now_ms, i64::MAX).await?,
+            Scope::School => self.future(school, None, now_ms, i64::MAX).await?,
             Scope::Additions if wanted.is_empty() => HashMap::new(),
             Scope::Additions => {
                 let from = wanted.iter().map(|one| one.occurrence.start_ms).min().unwrap_or(now_ms);
-                // Also what was moved by hand and stands a day off.
-                self.future(school, None, from).await?
+                let to = wanted.iter().map(|one| one.occurrence.start_ms).max().unwrap_or(now_ms);
+                // Only what stands on those dates can be one of them; names belong to dates.
+                self.future(school, None, from, to.saturating_add(24 * 3_600_000)).await?
             }
         };
         let touches = !matches!(scope, Scope::Additions);
@@ -415,12 +416,14 @@ impl Tx {
         Ok(change)
     }
 
-    /// Consultations that have not ended; of the whole school only those planned and not due yet are looked at for removal.
+    /// Consultations that have not ended and begin before `to_ms`; of the whole school only those planned and not due yet are
+    /// looked at for removal.
     async fn future(
         &mut self,
         school: &SchoolId,
         cards: Option<&[CardId]>,
         now_ms: i64,
+        to_ms: i64,
     ) -> Result<HashMap<ConsultationId, Existing>, StoreError> {
         const COLUMNS: &str = "SELECT id, state, slot_id, start_at, end_at, opens_at, closes_at, group_id, host_id, form, moved_from FROM consultation";
         let mut found = HashMap::new();
@@ -430,10 +433,11 @@ impl Tx {
         for chunk in chunks {
             let rows = match chunk {
                 None => {
-                    let sql = format!("{COLUMNS} WHERE school_id = $1 AND start_at > $2");
+                    let sql = format!("{COLUMNS} WHERE school_id = $1 AND start_at > $2 AND start_at < $3");
                     sqlx::query(AssertSqlSafe(sql))
                         .bind(school.as_str())
                         .bind(now_ms - 24 * 3_600_000)
+                        .bind(to_ms)
                         .fetch_all(self.connection())
                         .await?
                 }
