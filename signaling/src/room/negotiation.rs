@@ -52,7 +52,7 @@ impl Negotiation {
 impl Room {
     pub(super) fn offer(&mut self, now: Instant, peer: &PeerId, offer: Offer) -> Result<(), Refusal> {
         if self.config.form == Form::Chat {
-            return Err(Refusal::of(RefusalCode::RoleNotPermitted).because("a chat has no media"));
+            return Err(Refusal::of(RefusalCode::FormMismatch).because("a chat has no media"));
         }
         let lines = MediaLines::read(&offer.sdp).map_err(bad_offer)?;
         let member = self.seated(peer)?;

@@ -42,8 +42,12 @@ impl RoomRole {
 /// May this kind of source be sent? The error says which rule forbids it.
 pub fn may_publish(at: &Circumstances<'_>, who: &Standing<'_>, kind: SourceKind) -> Result<(), RefusalCode> {
     let never = Err(RefusalCode::RoleNotPermitted);
-    if at.state == RoomState::Closed || at.form == Form::Chat || *who.seat == Seat::Watcher {
+    if at.state == RoomState::Closed || *who.seat == Seat::Watcher {
         return never;
+    }
+    // R3.4b: the form is the card's; nobody makes a conference of a chat.
+    if at.form == Form::Chat {
+        return Err(RefusalCode::FormMismatch);
     }
     if who.role == RoomRole::Observer {
         return never;

@@ -48,8 +48,8 @@ fn a_chat_has_no_media_at_all() {
     let mut scene = Scenario::new(Form::Chat);
     let (host, ann) = (scene.host(), scene.student("ann"));
     for peer in [&host, &ann] {
-        assert_eq!(scene.offer(peer, 1, &[]), Err(RefusalCode::RoleNotPermitted));
-        assert_eq!(scene.unmute(peer, SourceKind::Microphone), Err(RefusalCode::RoleNotPermitted));
+        assert_eq!(scene.offer(peer, 1, &[]), Err(RefusalCode::FormMismatch));
+        assert_eq!(scene.unmute(peer, SourceKind::Microphone), Err(RefusalCode::FormMismatch));
     }
     assert!(scene.media.is_empty());
     let host = scene.host();
