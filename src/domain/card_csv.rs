@@ -10,7 +10,7 @@ pub use header::Column;
 
 use super::calendar::Parity;
 use super::form::{Audience, Coverage, Form, Kind, Mode};
-use super::lesson_card::At;
+use super::lesson_card::{At, Source, SourceKind};
 use cell::Cells;
 
 /// Most rows in one file.
@@ -46,6 +46,16 @@ pub struct CardRow {
     pub homework: String,
     pub due: Option<Date>,
     pub note: String,
+}
+
+impl CardRow {
+    /// What a row rests on (R3.5c): the teacher's own words, else the topics or parts that the teacher names. None: nothing.
+    pub fn source(&self) -> Vec<Source> {
+        let named = if self.topics.is_empty() { &self.parts } else { &self.topics };
+        let text = if self.note.is_empty() { named.join(", ") } else { self.note.clone() };
+        let note = Source { kind: SourceKind::Note, ref_id: None, text: Some(text) };
+        if note.text.as_deref() == Some("") { Vec::new() } else { vec![note] }
+    }
 }
 
 /// What is wrong with one cell.
@@ -94,6 +104,17 @@ super::words!(
         UnknownStudent = "unknown_student",
         UnknownTopic = "unknown_topic",
         NumericGradeForbidden = "numeric_grade_forbidden",
+        NoLocalAct = "no_local_act",
+        PrepBeforePartEnd = "prep_before_part_end",
+        SourceRequired = "source_required",
+        OutsideStudyPeriod = "outside_study_period",
+        HostConflict = "host_conflict",
+        GroupConflict = "group_conflict",
+        StudentConflict = "student_conflict",
+        LoadExceeded = "load_exceeded",
+        OutsideWorkingHours = "outside_working_hours",
+        DailyScreenCap = "daily_screen_cap",
+        AfterHours = "after_hours",
     }
 );
 

@@ -56,8 +56,7 @@ impl Store {
                 && slot.key == format!("{key}#1")
                 && slot.appointment_minutes.is_none()
                 && slot.capacity.is_none()
-                && slot.purpose.is_none()
-                && slot.sources.is_empty();
+                && slot.purpose.is_none();
             let Some(class) = optional_text(row, "class")?.filter(|_| is_whole) else {
                 if exported.left_out.last() != Some(&key) {
                     exported.left_out.push(key);
@@ -109,7 +108,12 @@ impl Store {
                 }
                 Recurrence::Window { span } => (one.from, one.to) = (Some(span.from), Some(span.to)),
             }
-            exported.rows.push(one);
+            // Sources that a teacher has written are more than the row says.
+            if slot.sources.is_empty() || slot.sources == one.source() {
+                exported.rows.push(one);
+            } else {
+                exported.left_out.push(one.key);
+            }
         }
         Ok(exported)
     }

@@ -299,6 +299,7 @@ async fn load(store: &Store, files: &Files, hub: Timing, horizon_days: u32, now_
     let hash = hash.map_err(|_| StoreError::Fault(None))?;
     let (files, written) = (files.clone(), school.clone());
     store.write(move |tx| Box::pin(async move { tx.insert_demo(&written, &files, &hash, now_ms).await })).await?;
+    planning::add(store, &school, &about.act, now_ms).await?;
     let request = ImportRequest {
         school: school.clone(),
         actor: None,
@@ -315,7 +316,7 @@ async fn load(store: &Store, files: &Files, hub: Timing, horizon_days: u32, now_
             detail: errors.first().map(|error| format!("line {}: {}", error.line, error.text)).unwrap_or_default(),
         },
     })?;
-    planning::add(store, &school, &about.act, now_ms).await?;
+    planning::complete(store, &school, now_ms).await?;
     help::fill(store, &school, now_ms).await?;
     history::write(store, &school, now_ms).await?;
     history::write_privacy(store, &school, now_ms).await?;

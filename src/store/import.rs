@@ -1,24 +1,28 @@
 //! Import of lesson cards: words of the file become people, classes and subjects of the school; then all of it or nothing.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod check;
+mod programmes;
 
-use super::card::{CardHead, PlanChange, PreparedCard, horizon};
+use std::collections::{BTreeSet, HashMap};
+
+use super::card::{CardHead, PreparedCard, horizon};
 use super::school::School;
-use super::sql::{self, int, text, word};
+use super::sql::{self, text, word};
 use super::transition::Actor;
-use super::{Store, StoreError, Tx};
+use super::{Store, StoreError};
 use crate::domain::archive::ArchiveError;
-use crate::domain::calendar::{Calendar, Span};
+use crate::domain::calendar::{Calendar, ForClass, Span};
 use crate::domain::card_csv::{CardRow, CellChange, CellCode, CellError, Column, differences, parse};
 use crate::domain::consultation::Timings;
 use crate::domain::fold::{fold, fold_code, nearest};
 use crate::domain::form::Form;
-use crate::domain::ids::{GroupId, PartId, PersonId, ProgrammeId, SubjectId, TopicId};
+use crate::domain::ids::{GroupId, PersonId, SubjectId};
 use crate::domain::lesson_card::{CardContent, CardSlot, Homework, Recurrence};
-use crate::domain::norm::{Norm, NormMode, check_length};
 use crate::domain::role::Role;
 use crate::domain::sheet::{self, SheetError};
 use crate::domain::timetable::{Skip, expand};
+use check::Line;
+use programmes::Wish;
 
 /// What is asked of an import.
 #[derive(Clone, Debug)]
@@ -106,18 +110,14 @@ impl Store {
         let before = self.export_cards(&request.school, None).await?.rows;
         let before: HashMap<String, CardRow> = before.into_iter().map(|row| (fold(&row.key), row)).collect();
         let mut errors = Vec::new();
-        let mut prepared = Vec::new();
+        let mut lines = Vec::new();
         let mut wishes = BTreeSet::new();
         for row in &rows {
             let mut judge = Judge { row, errors: &mut errors, warnings: &mut report.warnings };
             let Some(card) = judge.prepare(&known, &request) else { continue };
-            if let (Some(subject), Some(grade)) = (&card.subject, known.grade(row)) {
-                wishes.insert(Wish {
-                    subject: subject.clone(),
-                    grade,
-                    parts: row.parts.clone(),
-                    topics: row.topics.clone(),
-                });
+            let grade = known.grade(row);
+            if let (Some(subject), Some(grade)) = (&card.subject, grade) {
+                wishes.insert(known.wish(row, subject, grade, &card));
             }
             let is_new = match known.head(row) {
                 Some(head) if head.content_hash == card.content_hash() => {
@@ -144,52 +144,64 @@ impl Store {
                     cells: before.map(|before| differences(before, row)).unwrap_or_default(),
                 });
             }
-            prepared.push(card);
+            lines.push(Line { line: row.line, at: row.at, grade, card });
         }
         if !errors.is_empty() {
             return Err(ImportError::Rejected(errors));
         }
-        report.consultations = prepared.iter().flat_map(|card| &card.occurrences).map(Vec::len).sum();
-        if request.dry_run || prepared.is_empty() {
+        report.consultations = lines.iter().flat_map(|line| &line.card.occurrences).map(Vec::len).sum();
+        if lines.is_empty() {
             return Ok(report);
         }
-        let years = known.year.clone();
-        let terms = known.terms;
-        let change: PlanChange = self
+        if request.dry_run {
+            let mut connection = self.readers().acquire().await.map_err(StoreError::from)?;
+            let mut programmes = match &known.year {
+                Some((year, _)) => programmes::of_year(&mut connection, year).await?,
+                None => programmes::Programmes::new(),
+            };
+            let mut view = check::view(&mut connection, &request, &known.calendar, &lines).await?;
+            if let Some((_, span)) = &known.year {
+                programmes::add_to(&mut view, &mut programmes, &wishes, &known.terms, *span);
+            }
+            check::check(&mut view, &programmes, &mut lines, &mut report.warnings)?;
+            return Ok(report);
+        }
+        let (change, warnings) = self
             .write(move |tx| {
                 Box::pin(async move {
-                    let school = &request.school.id;
-                    if let Some((year, span)) = years {
-                        tx.ensure_programmes(&request.school, &year, span, &terms, wishes, request.now_ms).await?;
-                    }
-                    let timing = request.timings.of(school);
-                    tx.publish_cards(school, request.actor.as_ref(), prepared, timing, request.now_ms).await
+                    let school = &request.school;
+                    tx.lock_planning(school).await?;
+                    let programmes = match &known.year {
+                        Some((year, span)) => {
+                            tx.ensure_programmes(school, (year, *span), &known.terms, &wishes, request.now_ms).await?
+                        }
+                        None => programmes::Programmes::new(),
+                    };
+                    let mut view = check::view(tx.connection(), &request, &known.calendar, &lines).await?;
+                    let mut warnings = Vec::new();
+                    check::check(&mut view, &programmes, &mut lines, &mut warnings)?;
+                    let cards = lines.into_iter().map(|line| line.card).collect();
+                    let (timing, actor) = (request.timings.of(&school.id), request.actor.as_ref());
+                    let change = tx.publish_cards(&school.id, actor, cards, timing, request.now_ms).await?;
+                    Ok::<_, ImportError>((change, warnings))
                 })
             })
-            .await
-            .map_err(ImportError::Store)?;
+            .await?;
+        report.warnings.extend(warnings);
         report.consultations = change.planned + change.moved + change.removed;
         Ok(report)
     }
 }
 
-/// A programme with parts and topics that cards speak of.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Wish {
-    subject: SubjectId,
-    grade: u8,
-    parts: Vec<String>,
-    topics: Vec<String>,
-}
-
 /// What words can mean in this school.
 struct Known {
     calendar: Calendar,
+    /// As classes of a grade and shift live by it.
+    calendars: HashMap<ForClass, Calendar>,
     /// Class by its folded name: shown name, grade, group of the whole, folded group name to group.
     classes: HashMap<String, KnownClass>,
     subjects: HashMap<String, (SubjectId, String)>,
     people: HashMap<String, KnownPerson>,
-    norms: Vec<Norm>,
     /// By the folded `Код`.
     heads: HashMap<String, CardHead>,
     terms: Vec<(String, Span)>,
@@ -201,8 +213,18 @@ struct Known {
 struct KnownClass {
     name: String,
     grade: u8,
+    shift: u8,
     groups: HashMap<String, (GroupId, String)>,
 }
+
+impl KnownClass {
+    fn lives_by(&self) -> ForClass {
+        ForClass { grade: Some(self.grade), shift: self.shift }
+    }
+}
+
+/// The part of topics whose dates no term holds.
+const WHOLE_YEAR: &str = "Учебный год";
 
 struct KnownPerson {
     id: PersonId,
@@ -215,18 +237,23 @@ impl Known {
     async fn load(store: &Store, request: &ImportRequest) -> Result<Self, StoreError> {
         let school = &request.school;
         let calendar = store.calendar(school).await?;
-        let rows: Vec<(String, i64, String, String, String)> = sqlx::query_as(
-            "SELECT c.name, c.grade, g.id, g.name, g.name_fold FROM school_class c JOIN study_group g ON g.class_id = c.id
+        let rows: Vec<(String, i64, Option<i64>, String, String, String)> = sqlx::query_as(
+            "SELECT c.name, c.grade, c.shift, g.id, g.name, g.name_fold FROM school_class c JOIN study_group g ON g.class_id = c.id
              WHERE c.school_id = $1",
         )
         .bind(school.id.as_str())
         .fetch_all(store.readers())
         .await?;
         let mut classes: HashMap<String, KnownClass> = HashMap::new();
-        for (name, grade, group, group_name, group_fold) in rows {
+        for (name, grade, shift, group, group_name, group_fold) in rows {
             let grade = word(u8::try_from(grade).ok(), "grade")?;
-            let class =
-                classes.entry(fold_code(&name)).or_insert_with(|| KnownClass { name, grade, groups: HashMap::new() });
+            let shift = shift.and_then(|shift| u8::try_from(shift).ok()).unwrap_or(1);
+            let class = classes.entry(fold_code(&name)).or_insert_with(|| KnownClass {
+                name,
+                grade,
+                shift,
+                groups: HashMap::new(),
+            });
             class.groups.insert(group_fold, (GroupId::new(group), group_name));
         }
         let subjects: Vec<(String, String, String)> =
@@ -245,11 +272,17 @@ impl Known {
             .transpose()?;
         Ok(Self {
             within: horizon(calendar.date_at(request.now_ms), request.horizon_days),
+            calendars: classes
+                .values()
+                .map(KnownClass::lives_by)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .map(|class| (class, calendar.for_class(class)))
+                .collect(),
             calendar,
             classes,
             subjects: subjects.into_iter().map(|(id, name, fold)| (fold, (SubjectId::new(id), name))).collect(),
             people: people(store, request).await?,
-            norms: store.norms(&school.id).await?,
             heads: store.card_heads(&school.id).await?,
             terms: store.terms(&school.id).await?,
             year,
@@ -263,6 +296,25 @@ impl Known {
     /// The row's `Код`, as it was first written: case does not make another card, nor other consultations.
     fn key<'a>(&'a self, row: &'a CardRow) -> &'a str {
         self.head(row).map_or(&row.key, |head| &head.key)
+    }
+
+    /// The class's own calendar.
+    fn calendar_of(&self, class: &KnownClass) -> &Calendar {
+        self.calendars.get(&class.lives_by()).unwrap_or(&self.calendar)
+    }
+
+    /// What the programme must have for a row. A topic without a part stands in the terms that the row's dates reach.
+    fn wish(&self, row: &CardRow, subject: &SubjectId, grade: u8, card: &PreparedCard) -> Wish {
+        let mut parts = row.parts.clone();
+        if parts.is_empty() && !row.topics.is_empty() {
+            let dates = || card.occurrences.iter().flatten().map(|one| one.date);
+            let reached = |span: &Span| dates().any(|date| span.contains(date));
+            parts.extend(self.terms.iter().filter(|(_, span)| reached(span)).map(|(title, _)| title.clone()));
+            if let (true, Some((_, year))) = (parts.is_empty(), &self.year) {
+                parts.extend(dates().any(|date| year.contains(date)).then(|| WHOLE_YEAR.to_owned()));
+            }
+        }
+        Wish { subject: subject.clone(), grade, parts, topics: row.topics.clone() }
     }
 
     fn grade(&self, row: &CardRow) -> Option<u8> {
@@ -322,9 +374,9 @@ impl Judge<'_> {
         let (group, student) = self.group(known, class)?;
         let (host, subject) = (host?, subject?);
         let slot = self.slot(known, host.clone(), student)?;
-        let expansion = expand(&request.school.id, &slot, false, &known.calendar, known.within);
-        self.skipped(&slot, known)?;
-        let breach = self.length(known, class, &slot)?;
+        let calendar = known.calendar_of(class);
+        let expansion = expand(&request.school.id, &slot, false, calendar, known.within);
+        self.skipped(&slot, calendar)?;
         let title = match (row.topics.is_empty(), row.subject.is_empty()) {
             (false, _) => row.topics.join(", "),
             (true, false) => std::iter::once(row.subject.as_str())
@@ -351,14 +403,14 @@ impl Judge<'_> {
         };
         let occurrences: Vec<_> = expansion.occurrences.into_iter().filter(|one| one.end_ms > request.now_ms).collect();
         if occurrences.is_empty() {
-            self.passed(&content.slots, known, request);
+            self.passed(&content.slots, calendar, request);
         }
         Some(PreparedCard {
             key: known.key(row).to_owned(),
             existing: known.head(row).map(|head| (head.id.clone(), head.version)),
             content,
             subject,
-            warnings: breach,
+            warnings: Vec::new(),
             remarks: HashMap::new(),
             occurrences: vec![occurrences],
         })
@@ -457,7 +509,7 @@ impl Judge<'_> {
             audience: row.audience,
             host,
             student,
-            sources: Vec::new(),
+            sources: row.source(),
             purpose: None,
             appointment_minutes: None,
             capacity: None,
@@ -465,11 +517,11 @@ impl Judge<'_> {
     }
 
     /// A single date on which nothing can be held is a mistake, whenever it lies.
-    fn skipped(&mut self, slot: &CardSlot, known: &Known) -> Option<()> {
+    fn skipped(&mut self, slot: &CardSlot, calendar: &Calendar) -> Option<()> {
         let Recurrence::Once { date } = slot.recurrence else { return Some(()) };
         let whole = Span { from: date, to: date };
         let school = crate::domain::ids::SchoolId::new("");
-        let skipped = expand(&school, slot, false, &known.calendar, whole).skipped;
+        let skipped = expand(&school, slot, false, calendar, whole).skipped;
         for (date, skip) in &skipped {
             let date = date.strftime("%d.%m.%Y");
             match skip {
@@ -487,7 +539,7 @@ impl Judge<'_> {
     }
 
     /// Says so when all dates of a real-time row lie behind: nobody would see why the timetable stays as it was.
-    fn passed(&mut self, slots: &[CardSlot], known: &Known, request: &ImportRequest) {
+    fn passed(&mut self, slots: &[CardSlot], calendar: &Calendar, request: &ImportRequest) {
         for slot in slots {
             let (column, span) = match &slot.recurrence {
                 Recurrence::Once { date } => (Column::Date, Span { from: *date, to: *date }),
@@ -495,7 +547,7 @@ impl Judge<'_> {
                 Recurrence::Window { .. } => continue,
             };
             // Beyond the horizon, too: what begins next term has not passed.
-            let dates = expand(&request.school.id, slot, false, &known.calendar, span).occurrences;
+            let dates = expand(&request.school.id, slot, false, calendar, span).occurrences;
             if let Some(last) = dates.last().filter(|last| last.end_ms <= request.now_ms) {
                 let last = last.date.strftime("%d.%m.%Y");
                 let text = format!("Консультаций не будет: все даты прошли (последняя — {last})");
@@ -504,133 +556,11 @@ impl Judge<'_> {
             }
         }
     }
-
-    /// Codes of norms broken in warn mode; `None`: one is enforced.
-    fn length(&mut self, known: &Known, class: &KnownClass, slot: &CardSlot) -> Option<Vec<String>> {
-        // A student's time in office hours is one appointment.
-        let minutes = slot.office_minutes().or(slot.minutes);
-        let (Some(minutes), true) = (minutes, slot.form.is_realtime()) else { return Some(Vec::new()) };
-        let day = match &slot.recurrence {
-            Recurrence::Once { date } => *date,
-            Recurrence::Weekly { span, .. } | Recurrence::Window { span } => span.from,
-        };
-        let Some(breach) = check_length(&known.norms, slot.audience.students, &[class.grade], day, minutes.into())
-        else {
-            return Some(Vec::new());
-        };
-        let text = format!("{minutes} мин: больше нормы ({} мин)", breach.cap_minutes);
-        let cell = self.cell(Column::Minutes, CellCode::DurationOverCap, text);
-        if breach.mode == NormMode::Enforce {
-            self.errors.push(cell);
-            return None;
-        }
-        self.warnings.push(cell);
-        Some(vec![breach.code.as_str().to_owned()])
-    }
 }
 
 /// `. Может быть, «…»?`, or what there is when it is little.
 fn hint<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> String {
     nearest(wanted, candidates).map(|near| format!(". Может быть, «{near}»?")).unwrap_or_default()
-}
-
-impl Tx {
-    /// Writes the programmes, parts and topics that are not there yet. A part called like a term has the term's dates.
-    async fn ensure_programmes(
-        &mut self,
-        school: &School,
-        year: &str,
-        year_span: Span,
-        terms: &[(String, Span)],
-        wishes: BTreeSet<Wish>,
-        now_ms: i64,
-    ) -> Result<(), StoreError> {
-        let mut programmes: HashMap<(String, u8), ProgrammeId> = HashMap::new();
-        let mut parts: HashMap<(String, String), PartId> = HashMap::new();
-        let mut topics: HashSet<(String, String)> = HashSet::new();
-        let rows = sqlx::query("SELECT id, subject_id, grade FROM programme WHERE year_id = $1")
-            .bind(year)
-            .fetch_all(self.connection())
-            .await?;
-        for row in &rows {
-            let grade = word(u8::try_from(int(row, "grade")?).ok(), "grade")?;
-            programmes.insert((text(row, "subject_id")?, grade), ProgrammeId::new(text(row, "id")?));
-        }
-        let rows = sqlx::query(
-            "SELECT p.id, p.programme_id, p.title_fold FROM programme_part p JOIN programme g ON g.id = p.programme_id
-             WHERE g.year_id = $1",
-        )
-        .bind(year)
-        .fetch_all(self.connection())
-        .await?;
-        for row in &rows {
-            parts.insert((text(row, "programme_id")?, text(row, "title_fold")?), PartId::new(text(row, "id")?));
-        }
-        let rows = sqlx::query(
-            "SELECT t.part_id, t.title_fold FROM topic t JOIN programme_part p ON p.id = t.part_id
-             JOIN programme g ON g.id = p.programme_id WHERE g.year_id = $1",
-        )
-        .bind(year)
-        .fetch_all(self.connection())
-        .await?;
-        for row in &rows {
-            topics.insert((text(row, "part_id")?, text(row, "title_fold")?));
-        }
-        let (mut new_programmes, mut new_parts, mut new_topics) = (Vec::new(), Vec::new(), Vec::new());
-        for wish in wishes {
-            let programme = programmes.entry((wish.subject.as_str().to_owned(), wish.grade)).or_insert_with(|| {
-                let id = ProgrammeId::fresh();
-                new_programmes.push(vec![
-                    id.as_str().into(),
-                    school.id.as_str().into(),
-                    wish.subject.as_str().into(),
-                    i64::from(wish.grade).into(),
-                    year.into(),
-                    year_span.from.to_string().into(),
-                    year_span.to.to_string().into(),
-                    now_ms.into(),
-                ]);
-                id
-            });
-            let programme = programme.as_str().to_owned();
-            for part in &wish.parts {
-                let count = parts.len();
-                let part = parts.entry((programme.clone(), fold(part))).or_insert_with(|| {
-                    let id = PartId::fresh();
-                    let span =
-                        terms.iter().find(|(title, _)| fold(title) == fold(part)).map_or(year_span, |(_, span)| *span);
-                    new_parts.push(vec![
-                        id.as_str().into(),
-                        programme.as_str().into(),
-                        i64::try_from(count).unwrap_or_default().into(),
-                        part.as_str().into(),
-                        fold(part).into(),
-                        span.from.to_string().into(),
-                        span.to.to_string().into(),
-                    ]);
-                    id
-                });
-                for topic in &wish.topics {
-                    let count = i64::try_from(topics.len()).unwrap_or_default();
-                    if topics.insert((part.as_str().to_owned(), fold(topic))) {
-                        new_topics.push(vec![
-                            TopicId::fresh().as_str().into(),
-                            part.as_str().into(),
-                            count.into(),
-                            topic.as_str().into(),
-                            fold(topic).into(),
-                        ]);
-                    }
-                }
-            }
-        }
-        let connection = self.connection();
-        let into = "programme (id, school_id, subject_id, grade, year_id, starts_on, ends_on, created_at)";
-        sql::insert_many(connection, into, 8, new_programmes).await?;
-        let into = "programme_part (id, programme_id, n, title, title_fold, starts_on, ends_on)";
-        sql::insert_many(connection, into, 7, new_parts).await?;
-        sql::insert_many(connection, "topic (id, part_id, n, title, title_fold)", 5, new_topics).await
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::hub::{Answer, Client, DEPUTY, STUDENT, TEACHER, TestHub};
 
 const HEADER: &str = "Код;Дата;Начало;Минут;Класс;Предмет;Часть;Тема;Учитель;Вид;Форма;Аудитория\n";
 const OWN: &str = "ИМП-1;08.12.2026;15:30;30;5А;Математика;2 четверть;Дроби;Т-014;текущая;вебинар;обучающиеся\n";
-const OTHERS: &str = "ИМП-2;09.12.2026;15:30;30;9Б;Физика;2 четверть;Импульс;Т-021;текущая;чат;обучающиеся\n";
+const OTHERS: &str = "ИМП-2;09.12.2026;17:00;30;9Б;Физика;2 четверть;Импульс;Т-021;текущая;чат;обучающиеся\n";
 
 async fn import(client: &Client, query: &str, body: impl Into<reqwest::Body>) -> Answer {
     let request = client.request(Method::POST, &format!("/api/v1/lesson-cards/import{query}"));

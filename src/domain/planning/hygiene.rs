@@ -20,8 +20,10 @@ pub fn check(view: &PlanView, wish: &Wish<'_>, found: &mut Vec<Finding>) {
     let minutes = wish.minutes();
     let grades: Vec<u8> = if wish.slot.audience.students { view.grades(wish.group).collect() } else { Vec::new() };
     let has_students = wish.slot.audience.students;
-    if let Some(breach) = check_length(&view.norms, has_students, &grades, wish.date, minutes) {
-        let params = Params::Cap { cap_minutes: breach.cap_minutes, minutes, norm: breach.norm };
+    // A student's time in office hours is one appointment.
+    let sitting = wish.slot.office_minutes().map_or(minutes, i64::from);
+    if let Some(breach) = check_length(&view.norms, has_students, &grades, wish.date, sitting) {
+        let params = Params::Cap { cap_minutes: breach.cap_minutes, minutes: sitting, norm: breach.norm };
         found.push(Finding::with_mode(RefusalCode::DurationOverCap, params, breach.mode));
     }
     if !has_students {

@@ -58,7 +58,10 @@ fn topics<'v>(wish: &Wish<'_>, all: &'v [PartFacts], parts: &mut Vec<&'v PartFac
         if parts.iter().any(|part| part.topics.contains(&folded)) {
             continue;
         }
-        match all.iter().find(|part| part.topics.contains(&folded)) {
+        // Where several have it, the one that is being studied.
+        let mut having = all.iter().filter(|part| part.topics.contains(&folded));
+        let studied = having.clone().find(|part| part.starts_on <= wish.date && wish.date <= part.ends_on);
+        match studied.or_else(|| having.next()) {
             Some(part) => parts.push(part),
             None => unknown.push(title.clone()),
         }

@@ -186,8 +186,12 @@ impl PlanView {
 
     /// Takes everything of a card out that the predicate names.
     pub fn remove_card(&mut self, card: &CardId, mut of: impl FnMut(&Entry) -> bool) {
-        let names: Vec<_> =
-            self.planned.values().filter(|one| one.card == *card && of(one)).map(|one| one.id.clone()).collect();
+        self.remove_where(|one| one.card == *card && of(one));
+    }
+
+    /// Takes everything out that the predicate names.
+    pub fn remove_where(&mut self, mut of: impl FnMut(&Entry) -> bool) {
+        let names: Vec<_> = self.planned.values().filter(|one| of(one)).map(|one| one.id.clone()).collect();
         for name in names {
             self.remove(&name);
         }

@@ -34,7 +34,7 @@ pub(super) struct ActRow {
     valid_from: Date,
 }
 
-/// Writes it all; the programmes are there already, brought by the cards.
+/// Writes what cards are checked against: the act and the contracts.
 pub(super) async fn add(store: &Store, school: &School, act: &ActRow, now_ms: i64) -> Result<(), DemoError> {
     let mut contracts = Vec::new();
     for row in rows::<ContractRow>("contracts.csv", CONTRACTS)? {
@@ -51,8 +51,6 @@ pub(super) async fn add(store: &Store, school: &School, act: &ActRow, now_ms: i6
         valid_from: act.valid_from,
         valid_to: None,
     };
-    let deputy = store.person_by_code(&school.id, "D-001").await?.map(|person| person.id);
-    let yesterday = plus_days(crate::domain::calendar::date_in(&school.zone(), now_ms), -1);
     let school = school.clone();
     store
         .write(move |tx| {
@@ -61,14 +59,28 @@ pub(super) async fn add(store: &Store, school: &School, act: &ActRow, now_ms: i6
                 for contract in &contracts {
                     tx.put_contract(&school, contract, None, now_ms).await?;
                 }
-                // What is over by the plan is over in fact.
+                Ok::<_, StoreError>(())
+            })
+        })
+        .await?;
+    Ok(())
+}
+
+/// Ends the parts that are over by the plan; the cards have brought them.
+pub(super) async fn complete(store: &Store, school: &School, now_ms: i64) -> Result<(), DemoError> {
+    let deputy = store.person_by_code(&school.id, "D-001").await?.map(|person| person.id);
+    let yesterday = plus_days(crate::domain::calendar::date_in(&school.zone(), now_ms), -1);
+    let school = school.id.clone();
+    store
+        .write(move |tx| {
+            Box::pin(async move {
                 sqlx::query(
                     "UPDATE programme_part SET completed_on = ends_on, completed_by = $1 WHERE ends_on <= $2
                      AND programme_id IN (SELECT id FROM programme WHERE school_id = $3)",
                 )
                 .bind(deputy.as_ref().map(PersonId::as_str))
                 .bind(yesterday.to_string())
-                .bind(school.id.as_str())
+                .bind(school.as_str())
                 .execute(tx.connection())
                 .await?;
                 Ok::<_, StoreError>(())

@@ -191,7 +191,8 @@ impl Tx {
             return Err(PlanError::Refused(RefusalCode::ReasonRequired));
         }
         let rows = sqlx::query(
-            "SELECT id FROM consultation WHERE card_id = $1 AND state = 'planned' AND start_at > $2 ORDER BY start_at",
+            // Also what is due and has not been opened yet: nothing opens from a card that is withdrawn (INV-10).
+            "SELECT id FROM consultation WHERE card_id = $1 AND state = 'planned' AND end_at > $2 ORDER BY start_at",
         )
         .bind(card.as_str())
         .bind(asked.now_ms)
