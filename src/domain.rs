@@ -41,6 +41,8 @@ pub mod asc;
 pub mod attendance;
 pub mod calendar;
 pub mod card_csv;
+#[cfg(test)]
+pub(crate) mod cases;
 pub mod consent;
 pub mod consultation;
 pub mod evidence;

@@ -86,7 +86,7 @@ pub struct Calendar {
 }
 
 /// For whom a calendar holds, beyond the school as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ForClass {
     /// `None`: no class (a group of several).
     pub grade: Option<u8>,
@@ -215,6 +215,8 @@ pub fn monday_of(date: Date) -> Date {
 #[cfg(test)]
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
     use jiff::civil::{date, time};
 
@@ -239,9 +241,9 @@ pub(crate) mod tests {
         }
     }
 
-    /// P5: also across New Year 2026/27, where ISO week numbers give odd after odd.
+    /// Also across New Year 2026/27, where ISO week numbers give odd after odd.
     #[test]
-    fn parity_alternates_for_700_days() {
+    fn p5_parity_alternates_for_700_days() {
         let calendar = calendar("Europe/Moscow");
         let mut monday = date(2026, 8, 31);
         let mut before = Parity::Even;
@@ -295,5 +297,46 @@ pub(crate) mod tests {
         let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
         assert_eq!(calendar.instant_ms(date(2027, 3, 28), time(2, 30, 0, 0)), at("2027-03-28T01:00:00Z"));
         assert_eq!(calendar.instant_ms(date(2026, 10, 25), time(2, 30, 0, 0)), at("2026-10-25T00:30:00Z"));
+    }
+
+    proptest! {
+        #![proptest_config(crate::domain::cases::cases(128))]
+
+        /// Anchored at any Monday, over 700 days from any other: a week is of one kind, the next of the other.
+        #[test]
+        fn p5_parity_alternates_whatever_the_anchor(anchor in -1_000i32..1_000, first in -1_000i32..1_000) {
+            let mut calendar = calendar("Asia/Kamchatka");
+            calendar.odd_monday = monday_of(plus_days(date(2026, 8, 31), anchor));
+            prop_assert_eq!(calendar.parity(calendar.odd_monday), Parity::Odd);
+            let mut day = plus_days(date(2026, 8, 31), first);
+            for _ in 0..700 {
+                let (monday, next) = (monday_of(day), plus_days(day, 1));
+                prop_assert_eq!(calendar.parity(day), calendar.parity(monday));
+                prop_assert_ne!(calendar.parity(day), calendar.parity(plus_days(day, 7)));
+                day = next;
+            }
+        }
+
+        /// Where breaks do not count, the weeks in which something is held alternate among themselves.
+        #[test]
+        fn p5_weeks_of_lessons_alternate_where_breaks_do_not_count(
+            breaks in proptest::collection::btree_set(0i32..38, 0..10),
+        ) {
+            let mut calendar = calendar("Europe/Moscow");
+            calendar.parity_skips_breaks = true;
+            let monday = date(2026, 8, 31);
+            for week in &breaks {
+                for day in 0..7 {
+                    calendar.days.insert(plus_days(monday, week * 7 + day), DayRule::of(DayKind::Break));
+                }
+            }
+            let held: Vec<_> = (0..38)
+                .map(|week| plus_days(monday, week * 7))
+                .filter(|monday| (0..7).any(|day| calendar.lessons_of(plus_days(*monday, day)).is_some()))
+                .collect();
+            for pair in held.windows(2) {
+                prop_assert_ne!(calendar.parity(pair[0]), calendar.parity(pair[1]), "{:?}", pair);
+            }
+        }
     }
 }

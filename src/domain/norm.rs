@@ -220,6 +220,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::domain::cases::cases(256))]
+
         /// INV-43: adding a younger participant, or anybody, never raises the cap.
         #[test]
         fn inv_43_the_cap_is_monotone(

@@ -160,6 +160,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::domain::cases::cases(256))]
+
         /// P8: in whatever zone, a confirmed link gives every right until the last instant before the 18th birthday there, and
         /// none from the next one on, unless the grown child says so.
         #[test]
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_holds_between_its_dates() {
+    fn inv_53_a_right_holds_between_its_dates() {
         let mut facts = ward(date(2015, 1, 1), LinkState::Confirmed, false);
         let set = |granted, from, to| vec![SetRight { right: GuardianRight::Book, granted, from, to }];
         let day = date(2026, 6, 15);

@@ -97,7 +97,7 @@ fn guardians_come_by_a_confirmed_link_to_a_minor() {
 }
 
 #[test]
-fn supervision_sees_groups_and_never_individual_help() {
+fn inv_50_supervision_sees_groups_and_never_individual_help() {
     let head_of = |unit: &str| PersonFacts {
         roles: vec![Held { role: Role::UnitHead, unit: Some(UnitId::new(unit)) }],
         ..person("u", &[])
@@ -158,9 +158,11 @@ fn office_hours_admit_who_is_booked_at_that_moment() {
 }
 
 proptest! {
-    /// P8: the right ends with the school's midnight of the eighteenth birthday, in any zone.
+    #![proptest_config(crate::domain::cases::cases(256))]
+
+    /// The right ends with the school's midnight of the eighteenth birthday, in any zone.
     #[test]
-    fn guardian_rights_end_at_the_eighteenth_birthday(days in 0i32..20_000, offset_h in 2i8..=12) {
+    fn p8_guardian_rights_end_at_the_eighteenth_birthday(days in 0i32..20_000, offset_h in 2i8..=12) {
         let born = plus_days(date(1960, 1, 1), days);
         let tz = jiff::tz::TimeZone::fixed(jiff::tz::offset(offset_h));
         let eighteen = Date::new(born.year() + 18, born.month(), born.day())
@@ -171,5 +173,82 @@ proptest! {
         };
         prop_assert!(at(midnight - 1).is_ok());
         prop_assert_eq!(at(midnight), Err(RefusalCode::WardIsAdult));
+    }
+
+    /// INV-05: whoever is let into one student's time as a recipient is that student, or a guardian of that student and of
+    /// nobody else there.
+    #[test]
+    fn inv_05_one_time_holds_one_student_and_the_guardians_of_that_student(
+        times in proptest::collection::vec(0usize..4, 1..6), wards in proptest::collection::vec(0usize..4, 0..3), at in 0i64..100,
+    ) {
+        const QUARTER: i64 = 15 * 60_000;
+        let name = |n: usize| format!("s{n}");
+        let mut room = room(Form::Individual);
+        room.booked = (0..)
+            .zip(&times)
+            .map(|(n, student)| Booked {
+                student: id(&name(*student)),
+                starts_ms: room.start_ms + n * QUARTER,
+                ends_ms: room.start_ms + (n + 1) * QUARTER,
+            })
+            .collect();
+        room.end_ms = room.start_ms + QUARTER * times.len() as i64;
+        room.closes_ms = room.end_ms + 600_000;
+        let now_ms = room.start_ms + at * 60_000;
+        let is_time_of = |student: &PersonId| {
+            let from = |one: &Booked| one.starts_ms - WAIT_BEFORE_MS;
+            let is_whole = times.len() == 1;
+            room.booked.iter().any(|one| {
+                one.student == *student && (is_whole || (from(one)..one.ends_ms + STAY_AFTER_MS).contains(&now_ms))
+            })
+        };
+        for n in 0..4 {
+            let entered = admit(&student(&name(n), "5A"), &room, TODAY, now_ms);
+            prop_assert_eq!(entered.is_ok(), now_ms < room.closes_ms && is_time_of(&id(&name(n))), "{:?}", entered);
+        }
+        let mut parent = person("parent", &[Role::Guardian]);
+        parent.wards = wards
+            .iter()
+            .map(|n| WardFacts { id: id(&name(*n)), ..guardian(LinkState::Confirmed, date(2015, 1, 1)).wards[0].clone() })
+            .collect();
+        if let Ok(role) = admit(&parent, &room, TODAY, now_ms) {
+            let RoomRole::Guardian { wards: of } = role else { return Err(TestCaseError::fail("a guardian is a guardian")) };
+            prop_assert!(of.iter().all(|ward| room.booked.iter().any(|one| one.student == *ward)), "{:?}", of);
+            prop_assert!(of.iter().any(is_time_of), "{:?}", of);
+        }
+    }
+
+    /// INV-50: whoever gets in holds it, learns there, stands for somebody who does, or supervises it.
+    #[test]
+    fn inv_50_nobody_else_comes_in(
+        who in 0usize..8, form in 0usize..4, in_group in any::<bool>(), substituted in any::<bool>(), holds in any::<bool>(),
+    ) {
+        let role = [
+            Role::Student, Role::Guardian, Role::Teacher, Role::DeputyHead, Role::UnitHead, Role::Staff, Role::Head, Role::Admin,
+        ][who];
+        let mut room = room(Form::ALL[form]);
+        room.booked.clear();
+        if substituted {
+            room.substitute = Some(id("substitute"));
+        }
+        let name = match (holds, substituted) {
+            (true, false) => "teacher",
+            (true, true) => "substitute",
+            (false, true) => "teacher",
+            (false, false) => "somebody",
+        };
+        let mut somebody = person(name, &[role]);
+        if in_group {
+            somebody.groups.push(GroupId::new("5A"));
+        }
+        let entered = room_role(&somebody, &room, TODAY);
+        let is_group = room.form != Form::Individual;
+        let expected = match role {
+            _ if holds && role.can_host() => Some(RoomRole::Host),
+            Role::Student if in_group && is_group => Some(RoomRole::Recipient),
+            Role::DeputyHead | Role::Head if is_group => Some(RoomRole::Observer),
+            _ => None,
+        };
+        prop_assert_eq!(entered.ok(), expected, "{:?} {}", role, name);
     }
 }

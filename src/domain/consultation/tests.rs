@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! Every row of the table of DOMAIN 2.2, and that the clock alone ends everything (P3).
+//! Every row of the table of DOMAIN 2.2, and that the clock alone ends everything (P3), inside the window (INV-12).
 
 use proptest::prelude::*;
 
@@ -116,7 +116,7 @@ fn a_lost_host_has_ten_minutes_to_return() {
 }
 
 #[test]
-fn what_is_over_cannot_be_changed() {
+fn p3_what_is_over_cannot_be_changed() {
     for state in [State::Held, State::NotHeld, State::Cancelled] {
         let events = [Event::HostJoined, Event::Fault, Event::Cancel { reason: "ill".into() }];
         for event in events {
@@ -141,9 +141,11 @@ fn cancelling_needs_a_reason_and_is_late_within_a_day() {
 }
 
 proptest! {
-    /// P3: whatever people do, following `due_ms` ends every consultation, and never before its time.
+    #![proptest_config(crate::domain::cases::cases(256))]
+
+    /// Whatever people do, following `due_ms` ends every consultation, and never before its time.
     #[test]
-    fn the_clock_alone_ends_every_consultation(
+    fn p3_the_clock_alone_ends_every_consultation(
         host_at in proptest::option::of(-20i64..60), lost_at in proptest::option::of(0i64..70), shared in 0i64..40,
         down in proptest::option::of((-30i64..60, 1i64..60)), minutes in 1i64..90,
     ) {
@@ -178,5 +180,42 @@ proptest! {
             facts.state = step.to;
         }
         prop_assert!(facts.state.is_final());
+    }
+
+    /// INV-12: with a hub that looks when something is due, a room is never open before its lead nor after its overrun,
+    /// whoever comes, goes or ends it.
+    #[test]
+    fn inv_12_a_room_is_open_within_its_window_only(
+        host_at in proptest::option::of(-20i64..60), ends_at in proptest::option::of(-20i64..70), shared in 0i64..40,
+        lead in 0i64..30, overrun in 0i64..30, minutes in 1i64..90,
+    ) {
+        let timing = Timing { lead_ms: lead * MIN, overrun_ms: overrun * MIN, ..Timing::default() };
+        let mut facts = Facts { end_ms: START + minutes * MIN, opens_ms: START - lead * MIN, ..facts(State::Planned) };
+        facts.closes_ms = facts.end_ms + overrun * MIN;
+        let (mut opened, mut closed) = (None, None);
+        while let Some(due) = facts.due_ms(&timing) {
+            let host = host_at.map(|at| (START + at * MIN).max(facts.opens_ms)).filter(|at| facts.state == State::Open && *at < due);
+            let end = ends_at.map(|at| START + at * MIN).filter(|at| facts.state == State::Live && *at < due);
+            let (event, now) = match (host, end) {
+                (Some(at), _) => (Event::HostJoined, at),
+                (None, Some(at)) => (Event::EndedByHost { shared_ms: shared * MIN }, at.max(opened.unwrap_or(at))),
+                (None, None) => (Event::Clock { shared_ms: shared * MIN, down: None }, due),
+            };
+            let Some(step) = apply(&facts, &timing, event, now).unwrap() else {
+                return Err(TestCaseError::fail(format!("due but nothing to do: {facts:?}")));
+            };
+            for effect in &step.effects {
+                match effect {
+                    Effect::OpenRoom => opened = Some(now),
+                    Effect::CloseRoom(_) => closed = Some(now),
+                    _ => {}
+                }
+            }
+            facts.state = step.to;
+            // INV-03: a room and a state that owns one come and go together.
+            prop_assert_eq!(facts.state.has_room(), opened.is_some() && closed.is_none());
+        }
+        prop_assert!(opened.unwrap() >= START - lead * MIN);
+        prop_assert!(closed.unwrap() <= facts.end_ms + overrun * MIN, "{closed:?} of {facts:?}");
     }
 }

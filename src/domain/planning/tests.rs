@@ -20,8 +20,7 @@ use crate::domain::lesson_card::{At, Recurrence, Source, SourceKind};
 use crate::domain::norm::{HoursNorm, Norm};
 
 pub fn cases() -> ProptestConfig {
-    let is_long = std::env::var_os("KAFEDRA_LONG_TESTS").is_some();
-    ProptestConfig { cases: if is_long { 10_000 } else { 96 }, ..ProptestConfig::default() }
+    crate::domain::cases::cases(96)
 }
 
 /// Teachers T0 to T3, the deputy D, groups 5А and 9Б with four students each (S9 learns in both), mathematics for each grade.

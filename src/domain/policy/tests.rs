@@ -37,7 +37,7 @@ fn without_a_relation_nothing_is_allowed() {
 }
 
 #[test]
-fn without_a_role_nothing_is_allowed() {
+fn inv_53_without_a_role_nothing_is_allowed() {
     let everything: Relations = [Relation::Own, Relation::Ward, Relation::Host, Relation::School].into_iter().collect();
     for action in Action::ALL {
         assert_eq!(decide(&principal(&[]), *action, everything), Err(Denied::NoRole));
@@ -63,7 +63,7 @@ fn a_second_role_adds_and_an_unconditional_permit_wins() {
 }
 
 #[test]
-fn an_administrator_sees_neither_chat_nor_recordings_nor_work() {
+fn inv_52_an_administrator_sees_neither_chat_nor_recordings_nor_work() {
     let everything: Relations =
         [Relation::Own, Relation::Host, Relation::Seat, Relation::School, Relation::Unit].into_iter().collect();
     for action in [Action::ChatRead, Action::RecordingView, Action::SubmissionView, Action::PerformanceView] {

@@ -94,6 +94,8 @@ fn any_event() -> impl Strategy<Value = RequestEvent> {
 }
 
 proptest! {
+    #![proptest_config(crate::domain::cases::cases(256))]
+
     /// P3 for requests: what is over stays over, and whatever happens it is reopened at most once.
     #[test]
     fn p3_final_states_are_final(events in proptest::collection::vec((any_event(), 0..REOPEN_MS), 1..40)) {

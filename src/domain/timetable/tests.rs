@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
-//! Expansion over the calendar: P4, INV-15, INV-16, periods and parity.
+//! Expansion over the calendar: P4, P5, INV-03, INV-15, INV-16, periods and parity.
 
-use std::collections::BTreeSet;
+mod sc04;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::{date, time};
 use proptest::prelude::*;
@@ -115,9 +117,11 @@ fn any_slot() -> impl Strategy<Value = CardSlot> {
 }
 
 proptest! {
-    /// INV-15: the same again, however the time is cut into pieces and in whatever order they come.
+    #![proptest_config(crate::domain::cases::cases(256))]
+
+    /// The same again, however the time is cut into pieces and in whatever order they come.
     #[test]
-    fn expansion_is_idempotent_and_order_independent(slot in any_slot(), cut in 0i32..272) {
+    fn p4_inv_15_expansion_is_idempotent_and_order_independent(slot in any_slot(), cut in 0i32..272) {
         let calendar = calendar("Asia/Yekaterinburg");
         let whole = run(&slot, &calendar);
         prop_assert_eq!(&whole, &run(&slot, &calendar));
@@ -131,9 +135,9 @@ proptest! {
         prop_assert_eq!(names.len(), whole.occurrences.len());
     }
 
-    /// P4: a holiday takes away that date's occurrences and touches nothing else.
+    /// A holiday takes away that date's occurrences and touches nothing else.
     #[test]
-    fn a_holiday_only_removes_its_own_date(slot in any_slot(), day in 0i32..272) {
+    fn p4_inv_16_a_holiday_only_removes_its_own_date(slot in any_slot(), day in 0i32..272) {
         let mut calendar = calendar("Europe/Moscow");
         let before = run(&slot, &calendar);
         let holiday = plus_days(year().from, day);
@@ -141,5 +145,71 @@ proptest! {
         let after = run(&slot, &calendar);
         let expected: Vec<_> = before.occurrences.into_iter().filter(|occurrence| occurrence.date != holiday).collect();
         prop_assert_eq!(after.occurrences, expected);
+    }
+
+    /// A Saturday on which Monday's lessons are held brings or moves what is on that date, and nothing else; other bells move
+    /// only what goes by periods, on their own date.
+    #[test]
+    fn p4_a_moved_day_and_other_bells_touch_their_own_date_only(
+        slot in any_slot(), day in 0i32..272, of in 1i8..=5, is_short in any::<bool>(),
+    ) {
+        let mut calendar = calendar("Europe/Saratov");
+        let early = BTreeMap::from([(2, (time(8, 50, 0, 0), time(9, 20, 0, 0)))]);
+        calendar.bells.insert("short".into(), early);
+        let before = run(&slot, &calendar);
+        let changed = plus_days(year().from, day);
+        let rule = DayRule {
+            kind: DayKind::Moved,
+            use_weekday: Some(Weekday::from_monday_one_offset(of).unwrap()),
+            bells: is_short.then(|| "short".to_owned()),
+            week: None,
+        };
+        calendar.days.insert(changed, rule);
+        let after = run(&slot, &calendar);
+        let others = |expansion: &Expansion| -> Vec<_> {
+            expansion.occurrences.iter().filter(|one| one.date != changed).cloned().collect()
+        };
+        prop_assert_eq!(others(&before), others(&after));
+        let on = |expansion: &Expansion| expansion.occurrences.iter().find(|one| one.date == changed).cloned();
+        if let (Some(was), Some(is)) = (on(&before), on(&after)) {
+            prop_assert_eq!(&was.id, &is.id);
+            prop_assert!(matches!(slot.at, Some(At::Period(_))) || was.start_ms == is.start_ms);
+        }
+    }
+
+    /// A slot of odd weeks and the same of even ones: never both in a week, together what a slot of all weeks gives.
+    #[test]
+    fn p5_odd_and_even_share_every_span(slot in any_slot(), anchor in 0i32..700) {
+        let mut calendar = calendar("Asia/Yakutsk");
+        calendar.odd_monday = crate::domain::calendar::monday_of(plus_days(date(2025, 9, 1), anchor));
+        let of = |parity: Option<Parity>| {
+            let mut slot = slot.clone();
+            if let Recurrence::Weekly { parity: own, .. } = &mut slot.recurrence {
+                *own = parity;
+            }
+            dates(&run(&slot, &calendar)).into_iter().collect::<BTreeSet<_>>()
+        };
+        let (odd, even, all) = (of(Some(Parity::Odd)), of(Some(Parity::Even)), of(None));
+        prop_assert_eq!(odd.union(&even).copied().collect::<BTreeSet<_>>(), all);
+        let week = crate::domain::calendar::monday_of;
+        let weeks = |dates: &BTreeSet<Date>| dates.iter().map(|date| week(*date)).collect::<BTreeSet<_>>();
+        prop_assert!(weeks(&odd).is_disjoint(&weeks(&even)));
+    }
+
+    /// What is deferred has no room and no dated consultation (INV-03).
+    #[test]
+    fn inv_03_deferred_forms_have_no_consultation(slot in any_slot(), form in 0usize..8) {
+        let mut slot = slot;
+        slot.form = Form::ALL[form];
+        let expansion = run(&slot, &calendar("Europe/Moscow"));
+        prop_assert!(slot.form.is_realtime() || expansion.occurrences.is_empty());
+    }
+
+    #[test]
+    fn inv_04_the_end_is_the_start_and_the_length(slot in any_slot()) {
+        for one in run(&slot, &calendar("Europe/Kaliningrad")).occurrences {
+            prop_assert_eq!(one.end_ms - one.start_ms, i64::from(slot.minutes.unwrap()) * 60_000);
+            prop_assert!(one.end_ms > one.start_ms);
+        }
     }
 }

@@ -67,13 +67,8 @@ fn texts(row: &mut Sealed) -> Vec<&mut String> {
     found
 }
 
-/// Cases of a run; `KAFEDRA_CASES` asks for more.
-fn cases() -> u32 {
-    std::env::var("KAFEDRA_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(256)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(crate::domain::cases::cases(256))]
 
     #[test]
     fn inv_70_p10_one_changed_character_anywhere_is_found(

@@ -141,7 +141,7 @@ fn recount(facts: &Facts, code: MetricCode) -> Option<(f64, f64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(crate::domain::cases::cases(256))]
 
     #[test]
     fn each_figure_is_the_sum_of_its_rows_and_what_counting_anew_gives(facts in facts()) {
@@ -182,11 +182,6 @@ proptest! {
         prop_assert!(some.lessons.iter().all(|one| one.class.as_deref() == Some(class)));
         prop_assert!(some.scores.iter().all(|score| some.lessons.iter().any(|one| one.id == score.lesson)));
     }
-}
-
-/// `KAFEDRA_CASES` asks for a longer run.
-fn cases() -> u32 {
-    std::env::var("KAFEDRA_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(256)
 }
 
 #[test]

@@ -90,9 +90,8 @@ const MUTATIONS: &[(RefusalCode, Mutation)] = &[
     (RefusalCode::AfterHours, |_, draft| draft.start = time(7, 30, 0, 0)),
 ];
 
-/// P2.
 #[test]
-fn each_broken_rule_gives_exactly_its_code() {
+fn p2_each_broken_rule_gives_exactly_its_code() {
     for (n, (code, mutate)) in MUTATIONS.iter().enumerate() {
         let (mut view, mut draft) = (school(), Draft::valid());
         mutate(&mut view, &mut draft);
@@ -105,7 +104,7 @@ proptest! {
 
     /// P2 with the rest of the plan at random: the broken rule is always among the codes, and mending it takes it away.
     #[test]
-    fn a_broken_rule_is_never_missed(which in 0..MUTATIONS.len(), host in 0_usize..4, minutes in 20_i64..=30, hour in 9_i8..16) {
+    fn p2_a_broken_rule_is_never_missed(which in 0..MUTATIONS.len(), host in 0_usize..4, minutes in 20_i64..=30, hour in 9_i8..16) {
         let (code, mutate) = MUTATIONS[which];
         let (mut view, mut draft) = (school(), Draft::valid());
         draft.slot.host = PersonId::new(format!("T{host}"));
