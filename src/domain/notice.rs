@@ -94,6 +94,8 @@ notices! {
     /// For the deputy head: waits for consent to be published.
     CardAwaits = "card_awaits" (Oversight) { card: String, title: String },
     CardWithdrawn = "card_withdrawn" (Cards) { card: String, title: String },
+    /// So many dates from this one on could not be planned; the first reason is a refusal's code.
+    CardDatesRefused = "card_dates_refused" (Cards) { card: String, title: String, from: String, count: u32, code: String },
 
     FeedbackAsked = "feedback_asked" (Feedback) { lesson: Lesson },
     ComplaintReceived = "complaint_received" (Feedback) { complaint: String },
@@ -166,7 +168,10 @@ impl Notice {
             Self::GuardianLinkProposed { .. } | Self::GuardianLinkConfirmed { .. } | Self::GuardianLinkEnded { .. } => {
                 "/guardians".to_owned()
             }
-            Self::CardPublished { .. } | Self::CardAwaits { .. } | Self::CardWithdrawn { .. } => "/cards".to_owned(),
+            Self::CardPublished { .. }
+            | Self::CardAwaits { .. }
+            | Self::CardWithdrawn { .. }
+            | Self::CardDatesRefused { .. } => "/cards".to_owned(),
             _ => "/".to_owned(),
         }
     }

@@ -147,6 +147,11 @@ pub fn words(notice: &Notice, language: Language, zone: &TimeZone) -> Words {
             say("Карта урока ждёт согласования", "A lesson card awaits consent", title.clone())
         }
         Notice::CardWithdrawn { title, .. } => say("Карта урока отозвана", "A lesson card is withdrawn", title.clone()),
+        Notice::CardDatesRefused { title, from, count, .. } => say(
+            "Даты карты урока не запланированы",
+            "Dates of a lesson card were not planned",
+            format!("{title}: {from} ({count})"),
+        ),
         Notice::FeedbackAsked { lesson } => say("Помогла ли консультация?", "Did the consultation help?", of(lesson)),
         Notice::ComplaintReceived { .. } => say("Получена жалоба", "A complaint has come", String::new()),
         Notice::ComplaintAnswered { .. } => say("На жалобу ответили", "Your complaint is answered", String::new()),

@@ -1,5 +1,7 @@
 //! Lesson cards: versions, slots, and the consultations they expand into.
 
+mod nightly;
+
 use std::collections::{HashMap, HashSet};
 
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -11,7 +13,7 @@ use super::{AuditEvent, Store, StoreError, Tx, audit};
 use crate::domain::calendar::{Calendar, ForClass, Span, plus_days};
 use crate::domain::consultation::{Facts, State, Timing, Timings};
 use crate::domain::fold::fold;
-use crate::domain::ids::{CardId, ConsultationId, PersonId, SchoolId, SubjectId};
+use crate::domain::ids::{CardId, ConsultationId, PersonId, ProgrammeId, SchoolId, SubjectId};
 use crate::domain::lesson_card::{CardContent, CardSlot, CardStatus};
 use crate::domain::role::Role;
 use crate::domain::timetable::{Occurrence, expand};
@@ -62,6 +64,9 @@ pub(super) struct Wanted {
     /// Office hours are cut into appointments of so many minutes.
     office: Option<u16>,
     warnings: Option<String>,
+    slot: CardSlot,
+    /// The programme of the card's subject for its class.
+    programme: Option<ProgrammeId>,
     occurrence: Occurrence,
 }
 
@@ -92,8 +97,8 @@ impl Store {
         })
         .await
     }
-    /// Plans what the days that have come inside the horizon since the last call bring; gives how many consultations. Touches
-    /// nothing that is planned already.
+    /// Plans what the days that have come inside the horizon since the last call bring; gives how many consultations. Each is
+    /// checked against the school as publishing checks it; touches nothing that is planned already.
     pub async fn extend_horizon(&self, timings: &Timings, now_ms: i64, horizon_days: u32) -> Result<usize, StoreError> {
         let mut planned = 0;
         for school in self.schools().await? {
@@ -112,12 +117,13 @@ impl Store {
             }
             let within = Span { from, to: within.to };
             let mark_ms = calendar.instant_ms(within.to, jiff::civil::time(12, 0, 0, 0));
-            let (id, timing) = (school.id.clone(), *timings.of(&school.id));
+            let timing = *timings.of(&school.id);
             let change = self
                 .write(move |tx| {
                     Box::pin(async move {
-                        let wanted = wanted(tx.connection(), &id, &calendar, within, now_ms).await?;
-                        let change = tx.settle(&id, Scope::Additions, wanted, &timing, now_ms).await?;
+                        let wanted = wanted(tx.connection(), &school.id, &calendar, within, now_ms).await?;
+                        let wanted = tx.judge_additions(&school, &calendar, wanted, now_ms).await?;
+                        let change = tx.settle(&school.id, Scope::Additions, wanted, &timing, now_ms).await?;
                         sqlx::query(
                             "INSERT INTO hub_fact (name, value) VALUES ($1, $2)
                              ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -145,10 +151,11 @@ pub(super) async fn wanted(
     now_ms: i64,
 ) -> Result<Vec<Wanted>, StoreError> {
     let rows = sqlx::query(
-        "SELECT k.id AS card_id, v.group_id, v.allow_in_break, s.id AS slot_id, s.body, c.grade, c.shift
+        "SELECT k.id AS card_id, v.group_id, v.allow_in_break, s.id AS slot_id, s.body, c.grade, c.shift, p.id AS programme
          FROM lesson_card k JOIN card_version v ON v.card_id = k.id AND v.version = k.version
          JOIN card_slot s ON s.version_id = v.id JOIN study_group g ON g.id = v.group_id
-         LEFT JOIN school_class c ON c.id = g.class_id WHERE k.school_id = $1 AND k.status = 'published'",
+         LEFT JOIN school_class c ON c.id = g.class_id
+         LEFT JOIN programme p ON p.subject_id = v.subject_id AND p.grade = c.grade AND p.year_id = c.year_id WHERE k.school_id = $1 AND k.status = 'published'",
     )
     .bind(school.as_str())
     .fetch_all(connection)
@@ -174,6 +181,8 @@ pub(super) async fn wanted(
                 student: slot.student.clone(),
                 office: slot.office_minutes(),
                 warnings: None,
+                slot: slot.clone(),
+                programme: optional_text(row, "programme")?.map(ProgrammeId::new),
                 occurrence,
             });
         }
@@ -270,6 +279,8 @@ impl Tx {
                     student: slot.student.clone(),
                     office: slot.office_minutes(),
                     warnings: warnings_of(&occurrence.id),
+                    slot: slot.clone(),
+                    programme: card.content.programme.clone(),
                     occurrence,
                 }));
             }

@@ -159,6 +159,12 @@ impl World {
 
     /// Publishes these slots over whatever the card says; `false`: refused.
     async fn publish(&self, card: &CardId, slots: Vec<CardSlot>, now_ms: i64) -> bool {
+        let asked = self.asked(now_ms).await;
+        self.publish_by(card, slots, asked).await
+    }
+
+    async fn publish_by(&self, card: &CardId, slots: Vec<CardSlot>, asked: Publishing) -> bool {
+        let now_ms = asked.now_ms;
         let revision = self.store.card_draft(card).await.unwrap().map_or(0, |draft| draft.revision);
         let (school, id, actor, body) = (self.school.id.clone(), card.clone(), self.actor(), self.body(slots));
         let saved = self
@@ -166,7 +172,7 @@ impl World {
             .write(move |tx| Box::pin(async move { tx.save_draft(&school, &id, revision, body, &actor, now_ms).await }))
             .await;
         let Ok(revision) = saved else { return false };
-        match self.store.publish_draft(self.asked(now_ms).await, card.clone(), revision).await {
+        match self.store.publish_draft(asked, card.clone(), revision).await {
             Ok(_) => true,
             Err(PlanError::Findings(_) | PlanError::Refused(_)) => false,
             Err(PlanError::Store(error)) => panic!("{error:?}"),
@@ -314,4 +320,52 @@ fn inv_10_inv_11_what_opens_stands_in_a_card_in_force_and_keeps_its_form() {
         })
         .unwrap();
     assert!(opened_in_all.get() > 5, "the stories open rooms: {}", opened_in_all.get());
+}
+
+/// What the nightly horizon brings is checked like what is published: a date that stands against a rule is not planned, and
+/// those who answer for the card learn of it; the dates beside it are.
+#[tokio::test]
+async fn the_horizon_plans_nothing_that_publishing_would_refuse() {
+    let mut world = World::new().await;
+    world.clear().await;
+    let now = now_ms();
+    let today = date_in(&world.school.zone(), now);
+    // The demo's own cards have nothing to say here; the horizon has been carried on once.
+    world.store.extend_horizon(&world.timings, now, 14).await.unwrap();
+    let weekly = world.new_card(now).await;
+    let mut slot = world.slot(today, time(15, 0, 0, 0), Form::Webinar);
+    let span = crate::domain::calendar::Span { from: today, to: plus_days(today, 60) };
+    slot.recurrence = Recurrence::Weekly { weekdays: vec![jiff::civil::Weekday::Thursday], parity: None, span };
+    let asked = Publishing { horizon_days: 14, ..world.asked(now).await };
+    assert!(world.publish_by(&weekly, vec![slot], asked).await, "two Thursdays are inside the horizon");
+    // A single date beyond it takes the host's third Thursday.
+    let once = world.new_card(now).await;
+    let third = plus_days(today, 3 + 14);
+    let single = world.slot(third, time(15, 10, 0, 0), Form::Webinar);
+    let asked = Publishing { horizon_days: 14, ..world.asked(now).await };
+    assert!(world.publish_by(&once, vec![single], asked).await);
+    let later = now + 14 * 24 * HOUR;
+    let planned = world.store.extend_horizon(&world.timings, later, 14).await.unwrap();
+    let dates: Vec<(String,)> =
+        sqlx::query_as("SELECT date FROM consultation WHERE card_id = $1 AND state = 'planned' ORDER BY date")
+            .bind(weekly.as_str())
+            .fetch_all(world.store.readers())
+            .await
+            .unwrap();
+    let dates: Vec<Date> = dates.into_iter().map(|(date,)| date.parse().unwrap()).collect();
+    let thursdays = [3, 10, 24].map(|days| plus_days(today, days));
+    assert_eq!((planned, dates), (1, thursdays.into()), "all but the one that is taken");
+    let (detail,): (String,) =
+        sqlx::query_as("SELECT detail FROM audit_event WHERE action = 'card.dates_refused' AND object_id = $1")
+            .bind(weekly.as_str())
+            .fetch_one(world.store.readers())
+            .await
+            .unwrap();
+    assert!(detail.contains("host_conflict") && detail.contains(&third.to_string()), "{detail}");
+    let letters: Vec<(String,)> = sqlx::query_as("SELECT body FROM outbox WHERE body LIKE '%card_dates_refused%'")
+        .fetch_all(world.store.readers())
+        .await
+        .unwrap();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!(world.store.extend_horizon(&world.timings, later, 14).await.unwrap(), 0, "once");
 }

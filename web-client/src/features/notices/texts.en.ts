@@ -85,6 +85,7 @@ export default {
   kind_card_published: 'A lesson card is published',
   kind_card_awaits: 'A lesson card awaits consent',
   kind_card_withdrawn: 'A lesson card is withdrawn',
+  kind_card_dates_refused: 'Dates of a lesson card were not planned',
   kind_feedback_asked: 'Did the consultation help?',
   kind_complaint_received: 'A complaint has come',
   kind_complaint_answered: 'The complaint is answered',

@@ -87,6 +87,7 @@ export default {
   kind_card_published: 'Опубликована карта урока',
   kind_card_awaits: 'Карта урока ждёт согласования',
   kind_card_withdrawn: 'Карта урока отозвана',
+  kind_card_dates_refused: 'Даты карты урока не запланированы',
   kind_feedback_asked: 'Помогла ли консультация?',
   kind_complaint_received: 'Получена жалоба',
   kind_complaint_answered: 'На жалобу ответили',
