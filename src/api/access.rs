@@ -56,13 +56,15 @@ pub async fn today(state: &ApiState, session: &Session) -> Result<Date, StoreErr
 pub fn relations(facts: &PersonFacts, consultation: &Consultation, today: Date) -> Relations {
     let room = consultation.room_facts();
     let hosts = is_host(facts, &room);
+    // Whoever is replaced sees it still, as the card is theirs, and holds it no longer.
+    let is_replaced = !hosts && room.host == facts.id;
     let on_roster = facts.has(Role::Student) && room.is_on_roster(&facts.id, &facts.groups);
     let leads_unit = facts
         .roles
         .iter()
         .any(|held| held.role == Role::UnitHead && (hosts || (held.unit.is_some() && held.unit == room.unit)));
     Relations::school()
-        .with_if(hosts || on_roster, Relation::Own)
+        .with_if(hosts || is_replaced || on_roster, Relation::Own)
         .with_if(hosts, Relation::Host)
         .with_if(!wards_on_roster(facts, &room, today).is_empty(), Relation::Ward)
         .with_if(leads_unit, Relation::Unit)
@@ -78,7 +80,7 @@ pub fn wards_on_roster(facts: &PersonFacts, room: &RoomFacts, today: Date) -> Ve
 }
 
 fn is_host(facts: &PersonFacts, room: &RoomFacts) -> bool {
-    matches!(&room.substitute, Some(substitute) if *substitute == facts.id) || room.host == facts.id
+    room.substitute.as_ref().unwrap_or(&room.host) == &facts.id
 }
 
 /// The word for what a person is in a room; `none` for those who may see it and not enter.

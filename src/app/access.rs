@@ -1,11 +1,12 @@
 //! Tells rooms when somebody's access may have changed outside this hub: by another hub, by the command line, or because
-//! a date ran out (WS-07: the effect comes within a second).
+//! a date or one's time in office hours ran out (WS-07: the effect comes within a second).
 
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
 use crate::api::ApiState;
+use crate::domain::access::STAY_AFTER_MS;
 use crate::store::StoreError;
 use crate::store::access::AccessMarks;
 
@@ -51,12 +52,14 @@ async fn look(state: &ApiState, seen: &mut Option<Seen>) -> Result<(), StoreErro
         return Ok(());
     };
     let out = state.store.sessions_run_out(last.at_ms, now_ms, NAMED).await?;
+    // In office hours the next one is waiting: who has had their turn leaves now, not with the next minute's look.
+    let turn_over = state.store.turn_over(last.at_ms - STAY_AFTER_MS, now_ms - STAY_AFTER_MS).await?;
     let passed_midnight = now_ms >= last.midnight_ms;
     if passed_midnight || now_ms >= last.midnight_until_ms || now_ms < last.at_ms {
         last.midnight_ms = next_midnight(state, now_ms).await?;
         last.midnight_until_ms = now_ms + MIDNIGHT_MS;
     }
-    if passed_midnight || marks.people != last.marks.people {
+    if passed_midnight || turn_over || marks.people != last.marks.people {
         state.rooms.access_changed();
     } else if marks.sign_ins != last.marks.sign_ins || out.len() as i64 == NAMED {
         state.rooms.sign_ins_changed();

@@ -58,6 +58,20 @@ impl Store {
         .await?;
         Ok(rows.into_iter().map(|(hash,)| hash).collect())
     }
+
+    /// Whether somebody's own time in office hours that are open now has ended after `after_ms`, up to `until_ms`.
+    pub async fn turn_over(&self, after_ms: i64, until_ms: i64) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> = sqlx::query_as(
+            "SELECT a.ends FROM consultation c JOIN appointment a ON a.consultation_id = c.id
+             WHERE c.state IN ('open', 'live') AND c.form = 'individual' AND a.state IN ('booked', 'attended')
+             AND a.ends > $1 AND a.ends <= $2 LIMIT 1",
+        )
+        .bind(after_ms)
+        .bind(until_ms)
+        .fetch_optional(self.readers())
+        .await?;
+        Ok(row.is_some())
+    }
 }
 
 impl Tx {

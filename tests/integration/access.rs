@@ -13,7 +13,7 @@ use kafedra::store::{Store, StoreError, Tx};
 use serde_json::{Value, json};
 
 use crate::client::until_async;
-use crate::hub::{Client, GUARDIAN, OTHER_STUDENT, OTHER_TEACHER, STUDENT, TestHub};
+use crate::hub::{Client, GUARDIAN, OTHER_STUDENT, OTHER_TEACHER, STUDENT, TEACHER, TestHub};
 use crate::sockets::Wire;
 
 /// A socket of this person, after `hello`.
@@ -236,5 +236,58 @@ async fn ws_07_a_role_that_ends_with_the_day_takes_the_seat_at_midnight() {
     in_time(start, "midnight");
     assert!(hub.app().state.rooms.is_open(&signaling::ids::RoomId::new(room)), "the lesson itself goes on");
     store.close().await;
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ws_07_a_turn_in_office_hours_that_is_over_takes_the_seat() {
+    // The Sunday before: by the time of Monday's office hours the demo's lessons of now are long over.
+    let start = "2026-11-22T09:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    let system = WallClock::system(0).now_ms();
+    let hub = TestHub::start_at(WallClock::system(start - system)).await;
+    let student = hub.sign_in("S-5A-06").await;
+    let hours = student.get("/api/v1/office-hours").await.body;
+    // The first of them that has a free time.
+    let (monday, time) = hours["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|one| {
+            let time = one["times"].as_array()?.iter().find(|time| time["can_book"] == true)?;
+            (one["class"] == "5А").then(|| (one.clone(), time.clone()))
+        })
+        .unwrap();
+    let booked = student.post(&format!("/api/v1/appointments/{}/book", time["id"].as_str().unwrap()), &json!({})).await;
+    assert!(booked.status.is_success(), "{}", booked.body);
+    let room = monday["id"].as_str().unwrap().to_owned();
+    let begins = time["starts"].as_str().unwrap_or_else(|| panic!("{time}")).parse::<jiff::Timestamp>().unwrap();
+    hub.clock.advance_ms(begins.as_millisecond() - hub.clock.now_ms() + 1_000);
+    let (host, student) = (hub.sign_in(TEACHER).await, hub.sign_in("S-5A-06").await);
+    let mut teacher = sit(&hub, &host, &room).await;
+    let mut wire = connect(&hub, &student).await;
+    wire.say(json!({ "type": "join", "room": room })).await;
+    wire.hears("waiting").await;
+    teacher.say(json!({ "type": "admit" })).await;
+    wire.hears("joined").await;
+    // A quarter of an hour, and two minutes to say good-bye.
+    hub.clock.advance_ms(15 * 60_000 + 2 * 60_000);
+    let start = Instant::now();
+    assert_eq!(wire.hears("closed").await["reason"], "access_ended");
+    in_time(start, "the turn");
+    teacher.chats("next").await;
+    teacher.hears("chat_ack").await;
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_role_in_force_there_is_nothing_but_no_role() {
+    let hub = TestHub::start().await;
+    let student = hub.sign_in(STUDENT).await;
+    let code = student.me["person"]["code"].as_str().unwrap();
+    kafedra(&hub, &["user", "roles", "--login", code, "--remove", "student"]);
+    for path in ["/api/v1/timetable", "/api/v1/office-hours", "/api/v1/requests"] {
+        let answer = student.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (403, "no_role"), "{path}: {}", answer.body);
+    }
     hub.stop().await;
 }

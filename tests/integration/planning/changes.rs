@@ -73,7 +73,12 @@ async fn a_substitute_is_checked_hosts_the_room_and_gets_the_hours() {
     assert_eq!((done.status, &done.body["host"]["id"]), (StatusCode::OK, &json!(me(&other))), "{}", done.body);
     let shown = other.get(&path).await.body;
     assert_eq!(shown["role"], "host");
-    assert_eq!(teacher.get(&path).await.body["host"]["id"], json!(me(&other)));
+    let seen = teacher.get(&path).await.body;
+    assert_eq!(
+        (&seen["host"]["id"], &seen["role"]),
+        (&json!(me(&other)), &json!("none")),
+        "replaced: sees it, enters not"
+    );
     // Somebody who is busy then (the chat of 9Б) is refused, with what stands in the way.
     let busy = me(&hub.sign_in("T-007").await);
     let refused = deputy.post(&format!("{path}/substitute"), &json!({ "to": busy, "reason": "болеет" })).await;
