@@ -5,6 +5,7 @@ pub mod calendar;
 pub mod cards;
 pub mod changes;
 pub mod load;
+pub mod modes;
 pub mod programmes;
 pub mod rules;
 
@@ -58,6 +59,8 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(changes::move_to))
         .routes(routes!(rules::acts, rules::add_act))
         .routes(routes!(rules::norms, rules::put_norm))
+        .routes(routes!(modes::hours, modes::put_hours))
+        .routes(routes!(modes::modes, modes::put_mode))
 }
 
 /// One thing that speaks against a date.

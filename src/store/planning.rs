@@ -3,6 +3,7 @@
 
 pub mod acts;
 pub mod drafts;
+pub mod modes;
 pub mod moving;
 pub mod norms;
 pub mod notice;

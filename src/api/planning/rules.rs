@@ -59,7 +59,7 @@ pub async fn acts(State(state): State<ApiState>, session: Session) -> Result<axu
 }
 
 /// An administrator proposes and others decide; there is no way to propose over HTTP yet.
-fn decides(condition: Option<Condition>) -> Result<(), Problem> {
+pub(super) fn decides(condition: Option<Condition>) -> Result<(), Problem> {
     if condition == Some(Condition::Propose) {
         return Err(
             Problem::new("conflict").detail("an administrator proposes: the deputy head or the head writes it down")

@@ -76,7 +76,7 @@ fn widened(view: &PlanView, within: Span) -> Span {
 }
 
 /// `{"rules": {"load_exceeded": "warn"}}` in the school's policy.
-fn rules(policy: &str) -> Result<Rules, StoreError> {
+pub(super) fn rules(policy: &str) -> Result<Rules, StoreError> {
     #[derive(Default, serde::Deserialize)]
     #[serde(default)]
     struct Policy {

@@ -40,6 +40,10 @@ pub const ROUTES: &[(&str, &str, Asks)] = &[
     ("post", "/api/v1/local-acts", Asks::OfAnybody(Action::PolicyManage)),
     ("get", "/api/v1/norms", Asks::OfAnybody(Action::TimetableView)),
     ("put", "/api/v1/norms", Asks::OfAnybody(Action::NormManage)),
+    ("get", "/api/v1/hours-norms", Asks::OfAnybody(Action::TimetableView)),
+    ("put", "/api/v1/hours-norms", Asks::OfAnybody(Action::NormManage)),
+    ("get", "/api/v1/planning-rules", Asks::OfAnybody(Action::TimetableView)),
+    ("put", "/api/v1/planning-rules", Asks::OfAnybody(Action::PolicyManage)),
 ];
 
 /// What the routes are asked about.
@@ -88,7 +92,15 @@ impl Things {
                 json!({ "consultation": "x", "code": "load_exceeded", "host": "x", "order_no": "", "reason": "" })
             }
             "/api/v1/load/corrections" => json!({ "entry": "x", "minutes": 1, "reason": "" }),
-            "/api/v1/calendar" | "/api/v1/contracts" | "/api/v1/norms" if method == Method::PUT => json!({}),
+            "/api/v1/calendar"
+            | "/api/v1/contracts"
+            | "/api/v1/norms"
+            | "/api/v1/hours-norms"
+            | "/api/v1/planning-rules"
+                if method == Method::PUT =>
+            {
+                json!({})
+            }
             "/api/v1/absences" | "/api/v1/local-acts" if method == Method::POST => json!({}),
             path if path.ends_with("/draft") && method == Method::PUT => json!({}),
             path if path.ends_with("/complete") => json!({ "on": null }),

@@ -7,6 +7,7 @@ const english: Translation<typeof russian> = {
   tab_changes: 'Substitutions and moves',
   tab_contracts: 'Contracts',
   tab_orders: 'Orders',
+  tab_rules: 'Rules',
   view: 'Section',
   week: 'Week from {from} to {to}',
   week_before: 'Week before',

@@ -4,6 +4,7 @@ export default {
   tab_changes: 'Замены и переносы',
   tab_contracts: 'Договоры',
   tab_orders: 'Приказы',
+  tab_rules: 'Правила',
   view: 'Раздел',
   week: 'Неделя с {from} по {to}',
   week_before: 'Предыдущая неделя',

@@ -1,6 +1,7 @@
 // Load planned against actual, substitutes and moves, contracts, orders: one section at a time, which is in the address.
-import { SegmentedControl } from '@mantine/core';
+import { SegmentedControl, Skeleton } from '@mantine/core';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { PageHead, useMay } from '../../shared/planning/kit';
 import { Changes } from './changes';
@@ -9,7 +10,9 @@ import { Load } from './load';
 import { Orders } from './orders';
 import { loadTexts } from './texts';
 
-const TABS = ['load', 'changes', 'contracts', 'orders'] as const;
+const Rules = lazy(() => import('./rules'));
+
+const TABS = ['load', 'changes', 'contracts', 'orders', 'rules'] as const;
 type Tab = (typeof TABS)[number];
 
 export default function PlanningPage() {
@@ -36,6 +39,11 @@ export default function PlanningPage() {
       {tab === 'changes' && <Changes />}
       {tab === 'contracts' && <Contracts />}
       {tab === 'orders' && <Orders />}
+      {tab === 'rules' && (
+        <Suspense fallback={<Skeleton height={64} radius="lg" />}>
+          <Rules />
+        </Suspense>
+      )}
     </>
   );
 }

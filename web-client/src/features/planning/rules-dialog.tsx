@@ -1,0 +1,69 @@
+// A dialog for one dated row: its fields as a list, so that acts, norms and hours are written down alike.
+import { Button, TextInput } from '@mantine/core';
+import { type ReactNode, useState } from 'react';
+import { refusalOf } from '../../shared/errors';
+import { useTexts } from '../../shared/i18n/use-texts';
+import { Refused, styles } from '../../shared/planning/kit';
+import { planningTexts } from '../../shared/planning/texts';
+import { Dialog } from '../../shared/ui/dialog';
+import { withoutEmpty } from './rules-model';
+
+export type Field = {
+  name: string;
+  label: string;
+  type?: 'text' | 'date' | 'time' | 'number';
+  required?: boolean;
+  max?: number;
+  initial?: string;
+};
+
+type Props = {
+  title: string;
+  fields: readonly Field[];
+  doing: { isPending: boolean; isError: boolean; error: unknown };
+  onClose: () => void;
+  onSave: (values: Record<string, string>) => void;
+};
+
+export function RowDialog({ title, fields, doing, onClose, onSave }: Props): ReactNode {
+  const t = useTexts(planningTexts);
+  const [values, setValues] = useState<Record<string, string>>(() =>
+    Object.fromEntries(fields.map((field) => [field.name, field.initial ?? ''])),
+  );
+  return (
+    <Dialog opened onClose={onClose} title={title} width={560}>
+      <form
+        className={styles.form}
+        onSubmit={(event) => {
+          event.preventDefault();
+          onSave(withoutEmpty(values));
+        }}
+      >
+        <div className={styles.grid}>
+          {fields.map(({ name, label, type = 'text', required, max }) => (
+            <TextInput
+              key={name}
+              type={type}
+              label={label}
+              required={required}
+              min={type === 'number' ? 1 : undefined}
+              max={type === 'number' ? max : undefined}
+              maxLength={type === 'text' ? 200 : undefined}
+              value={values[name] ?? ''}
+              onChange={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
+            />
+          ))}
+        </div>
+        {doing.isError && <Refused refusal={refusalOf(doing.error)} />}
+        <div className={styles.actions}>
+          <Button type="submit" loading={doing.isPending}>
+            {t('save')}
+          </Button>
+          <Button variant="default" onClick={onClose}>
+            {t('cancel')}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,353 @@
+// The rules that planning is held against: local acts, norms and hours as dated rows, strictness of the rest.
+import { Button, NativeSelect } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type ReactNode, useState } from 'react';
+import { serverNow } from '../../shared/clock';
+import { isErrorCode, refusalOf } from '../../shared/errors';
+import { dayKey } from '../../shared/i18n/format';
+import { defineTexts } from '../../shared/i18n/texts';
+import { useLocale, useTexts } from '../../shared/i18n/use-texts';
+import { noonOf } from '../../shared/planning/explain';
+import { Answered, Empty, Panel, Refused, styles, useMay } from '../../shared/planning/kit';
+import { useRefusalWords } from '../../shared/ui/refusal';
+import { type Field, RowDialog } from './rules-dialog';
+import {
+  type Act,
+  addAct,
+  fetchActs,
+  fetchHours,
+  fetchNorms,
+  fetchRules,
+  type Hours,
+  isInForce,
+  MODES,
+  type Mode,
+  type Norm,
+  putHours,
+  putNorm,
+  putRule,
+} from './rules-model';
+import russian from './rules-texts.ru';
+
+const texts = defineTexts(russian, () => import('./rules-texts.en'));
+
+export default function Rules() {
+  const t = useTexts(texts);
+  return (
+    <>
+      <p className={styles.lead}>{t('lead')}</p>
+      <Acts />
+      <Norms />
+      <HoursOfDay />
+      <Strictness />
+    </>
+  );
+}
+
+/** A day with its year: rows reach over several. */
+function useDay(): (key: string) => string {
+  const format = new Intl.DateTimeFormat(useLocale() === 'ru' ? 'ru-RU' : 'en-GB', {
+    day: 'numeric',
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC',
+  });
+  return (key) => format.format(noonOf(key));
+}
+
+/** «с 1 сентября 2026 по …», and whether that is now. */
+function useDates(): (row: { valid_from?: string; valid_to?: string }) => ReactNode {
+  const t = useTexts(texts);
+  const day = useDay();
+  return (row) => {
+    const from = row.valid_from && day(row.valid_from);
+    const to = row.valid_to && day(row.valid_to);
+    const words =
+      from && to ? t('since_until', { from, to }) : from ? t('since', { from }) : to ? t('until', { to }) : t('always');
+    return (
+      <>
+        <span className={styles.soft}>{words}</span>
+        {!isInForce(row, dayKey(serverNow())) && <span className={styles.badge}>{t('past')}</span>}
+      </>
+    );
+  };
+}
+
+function useChange<Body>(key: string, change: (body: Body) => Promise<void>, onDone?: () => void) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: change,
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: [key] });
+      onDone?.();
+    },
+  });
+}
+
+function Acts() {
+  const t = useTexts(texts);
+  const day = useDay();
+  const dates = useDates();
+  const mayEdit = useMay('policy.manage');
+  const acts = useQuery({ queryKey: ['local-acts'], queryFn: fetchActs });
+  const [isOpen, setOpen] = useState(false);
+  const doing = useChange<Act>('local-acts', addAct, () => setOpen(false));
+  const fields: Field[] = [
+    { name: 'number', label: t('act_number'), required: true },
+    { name: 'dated', label: t('act_dated'), type: 'date', required: true },
+    { name: 'title', label: t('act_title'), required: true },
+    { name: 'basis', label: t('act_basis'), required: true },
+    { name: 'valid_from', label: t('valid_from'), type: 'date', required: true },
+    { name: 'valid_to', label: t('valid_to'), type: 'date' },
+  ];
+  return (
+    <Panel
+      title={t('acts')}
+      tools={
+        mayEdit && (
+          <Button size="compact-sm" variant="light" onClick={() => setOpen(true)}>
+            {t('act_add')}
+          </Button>
+        )
+      }
+    >
+      <p className={styles.soft}>{t('acts_lead')}</p>
+      <Answered query={acts}>
+        {acts.data?.items.length === 0 && <Empty title={t('acts_empty')} text={t('acts_empty_text')} icon="info" />}
+        <ul className={styles.list}>
+          {acts.data?.items.map((act) => (
+            <li key={act.id} className={styles.date}>
+              <div className={styles.dateTop}>
+                {t('act', { number: act.number, date: day(act.dated) })} {dates(act)}
+              </div>
+              <div>{act.title}</div>
+              <div className={styles.soft}>{act.basis}</div>
+            </li>
+          ))}
+        </ul>
+      </Answered>
+      {isOpen && (
+        <RowDialog
+          title={t('act_add')}
+          fields={fields}
+          doing={doing}
+          onClose={() => setOpen(false)}
+          onSave={(values) => doing.mutate({ id: '', ...values } as unknown as Act)}
+        />
+      )}
+    </Panel>
+  );
+}
+
+const numbers = (values: Record<string, string>, names: readonly string[]) =>
+  Object.fromEntries(names.filter((name) => values[name]).map((name) => [name, Number(values[name])]));
+
+function useGrades() {
+  const t = useTexts(texts);
+  return (row: { grade_from: number; grade_to: number }) =>
+    t(row.grade_from === row.grade_to ? 'grade' : 'grades', { from: row.grade_from, to: row.grade_to });
+}
+
+/** What norms and hours have in common in their dialogs. */
+function useRowFields(own: Field[]): Field[] {
+  const t = useTexts(texts);
+  return [
+    { name: 'grade_from', label: t('grade_from'), type: 'number', required: true, max: 11, initial: '1' },
+    { name: 'grade_to', label: t('grade_to'), type: 'number', required: true, max: 11, initial: '11' },
+    ...own,
+    { name: 'valid_from', label: t('valid_from'), type: 'date' },
+    { name: 'valid_to', label: t('valid_to'), type: 'date' },
+    { name: 'code', label: t('code'), required: true },
+    { name: 'source', label: t('source'), required: true },
+  ];
+}
+
+function Norms() {
+  const t = useTexts(texts);
+  const dates = useDates();
+  const grades = useGrades();
+  const mayEdit = useMay('norm.manage');
+  const norms = useQuery({ queryKey: ['norms'], queryFn: fetchNorms });
+  const [isOpen, setOpen] = useState(false);
+  const doing = useChange<Norm>('norms', putNorm, () => setOpen(false));
+  const fields = useRowFields([
+    { name: 'per_lesson', label: t('per_lesson'), type: 'number', required: true, max: 480 },
+    { name: 'per_day_home', label: t('per_day'), type: 'number', max: 1440 },
+  ]);
+  return (
+    <Panel
+      title={t('norms')}
+      tools={
+        mayEdit && (
+          <Button size="compact-sm" variant="light" onClick={() => setOpen(true)}>
+            {t('norm_add')}
+          </Button>
+        )
+      }
+    >
+      <p className={styles.soft}>{t('norms_lead')}</p>
+      {doing.isError && !isOpen && <Refused refusal={refusalOf(doing.error)} />}
+      <Answered query={norms}>
+        {norms.data?.items.length === 0 && <Empty title={t('norms_empty')} icon="clock" />}
+        <ul className={styles.list}>
+          {norms.data?.items.map((norm) => (
+            <li key={norm.id} className={styles.date}>
+              <div className={styles.dateTop}>
+                {grades(norm)} {dates(norm)}
+              </div>
+              <div>
+                {norm.per_day_home === undefined
+                  ? t('minutes', { lesson: norm.per_lesson })
+                  : t('minutes_day', { lesson: norm.per_lesson, day: norm.per_day_home })}
+              </div>
+              <div className={styles.soft}>
+                {norm.source} ({norm.code})
+              </div>
+              <ModeOf
+                what={grades(norm)}
+                mode={norm.mode}
+                mayEdit={mayEdit}
+                onMode={(mode) => doing.mutate({ ...norm, mode })}
+              />
+            </li>
+          ))}
+        </ul>
+      </Answered>
+      {isOpen && (
+        <RowDialog
+          title={t('norm_add')}
+          fields={fields}
+          doing={doing}
+          onClose={() => setOpen(false)}
+          onSave={(values) =>
+            doing.mutate({
+              ...values,
+              ...numbers(values, ['grade_from', 'grade_to', 'per_lesson', 'per_day_home']),
+              id: '',
+              mode: 'warn',
+            } as unknown as Norm)
+          }
+        />
+      )}
+    </Panel>
+  );
+}
+
+function HoursOfDay() {
+  const t = useTexts(texts);
+  const dates = useDates();
+  const grades = useGrades();
+  const mayEdit = useMay('norm.manage');
+  const hours = useQuery({ queryKey: ['hours-norms'], queryFn: fetchHours });
+  const [isOpen, setOpen] = useState(false);
+  const doing = useChange<Hours>('hours-norms', putHours, () => setOpen(false));
+  const fields = useRowFields([
+    { name: 'earliest', label: t('earliest'), type: 'time', required: true, initial: '08:00' },
+    { name: 'latest', label: t('latest'), type: 'time', required: true, initial: '18:00' },
+  ]);
+  return (
+    <Panel
+      title={t('hours')}
+      tools={
+        mayEdit && (
+          <Button size="compact-sm" variant="light" onClick={() => setOpen(true)}>
+            {t('hours_add')}
+          </Button>
+        )
+      }
+    >
+      <p className={styles.soft}>{t('hours_lead')}</p>
+      {doing.isError && !isOpen && <Refused refusal={refusalOf(doing.error)} />}
+      <Answered query={hours}>
+        {hours.data?.items.length === 0 && <Empty title={t('hours_empty')} icon="clock" />}
+        <ul className={styles.list}>
+          {hours.data?.items.map((row) => (
+            <li key={row.id} className={styles.date}>
+              <div className={styles.dateTop}>
+                {grades(row)} {dates(row)}
+              </div>
+              <div>
+                {row.earliest}–{row.latest}
+              </div>
+              <div className={styles.soft}>
+                {row.source} ({row.code})
+              </div>
+              <ModeOf
+                what={grades(row)}
+                mode={row.mode}
+                mayEdit={mayEdit}
+                onMode={(mode) => doing.mutate({ ...row, mode })}
+              />
+            </li>
+          ))}
+        </ul>
+      </Answered>
+      {isOpen && (
+        <RowDialog
+          title={t('hours_add')}
+          fields={fields}
+          doing={doing}
+          onClose={() => setOpen(false)}
+          onSave={(values) =>
+            doing.mutate({
+              ...values,
+              ...numbers(values, ['grade_from', 'grade_to']),
+              id: '',
+              mode: 'warn',
+            } as unknown as Hours)
+          }
+        />
+      )}
+    </Panel>
+  );
+}
+
+function Strictness() {
+  const t = useTexts(texts);
+  const words = useRefusalWords();
+  const mayEdit = useMay('policy.manage');
+  const rules = useQuery({ queryKey: ['planning-rules'], queryFn: fetchRules });
+  const doing = useChange('planning-rules', putRule);
+  return (
+    <Panel title={t('rules')}>
+      <p className={styles.soft}>{t('rules_lead')}</p>
+      {doing.isError && <Refused refusal={refusalOf(doing.error)} />}
+      <Answered query={rules}>
+        <ul className={styles.list}>
+          {rules.data?.items.map(({ rule, mode }) => {
+            const what = isErrorCode(rule) ? words(rule).title : rule;
+            return (
+              <li key={rule} className={styles.date}>
+                <div className={styles.dateTop}>{what}</div>
+                <ModeOf what={what} mode={mode} mayEdit={mayEdit} onMode={(mode) => doing.mutate({ rule, mode })} />
+              </li>
+            );
+          })}
+        </ul>
+      </Answered>
+    </Panel>
+  );
+}
+
+type ModeProps = { what: string; mode: Mode; mayEdit: boolean; onMode: (mode: Mode) => void };
+
+function ModeOf({ what, mode, mayEdit, onMode }: ModeProps) {
+  const t = useTexts(texts);
+  if (!mayEdit) {
+    return (
+      <div>
+        <span className={styles.badge}>{t(`mode_${mode}`)}</span>
+      </div>
+    );
+  }
+  return (
+    <NativeSelect
+      aria-label={t('mode_of', { what })}
+      size="sm"
+      style={{ maxWidth: 240, marginTop: 8 }}
+      value={mode}
+      onChange={(event) => onMode(event.currentTarget.value as Mode)}
+      data={MODES.map((value) => ({ value, label: t(`mode_${value}`) }))}
+    />
+  );
+}
