@@ -1,4 +1,4 @@
-//! Time at the screen (DOMAIN 4.6, INV-40 to INV-44): length of a lesson, sum of a student's day, hours of the day.
+//! Time at the screen (DOMAIN 4.6, INV-40 to INV-43): length of a lesson, sum of a student's day, hours of the day.
 
 use std::collections::HashMap;
 
@@ -9,9 +9,6 @@ use super::view::PlanView;
 use crate::domain::ids::PersonId;
 use crate::domain::norm::{check_daily, check_hours, check_length};
 use crate::domain::refusal::RefusalCode;
-
-/// Longer than this, eyes need a break (INV-44), minutes.
-pub const EYE_BREAK_FROM_MINUTES: i64 = 20;
 
 pub fn check(view: &PlanView, wish: &Wish<'_>, found: &mut Vec<Finding>) {
     if !wish.slot.form.is_realtime() {
@@ -62,10 +59,4 @@ fn day_of_students(view: &PlanView, wish: &Wish<'_>, grades: &[u8], minutes: i64
         norm: breach.norm,
     };
     found.push(Finding::with_mode(RefusalCode::DailyScreenCap, params, breach.mode));
-}
-
-/// When people are asked to look away from the screen: in the middle of a lesson that is longer than
-/// [`EYE_BREAK_FROM_MINUTES`]; `None`: it is short enough.
-pub fn eye_break_ms(start_ms: i64, end_ms: i64) -> Option<i64> {
-    (end_ms - start_ms > EYE_BREAK_FROM_MINUTES * 60_000).then(|| start_ms + (end_ms - start_ms) / 2)
 }

@@ -226,17 +226,6 @@ fn a_school_softens_what_it_may_and_nothing_else() {
 }
 
 #[test]
-fn inv_44_eyes_get_a_break_in_the_middle_third() {
-    use crate::domain::planning::hygiene::eye_break_ms;
-    let minute = 60_000;
-    assert_eq!(eye_break_ms(0, 20 * minute), None);
-    for lasts in 21..=90 {
-        let at = eye_break_ms(0, lasts * minute).unwrap();
-        assert!(lasts * minute / 3 <= at && at <= lasts * minute * 2 / 3, "{lasts}");
-    }
-}
-
-#[test]
 fn no_working_time_on_paper_is_a_remark() {
     let mut view = school();
     view.hosts.get_mut(&PersonId::new("D")).unwrap().employments[0].windows.clear();

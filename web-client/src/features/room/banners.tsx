@@ -3,7 +3,9 @@ import { Button } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { Icon, type IconName } from '../../shared/ui/icon';
+import { useNow } from '../../shared/ui/use-now';
 import { Trouble } from './device-check';
+import { isEyeBreak } from './eye-break';
 import type { LocalState } from './local-media';
 import { notHearingMe, self } from './model';
 import styles from './room.module.css';
@@ -51,6 +53,7 @@ export function Banners({ session, snapshot, local }: Props) {
             : t('not_hearing_me', { names: deaf.join(', ') })}
         </Banner>
       )}
+      {model.room && <EyeBreak startMs={model.room.start_ms} endMs={model.room.end_ms} />}
       {silentFloor && <Banner icon="floor">{t('floor_banner')}</Banner>}
       {local.screen === 'on' && (
         <Banner icon="screen">
@@ -67,6 +70,17 @@ export function Banners({ session, snapshot, local }: Props) {
       )}
     </div>
   );
+}
+
+/** A clock of its own, so that the second does not draw the other banners again. */
+function EyeBreak({ startMs, endMs }: { startMs: number; endMs: number }) {
+  const t = useTexts(roomTexts);
+  const now = useNow();
+  return isEyeBreak(startMs, endMs, now) ? (
+    <Banner icon="eye" live>
+      {t('eye_break')}
+    </Banner>
+  ) : null;
 }
 
 type BannerProps = { icon: IconName; tone?: 'calm' | 'bad'; live?: boolean; children: ReactNode };

@@ -46,6 +46,7 @@ const english: Translation<typeof russian> = {
   try_again: 'Try again',
 
   room: 'Room',
+  eye_break: 'Rest your eyes: look into the distance, blink, stretch. One minute.',
   time_left: '{time} left',
   time_over: 'time is up',
   closes_in: 'The room closes in {time}',
