@@ -74,3 +74,26 @@ fn the_contracts_are_exported() {
         assert!(value.is_object());
     }
 }
+
+/// Evidence (clause 4.1): one changed byte in a row of the journal is found from outside, with its place.
+#[tokio::test]
+async fn one_changed_byte_of_the_journal_is_found() {
+    use sqlx::Connection as _;
+
+    let folder = crate::hub::TestHub::start().await.stop_and_keep().await;
+    assert_eq!(kafedra(folder.path(), &["audit", "verify"]).status.code(), Some(0));
+    sqlx::any::install_default_drivers();
+    let url = format!("sqlite://{}", folder.path().join("kafedra.db").display());
+    let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
+    let changed = sqlx::query(
+        "UPDATE audit_event SET object_id = substr(object_id, 1, length(object_id) - 1) || 'x' WHERE seq = 7",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(changed.rows_affected(), 1);
+    connection.close().await.unwrap();
+    let output = kafedra(folder.path(), &["audit", "verify"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains('7'), "the row is named: {}", text(&output));
+}

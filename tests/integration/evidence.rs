@@ -4,6 +4,7 @@
 use std::io::Cursor;
 
 use calamine::Reader as _;
+use kafedra::domain::ids::{ConsultationId, PersonId};
 use kafedra::domain::role::Role;
 use kafedra::store::StoreError;
 use kafedra::store::people::NewPerson;
@@ -278,4 +279,88 @@ async fn what_is_exported_is_imported_without_a_change_and_mistakes_have_their_p
         (Some("Начало"), Some("15:10"), Some("15:40"))
     );
     hub.stop().await;
+}
+
+/// Stands in every text that the erased person writes below.
+const MARKER: &str = "МАРКЕР-9c41";
+
+/// All files below a folder that hold the marker, as text or packed into UTF-8 JSON escapes.
+fn hold_the_marker(folder: &std::path::Path) -> Vec<String> {
+    let escaped = serde_json::to_string(MARKER).unwrap();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(hold_the_marker(&path));
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let holds = |word: &[u8]| bytes.windows(word.len()).any(|window| window == word);
+        if holds(MARKER.as_bytes()) || holds(escaped.trim_matches('"').as_bytes()) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+/// PR-02: whatever somebody has written anywhere over HTTP, after an erasure it is in no page of the database and in no file,
+/// and the proof stays.
+#[tokio::test]
+async fn pr_02_after_an_erasure_nothing_written_is_left_anywhere() {
+    let at = "2026-11-28T09:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    let system = kafedra::clock::WallClock::system(0).now_ms();
+    let hub = TestHub::start_at(kafedra::clock::WallClock::system(at - system)).await;
+    hire_head(&hub).await;
+    let student = hub.sign_in(STUDENT).await;
+    let ok = |answer: Answer| {
+        assert!(answer.status.is_success(), "{} {}", answer.status, answer.body);
+        answer.body
+    };
+    // A question with a file.
+    let choices = ok(student.get("/api/v1/requests/choices").await);
+    let subject = choices["students"][0]["subjects"][0].clone();
+    let text = format!("{MARKER}: не понимаю дроби");
+    let ask = json!({ "subject": subject["id"], "topic": subject["topics"][0]["id"], "text": text, "is_shared": true });
+    let asked = ok(student.post("/api/v1/requests", &ask).await);
+    let request = format!("/api/v1/requests/{}", asked["id"].as_str().unwrap());
+    let picture = [b"\x89PNG\r\n\x1a\n".as_slice(), MARKER.as_bytes()].concat();
+    ok(upload(&student, &format!("{request}/files?name={MARKER}.png"), "application/octet-stream", picture).await);
+    // A booking with a message.
+    let hours = ok(student.get("/api/v1/office-hours").await);
+    let times = hours["items"].as_array().unwrap().iter().flat_map(|one| one["times"].as_array().unwrap());
+    let time = times.clone().find(|time| time["can_book"] == true).unwrap()["id"].as_str().unwrap().to_owned();
+    ok(student.post(&format!("/api/v1/appointments/{time}/book"), &json!({ "message": text })).await);
+    // An opinion and a complaint about a lesson that the student was in.
+    let (room, now_ms) = (student.find(|item| item["form"] == "webinar").await.unwrap(), hub.clock.now_ms());
+    let lesson = format!("/api/v1/consultations/{room}");
+    let school = hub.app().state.store.schools().await.unwrap().remove(0).id;
+    let who = PersonId::new(student.me["person"]["id"].as_str().unwrap());
+    let sat = hub.app().state.store.begin_attendance(school, ConsultationId::new(room), who, "recipient", now_ms).await;
+    sat.unwrap();
+    let said = json!({ "score": 2, "helped": false, "text": text });
+    ok(student.send(student.request(Method::PUT, &format!("{lesson}/feedback")).json(&said)).await);
+    let complaint = json!({ "kind": "poor", "text": text });
+    ok(student.post(&format!("{lesson}/complaints"), &complaint).await);
+    assert!(!hold_the_marker(hub.data()).is_empty(), "the marker is found while it is there");
+
+    // A complaint that is not decided holds the erasure back.
+    let wish = ok(student.post("/api/v1/privacy/erasures", &json!({ "reason": format!("{MARKER}: ухожу") })).await);
+    let path = |step: &str| format!("/api/v1/privacy/erasures/{}/{step}", wish["id"].as_str().unwrap());
+    let (head, officer, admin) = (hub.sign_in(HEAD).await, hub.sign_in(OFFICER).await, hub.sign_in(ADMIN).await);
+    let held = head.post(&path("approve"), &json!({})).await;
+    assert_eq!((held.status, held.code()), (StatusCode::CONFLICT, "retention_hold"), "{}", held.body);
+    let deputy = hub.sign_in(DEPUTY).await;
+    let open = ok(deputy.get("/api/v1/complaints").await);
+    for one in open["items"].as_array().unwrap().iter().filter(|one| one["state"] != "closed") {
+        let close = format!("/api/v1/complaints/{}/close", one["id"].as_str().unwrap());
+        ok(deputy.post(&close, &json!({ "text": "Решено" })).await);
+    }
+    ok(student.post(&format!("{request}/withdraw"), &json!({})).await);
+    for (who, step) in [(&head, "approve"), (&officer, "confirm"), (&admin, "execute")] {
+        ok(who.post(&path(step), &json!({})).await);
+    }
+    let acts = ok(head.get("/api/v1/privacy/acts").await);
+    assert!(acts["items"][0]["log_export"].as_str().unwrap().contains("erasure.execute"), "the proof stays");
+    let folder = hub.stop_and_keep().await;
+    assert_eq!(hold_the_marker(folder.path()), Vec::<String>::new());
 }

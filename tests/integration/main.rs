@@ -21,6 +21,7 @@ mod access;
 mod cli;
 mod config;
 mod corpus;
+mod coverage;
 mod csrf;
 mod doctor;
 mod evidence;

@@ -111,6 +111,7 @@ async fn a_cancelled_lesson_is_told_in_the_app_by_letter_push_and_webhook() {
     let pushed = pushed.unwrap();
     assert_eq!(pushed.head("content-encoding"), "aes128gcm");
     assert!(pushed.head("authorization").starts_with("vapid t=ey") && pushed.head("ttl").parse::<u32>().is_ok());
+    vapid_is_right(&pushed.head("authorization"), &format!("http://{}", http.address), hub.clock.now_ms());
     let said: Value = serde_json::from_slice(&browser.decrypt(&pushed.body)).unwrap();
     assert_eq!(said["title"], "Консультация отменена", "{said}");
     assert!(!said.to_string().contains("Петров"));
@@ -129,6 +130,25 @@ async fn a_cancelled_lesson_is_told_in_the_app_by_letter_push_and_webhook() {
     );
     assert_eq!(student.get("/api/v1/notices").await.body["unread"], 0);
     hub.stop().await;
+}
+
+/// RFC 8292: who pushes, to whom and until when, signed by the key that is named beside it.
+fn vapid_is_right(authorization: &str, origin: &str, now_ms: i64) {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let (token, key) = authorization.strip_prefix("vapid t=").unwrap().split_once(", k=").unwrap();
+    let key = URL_SAFE_NO_PAD.decode(key).unwrap();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let verified = ring::signature::UnparsedPublicKey::new(&ring::signature::ECDSA_P256_SHA256_FIXED, key);
+    verified.verify(signed.as_bytes(), &signature).expect("signed by the key that is named");
+    let part = |text: &str| -> Value { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap() };
+    let (head, claims) = signed.split_once('.').unwrap();
+    let (head, claims) = (part(head), part(claims));
+    assert_eq!(head["alg"], "ES256");
+    assert_eq!(claims["aud"], origin, "{claims}");
+    let left_s = claims["exp"].as_i64().unwrap() - now_ms / 1_000;
+    assert!((1..=24 * 3_600).contains(&left_s), "a day at most: {claims}");
 }
 
 #[tokio::test]

@@ -202,3 +202,25 @@ async fn a_program_is_told_the_relays_with_a_credential_of_its_own() {
     }
     hub.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inv_11_nobody_makes_a_conference_of_a_chat() {
+    let hub = TestHub::start().await;
+    // The demo's chat of now and its host.
+    let host = hub.sign_in("T-007").await;
+    let mut room = None;
+    until_async("the chat is open", async || {
+        room = host
+            .find(|item| {
+                item["form"] == "chat" && item["role"] == "host" && (item["state"] == "open" || item["state"] == "live")
+            })
+            .await;
+        room.is_some()
+    })
+    .await;
+    let program = hub.token("T-007", &BOTH).await;
+    let offer = Client::publisher().await.offer().await;
+    let refused = post(&program, &format!("/api/v1/rooms/{}/whip", room.unwrap()), &offer).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::CONFLICT, "form_mismatch"), "{}", refused.body);
+    hub.stop().await;
+}

@@ -141,7 +141,7 @@ mod tests {
 
     /// The table of DOMAIN 2.5: audio, video, screen, chat, hand, moderate, receive.
     #[test]
-    fn the_form_decides_rights() {
+    fn inv_54_the_form_decides_rights() {
         use {Form::*, RoomRole::*};
         for form in [Webinar, VideoConference, Individual] {
             check(form, Host, false, true, "avsc-mr");

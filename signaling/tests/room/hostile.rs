@@ -283,7 +283,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn hostile_peers_break_no_invariant(
+    fn inv_54_inv_55_hostile_peers_break_no_invariant(
         form in prop::sample::select(vec![Form::Webinar, Form::VideoConference, Form::Chat, Form::Individual]),
         steps in prop::collection::vec(step(), 1..200),
     ) {

@@ -20,7 +20,7 @@ fn waiting(scene: &Scenario, peer: &kafedra_signaling::ids::PeerId) -> Option<Wa
 }
 
 #[test]
-fn recipients_wait_until_the_host_comes_and_then_sit_down_in_order() {
+fn inv_55_recipients_wait_until_the_host_comes_and_then_sit_down_in_order() {
     let mut scene = Scenario::new(Form::VideoConference);
     let (ann, bob) = (scene.student("ann"), scene.student("bob"));
     assert_eq!(waiting(&scene, &ann), Some(WaitingReason::HostAbsent));

@@ -71,6 +71,18 @@ fn inv_52_an_administrator_sees_neither_chat_nor_recordings_nor_work() {
     }
 }
 
+/// Topics of a date are chosen by who may edit its card.
+#[test]
+fn inv_21_topics_are_set_by_teachers_deputies_and_staff_never_by_an_administrator() {
+    let everything: Relations =
+        [Relation::Own, Relation::Host, Relation::Seat, Relation::School, Relation::Unit].into_iter().collect();
+    for role in Role::ALL {
+        let may = decide(&principal(&[role]), Action::CardEdit, everything).is_ok();
+        let expected = matches!(role, Role::Teacher | Role::DeputyHead | Role::UnitHead | Role::Staff);
+        assert_eq!(may, expected, "{role:?}");
+    }
+}
+
 #[test]
 fn a_token_does_no_more_than_its_scopes_and_no_more_than_its_owner() {
     let mut student = principal(&[Role::Student]);

@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Moves a request on. `Approved` by the head, `Confirmed` by the data officer; refusals: `illegal_transition`,
-    /// `retention_hold` (a hold, or a request or complaint that is not closed).
+    /// `retention_hold` (a hold, or a complaint that is not closed).
     pub async fn step_erasure(
         &self,
         school: SchoolId,

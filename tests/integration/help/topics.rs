@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{accepted, ask, hub, refused};
-use crate::hub::{ADMIN, Answer, Client, DEPUTY, OTHER_TEACHER, STUDENT, TEACHER, TestHub};
+use crate::hub::{ADMIN, Answer, Client, DEPUTY, OTHER_STUDENT, OTHER_TEACHER, STUDENT, TEACHER, TestHub};
 
 async fn import(client: &Client, query: &str, text: &str) -> Answer {
     let path = format!("/api/v1/marks/import{query}");
@@ -139,5 +139,27 @@ async fn a_date_keeps_its_topics_and_sources_and_those_who_asked_are_told() {
     accepted(teacher.post(&cancel, &json!({ "reason": "Болею" })).await);
     let seen = accepted(author.get(&format!("/api/v1/requests/{}", asked["id"].as_str().unwrap())).await);
     assert_eq!((seen["state"].as_str(), seen["consultation"].is_null()), (Some("accepted"), true));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn inv_23_a_request_of_another_group_is_no_source() {
+    let hub = hub().await;
+    let other = hub.sign_in(OTHER_STUDENT).await;
+    let asked = ask(&other, "Физика", "Что такое импульс?").await;
+    let list = ranked(&hub, TEACHER, "5А", "Математика").await.unwrap();
+    let lesson = list["planned"].as_array().unwrap().iter().find(|one| one["form"] != "individual").unwrap();
+    let path = format!("/api/v1/consultations/{}/topics", lesson["id"].as_str().unwrap());
+    let (topic, part) = (&list["topics"][0]["id"], &list["topics"][0]["part_id"]);
+    let choice = json!({ "topics": [topic], "parts": [part], "requests": [asked["id"]] });
+    let teacher = hub.sign_in(TEACHER).await;
+    refused(&teacher.put(&path, &choice).await, 422, "source_required");
+    // What was declined is no source either.
+    let own = ask(&hub.sign_in(STUDENT).await, "Математика", "Когда каникулы?").await;
+    let id = own["id"].as_str().unwrap();
+    let declined = json!({ "act": "decline", "reason": "not_programme" });
+    accepted(teacher.post(&format!("/api/v1/requests/{id}/triage"), &declined).await);
+    let choice = json!({ "topics": [topic], "parts": [part], "requests": [id] });
+    refused(&teacher.put(&path, &choice).await, 422, "source_required");
     hub.stop().await;
 }

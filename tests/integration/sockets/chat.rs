@@ -73,3 +73,19 @@ async fn edits_and_deletions_reach_everybody_and_history_shows_them() {
     ann.say(json!({ "type": "chat_history", "limit": 10 })).await;
     assert_eq!(ann.hears("chat_history").await["messages"][0]["deleted"], true);
 }
+
+#[tokio::test]
+async fn a_locked_chat_refuses_recipients_with_its_code_and_hears_hosts() {
+    let hub = TestRooms::start().await;
+    hub.open("r", Form::Webinar).await;
+    let (mut host, _) = hub.join("host", "r").await;
+    let (mut ann, _) = hub.join("ann", "r").await;
+    let policy =
+        json!({ "microphones_locked": false, "cameras_locked": false, "chat_locked": true, "admission": false });
+    host.say(json!({ "type": "room_policy", "policy": policy })).await;
+    // The answer to a message of the host's own says that the switch has been read.
+    host.chats("first").await;
+    host.hears("chat_ack").await;
+    ann.chats("1").await;
+    assert_eq!(ann.hears("error").await["code"], "room_locked");
+}
