@@ -127,7 +127,8 @@ pub fn rtp(data: &[u8]) {
 pub fn rtcp(data: &[u8]) {
     let _ = rtc::rtcp::packet::unmarshal(&mut &data[..]);
     let mut log = ArrivalLog::default();
-    for bytes in data.chunks_exact(3) {
+    // More tell nothing new, and slow the search.
+    for bytes in data.chunks_exact(3).take(96) {
         let at = origin() + std::time::Duration::from_millis(u64::from(bytes[2]));
         log.note(at, u16::from_be_bytes([bytes[0], bytes[1]]));
         if bytes[2] == 0xff {

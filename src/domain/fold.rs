@@ -48,13 +48,23 @@ pub fn fold_code(text: &str) -> String {
         .collect()
 }
 
+/// Nobody mistypes a text of this length, and the distance of long ones costs their product.
+const LONGEST_SLIP: usize = 64;
+
 /// The candidate nearest to `wanted` by edit distance, when it is near enough to be a slip.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = fold(wanted);
-    let limit = (wanted.chars().count() / 3).max(1);
+    let length = wanted.chars().count();
+    if length > LONGEST_SLIP {
+        return None;
+    }
+    let limit = (length / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &fold(candidate)), candidate))
+        .map(|candidate| (fold(candidate), candidate))
+        // The distance is at least the difference of lengths.
+        .filter(|(folded, _)| folded.chars().count().abs_diff(length) <= limit)
+        .map(|(folded, candidate)| (strsim::damerau_levenshtein(&wanted, &folded), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -72,5 +82,6 @@ mod tests {
         assert_eq!(fold_code("З-002"), fold_code("Z-002"));
         assert_eq!(nearest("Матиматика", ["Физика", "Математика"]), Some("Математика"));
         assert_eq!(nearest("Химия", ["Математика"]), None);
+        assert_eq!(nearest(&"я".repeat(1_000_000), [&*"я".repeat(999_999)]), None, "in no time");
     }
 }

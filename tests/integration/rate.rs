@@ -18,6 +18,17 @@ async fn refused_after(client: &Client, path: &str, burst: usize) -> Answer {
     panic!("never refused")
 }
 
+/// Whether what `one` has used up is missing to `other`, too: the bucket refills while the machine does something else.
+async fn shares(one: &Client, path: &str, other: &Client) -> bool {
+    for _ in 0..10 {
+        while one.get(path).await.status != StatusCode::TOO_MANY_REQUESTS {}
+        if other.get("/api/v1/me").await.status == StatusCode::TOO_MANY_REQUESTS {
+            return true;
+        }
+    }
+    false
+}
+
 #[tokio::test]
 async fn who_asks_too_often_waits_and_nobody_else_does() {
     let hub = TestHub::start_with(|config| {
@@ -32,13 +43,13 @@ async fn who_asks_too_often_waits_and_nobody_else_does() {
     assert_eq!(answer.body["params"]["retry_after_s"], 1);
     // Another browser of the same person shares the bucket; signing in does not, or nobody could.
     let again = hub.sign_in(TEACHER).await;
-    assert_eq!(again.get("/api/v1/me").await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(shares(&teacher, "/api/v1/me", &again).await);
     assert_eq!(other.get("/api/v1/me").await.status, StatusCode::OK);
     // The address by itself, then a made-up sign-in from it.
     let nobody = hub.client();
     refused_after(&nobody, "/api/v1/public", 20).await;
     let made_up = Client { token: Some("made-up".into()), ..hub.client() };
-    assert_eq!(made_up.get("/api/v1/me").await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(shares(&nobody, "/api/v1/public", &made_up).await);
     assert_eq!(other.get("/api/v1/me").await.status, StatusCode::OK);
     for path in ["/healthz", "/readyz", "/metrics", "/", "/timetable"] {
         assert_eq!(nobody.get(path).await.status, StatusCode::OK, "{path}");
