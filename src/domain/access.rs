@@ -151,6 +151,18 @@ pub fn admit(person: &PersonFacts, room: &RoomFacts, today: Date, now_ms: i64) -
     }
 }
 
+/// Whether a room is open and somebody who belongs there has had, or has not yet, their own turn in it: office hours alone.
+pub fn is_out_of_turn(person: &PersonFacts, room: &RoomFacts, today: Date, now_ms: i64) -> bool {
+    if !matches!(room.state, State::Open | State::Live) || now_ms >= room.closes_ms {
+        return false;
+    }
+    match room_role(person, room, today) {
+        Ok(RoomRole::Recipient) => room.is_turn_of(std::slice::from_ref(&person.id), now_ms).is_err(),
+        Ok(RoomRole::Guardian { wards }) => room.is_turn_of(&wards, now_ms).is_err(),
+        _ => false,
+    }
+}
+
 fn guardian(person: &PersonFacts, room: &RoomFacts, today: Date) -> Result<Vec<PersonId>, RefusalCode> {
     let on_roster: Vec<&WardFacts> =
         person.wards.iter().filter(|ward| room.is_on_roster(&ward.id, &ward.groups)).collect();

@@ -50,6 +50,11 @@ pub trait Gate: Send + Sync + 'static {
         purpose: Purpose,
     ) -> BoxFuture<'a, Result<Entry, Refused>>;
 
+    /// Whether somebody who sits there has had their own turn (office hours): the room goes on without them.
+    fn is_out_of_turn<'a>(&'a self, _who: &'a Principal, _room: &'a RoomId) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
     /// Whether the sign-in still holds. `true` when nobody can tell: a store that is away throws nobody out.
     fn is_signed_in<'a>(&'a self, who: &'a Principal) -> BoxFuture<'a, bool>;
 

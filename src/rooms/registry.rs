@@ -432,7 +432,11 @@ impl Rooms {
         let _permit = self.inner.rechecks.acquire().await;
         match self.inner.parts.gate.admit(who, &seat.room, seat.beside.as_ref(), seat.purpose).await {
             Ok(entry) => entry.role == seat.role && entry.beside == seat.beside,
-            Err(refused) => matches!(refused.code, TooEarly | TooLate | NotOnTimetable | Unavailable),
+            // Times are the scheduler's, who closes the whole room; one's own turn in office hours is not.
+            Err(refused) if matches!(refused.code, TooEarly | TooLate) => {
+                !self.inner.parts.gate.is_out_of_turn(who, &seat.room).await
+            }
+            Err(refused) => matches!(refused.code, NotOnTimetable | Unavailable),
         }
     }
 

@@ -7,7 +7,8 @@ use signaling::refusal::RefusalCode;
 
 use super::access::{Entry, Gate, Purpose, Refused, wire_code};
 use crate::clock::WallClock;
-use crate::domain::access::{RoomRole, admit};
+use crate::domain::access::{RoomRole, admit, is_out_of_turn};
+use crate::domain::calendar::date_in;
 use crate::domain::ids::ConsultationId;
 use crate::domain::policy::{Action, Principal, Relation, Relations, Scope, decide};
 use crate::store::{Store, StoreError};
@@ -106,6 +107,19 @@ impl Gate for SchoolGate {
         purpose: Purpose,
     ) -> BoxFuture<'a, Result<Entry, Refused>> {
         Box::pin(self.decide(who, room, beside, purpose))
+    }
+
+    fn is_out_of_turn<'a>(&'a self, who: &'a Principal, room: &'a RoomId) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let now_ms = self.clock.now_ms();
+            let Ok(consultation) = self.store.consultation(&ConsultationId::new(room.as_str())).await else {
+                return false;
+            };
+            let Ok(school) = self.store.school(&consultation.school).await else { return false };
+            let today = date_in(&school.zone(), now_ms);
+            let Ok(facts) = self.store.person_facts(&who.person, today).await else { return false };
+            is_out_of_turn(&facts, &consultation.room_facts(), today, now_ms)
+        })
     }
 
     fn is_signed_in<'a>(&'a self, who: &'a Principal) -> BoxFuture<'a, bool> {

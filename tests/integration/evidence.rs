@@ -4,6 +4,7 @@
 use std::io::Cursor;
 
 use calamine::Reader as _;
+use kafedra::domain::consultation::Event;
 use kafedra::domain::ids::{ConsultationId, PersonId};
 use kafedra::domain::role::Role;
 use kafedra::store::StoreError;
@@ -337,6 +338,9 @@ async fn pr_02_after_an_erasure_nothing_written_is_left_anywhere() {
     let who = PersonId::new(student.me["person"]["id"].as_str().unwrap());
     let sat = hub.app().state.store.begin_attendance(school, ConsultationId::new(room), who, "recipient", now_ms).await;
     sat.unwrap();
+    let timings = hub.app().state.store.timings(hub.app().state.timing).await.unwrap();
+    let room = ConsultationId::new(lesson.rsplit('/').next().unwrap());
+    hub.app().state.store.transition(room, Event::HostJoined, None, timings, now_ms).await.unwrap();
     let said = json!({ "score": 2, "helped": false, "text": text });
     ok(student.send(student.request(Method::PUT, &format!("{lesson}/feedback")).json(&said)).await);
     let complaint = json!({ "kind": "poor", "text": text });
@@ -363,4 +367,40 @@ async fn pr_02_after_an_erasure_nothing_written_is_left_anywhere() {
     assert!(acts["items"][0]["log_export"].as_str().unwrap().contains("erasure.execute"), "the proof stays");
     let folder = hub.stop_and_keep().await;
     assert_eq!(hold_the_marker(folder.path()), Vec::<String>::new());
+}
+
+/// Retention (DOMAIN 4.7): chat that is older than a year is gone after a start, and the act with its proof is read over HTTP.
+#[tokio::test]
+async fn what_is_past_its_term_goes_with_an_act() {
+    let hub = TestHub::start().await;
+    hire_head(&hub).await;
+    let (store, now_ms) = (&hub.app().state.store, hub.clock.now_ms());
+    let school = store.schools().await.unwrap().remove(0).id;
+    let author = store.person_by_code(&school, STUDENT).await.unwrap().unwrap();
+    let room = ConsultationId::new("long ago");
+    let message = kafedra::store::chat::NewMessage {
+        school,
+        room: room.clone(),
+        author: author.id,
+        author_name: author.display_name,
+        peer: signaling::ids::PeerId::new("p"),
+        client_msg_id: signaling::ids::ClientMessageId::new("1"),
+        body: "старое".into(),
+        reply_to: None,
+        sent_ms: now_ms - 366 * 86_400_000,
+    };
+    store.append_message(message).await.unwrap();
+    assert_eq!(store.message_page(&room, None, 10).await.unwrap().0.len(), 1);
+    let hub = hub.restart().await;
+    let head = hub.sign_in(HEAD).await;
+    crate::client::until_async("the term has ended it", async || {
+        hub.app().state.store.message_page(&room, None, 10).await.unwrap().0.is_empty()
+    })
+    .await;
+    let acts = head.get("/api/v1/privacy/acts").await.body;
+    let act = &acts["items"][0];
+    assert_eq!((act["kind"].as_str(), act["categories"]["message"].as_u64()), (Some("retention"), Some(1)), "{acts}");
+    assert!(act["log_export"].as_str().unwrap().contains("retention.end"), "{act}");
+    assert_eq!(act["log_sha256"].as_str().map(str::len), Some(64), "{act}");
+    hub.stop().await;
 }

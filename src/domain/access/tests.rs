@@ -151,6 +151,10 @@ fn office_hours_admit_who_is_booked_at_that_moment() {
     // Past their time, with a moment to say good-bye.
     assert_eq!(code("a", 116), Ok(RoomRole::Recipient));
     assert_eq!(code("a", 117), Err(RefusalCode::TooLate));
+    let is_out = |name: &str, at: i64| is_out_of_turn(&student(name, "5A"), &room, TODAY, at * minute);
+    assert_eq!([is_out("a", 116), is_out("a", 117), is_out("b", 117), is_out("x", 117)], [false, true, false, false]);
+    // The room's own end is the scheduler's.
+    assert!(!is_out("a", 170));
     assert_eq!(code("x", 101), Err(RefusalCode::NotOnRoster));
     // Individual help that is not cut has the times of its room.
     room.booked = vec![Booked { student: id("a"), starts_ms: 100 * minute, ends_ms: 160 * minute }];
