@@ -18,10 +18,12 @@ fn held(zone: &str, day: Date, at: Time) -> Vec<Occurrence> {
     expand(&SchoolId::new("s"), &slot, true, &calendar(zone), Span { from: day, to: day }).occurrences
 }
 
+/// Zone, date, local time, instant.
+type Row = (&'static str, (i16, i8, i8), (i8, i8), &'static str);
+
 #[test]
 fn sc_04_local_time_is_kept_in_every_zone_over_every_change() {
-    // Zone, date, local time, instant.
-    const ROWS: &[(&str, (i16, i8, i8), (i8, i8), &str)] = &[
+    const ROWS: &[Row] = &[
         // The eleven offsets of Russia, winter and summer alike: no daylight saving since 2014.
         ("Europe/Kaliningrad", (2026, 9, 1), (8, 30), "2026-09-01T06:30:00Z"),
         ("Europe/Kaliningrad", (2027, 1, 15), (8, 30), "2027-01-15T06:30:00Z"),
