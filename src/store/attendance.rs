@@ -296,7 +296,7 @@ mod tests {
         }
 
         proptest! {
-            #![proptest_config(ProptestConfig::with_cases(24))]
+            #![proptest_config(crate::domain::cases::cases(24))]
 
             #[test]
             fn inv_74_stays_of_one_person_never_overlap(events in proptest::collection::vec(did(), 1..30)) {

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::domain::appointment::Origin;
@@ -71,7 +71,7 @@ fn p12_whatever_is_booked_at_once_no_time_is_taken_twice_and_no_day_is_too_long(
     });
     assert!(hours.len() >= 4);
     let times: Vec<Appointment> = hours.into_iter().flat_map(|one| one.times).collect();
-    let mut runner = TestRunner::new(Config { cases: 12, ..Config::default() });
+    let mut runner = TestRunner::new(crate::domain::cases::cases(12));
     let wishes = proptest::collection::vec((0..times.len(), 0..pupils.len()), 40..80);
     runner
         .run(&wishes, |wishes| {

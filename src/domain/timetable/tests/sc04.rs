@@ -12,6 +12,9 @@ fn instant(text: &str) -> i64 {
     text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
 }
 
+/// Zone, date, local time, instant.
+type Row = (&'static str, (i16, i8, i8), (i8, i8), &'static str);
+
 /// One date of a slot at a local time, in a zone; school days or not.
 fn held(zone: &str, day: Date, at: Time) -> Vec<Occurrence> {
     let slot = slot(Recurrence::Once { date: day }, At::Start(at));
