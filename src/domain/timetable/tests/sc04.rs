@@ -21,9 +21,6 @@ fn held(zone: &str, day: Date, at: Time) -> Vec<Occurrence> {
     expand(&SchoolId::new("s"), &slot, true, &calendar(zone), Span { from: day, to: day }).occurrences
 }
 
-/// Zone, date, local time, instant.
-type Row = (&'static str, (i16, i8, i8), (i8, i8), &'static str);
-
 #[test]
 fn sc_04_local_time_is_kept_in_every_zone_over_every_change() {
     const ROWS: &[Row] = &[
