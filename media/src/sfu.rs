@@ -173,6 +173,11 @@ impl Sfu {
     /// Ends a peer: its sources leave, its slots are free.
     pub fn drop_peer(&mut self, room: RoomKey, peer: PeerKey) {
         let Some(index) = self.rooms.get_mut(&room).and_then(|room| room.peers.remove(&peer)) else { return };
+        self.drop_transport(room, index);
+    }
+
+    /// Ends a transport, whoever stands for its peer by now.
+    fn drop_transport(&mut self, room: RoomKey, index: TransportIndex) {
         let Some(transport) = self.transport(index) else { return };
         let lines = transport.lines.len();
         for line in 0..lines {

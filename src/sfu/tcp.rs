@@ -110,8 +110,10 @@ impl Tcp {
         self.next_sweep.into_iter().chain(self.rests_until).min()
     }
 
-    /// Takes connections and what they have brought, a bounded part of it.
-    pub fn receive(&mut self, now: Instant, mut each: impl FnMut(Arrival<'_>)) {
+    /// Takes connections and what they have brought, a bounded part of it. `each` says of a datagram whether its path is
+    /// valid now: its connection is no stranger's then.
+    pub fn receive(&mut self, now: Instant, mut each: impl FnMut(Arrival<'_>) -> bool) {
+        self.tell_closed(&mut each);
         let mut ready = std::mem::take(&mut self.ready);
         self.epoll.ready(&mut ready);
         for Ready { token, can_read, can_write } in ready.drain(..) {
@@ -123,10 +125,14 @@ impl Tcp {
                 self.flush(now, token);
             }
             if can_read {
-                self.read(token, &mut each);
+                self.read(now, token, &mut each);
             }
         }
         self.ready = ready;
+        self.tell_closed(&mut each);
+    }
+
+    fn tell_closed(&mut self, each: &mut impl FnMut(Arrival<'_>) -> bool) {
         for path in self.closed.drain(..) {
             each(Arrival::Closed(path));
         }
@@ -147,14 +153,21 @@ impl Tcp {
         lost
     }
 
-    /// Takes over a connection that came to another worker.
-    pub fn adopt(&mut self, now: Instant, mut stray: Stray, mut each: impl FnMut(Arrival<'_>)) {
+    /// Takes over a connection that came to another worker; `each` as in [`Tcp::receive`].
+    pub fn adopt(&mut self, now: Instant, mut stray: Stray, mut each: impl FnMut(Arrival<'_>) -> bool) {
         let Some(token) = self.take(now, stray.stream) else { return };
+        // It may stand in the place of an older one, whose end is told before what the new one brings.
+        self.tell_closed(&mut each);
         let Some(connection) = self.connections.get_mut(&token) else { return };
         // Its first check was for this worker: it is not looked at again.
         connection.is_placed = true;
         let path = connection.path;
-        if connection.cut(&mut stray.read, |datagram| each(Arrival::Datagram(path, datagram))).is_err() {
+        let mut is_valid = false;
+        let cut = connection.cut(&mut stray.read, |datagram| is_valid |= each(Arrival::Datagram(path, datagram)));
+        if is_valid {
+            connection.prove(now);
+        }
+        if cut.is_err() {
             self.close(token, "garbage");
         }
     }
@@ -173,8 +186,7 @@ impl Tcp {
         let mut over = Vec::new();
         for (token, connection) in &mut self.connections {
             if is_valid(&connection.path) {
-                connection.valid_at = now;
-                connection.is_stranger = false;
+                connection.prove(now);
             }
             if now.saturating_duration_since(connection.valid_at) >= PATIENCE {
                 over.push((*token, if connection.is_stranger { "silent" } else { "ended" }));
@@ -251,7 +263,7 @@ impl Tcp {
         Some(token)
     }
 
-    fn read(&mut self, token: u64, each: &mut impl FnMut(Arrival<'_>)) {
+    fn read(&mut self, now: Instant, token: u64, each: &mut impl FnMut(Arrival<'_>) -> bool) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let length = match connection.read(&mut self.buffer) {
             Read::Bytes(length) => length,
@@ -273,7 +285,12 @@ impl Tcp {
                 return;
             }
         }
-        if connection.cut(bytes, |datagram| each(Arrival::Datagram(path, datagram))).is_err() {
+        let mut is_valid = false;
+        let cut = connection.cut(bytes, |datagram| is_valid |= each(Arrival::Datagram(path, datagram)));
+        if is_valid {
+            connection.prove(now);
+        }
+        if cut.is_err() {
             self.close(token, "garbage");
         }
     }

@@ -9,6 +9,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self as std_mpsc, TryRecvError};
 use std::thread;
 use std::time::Instant;
@@ -19,7 +20,7 @@ use tokio::sync::mpsc;
 
 use super::handle::{Command, OfferError, SfuHandle, WorkerPort};
 use super::socket::{Socket, Waker, interface_addresses, wait_readable};
-use super::tcp::{Arrival, Tcp, listen};
+use super::tcp::{Arrival, Stray, Tcp, listen};
 
 /// Receive batches of 64 per turn.
 const DATAGRAM_BATCHES: usize = 4;
@@ -32,6 +33,10 @@ const TRANSPORTS: usize = 4096;
 const LINGER: std::time::Duration = std::time::Duration::from_micros(300);
 /// Candidates of each kind in an answer: a machine with more addresses sets `media.advertise`.
 const CANDIDATES: usize = 12;
+/// Connections of strangers in one worker's inbox, of up to 64 KiB each; more are closed.
+const STRAYS: usize = 64;
+/// Commands of one turn; then media has its turn.
+const COMMANDS: usize = 256;
 /// Workers of one hub: user fragments have a byte for the number.
 const WORKERS: usize = 256;
 /// Panics in putting right what one has broken: each gets a transport further.
@@ -110,7 +115,7 @@ pub fn start(config: &SfuConfig) -> Result<SfuHandle, StartError> {
     let mut inboxes = Vec::new();
     for _ in 0..workers {
         let (commands, inbox) = std_mpsc::channel();
-        doors.push(Door { commands, waker: Arc::new(Waker::new()?) });
+        doors.push(Door { commands, waker: Arc::new(Waker::new()?), strays: Arc::default() });
         inboxes.push(inbox);
     }
     let doors: Arc<[Door]> = doors.into();
@@ -158,7 +163,7 @@ fn start_worker(
         linger: LINGER,
     })
     .map_err(StartError::Core)?;
-    let Door { commands, waker } = doors[usize::from(number)].clone();
+    let Door { commands, waker, .. } = doors[usize::from(number)].clone();
     let tcp = Tcp::new(number, listeners)?;
     let worker =
         Worker { core, sockets, tcp, inbox, waker: waker.clone(), doors, rooms: HashMap::new(), behind: Vec::new() };
@@ -207,6 +212,8 @@ fn candidates(advertise: &[IpAddr], bound: &[SocketAddr], public_port: u16) -> V
 struct Door {
     commands: std_mpsc::Sender<Command>,
     waker: Arc<Waker>,
+    /// Connections of strangers that wait in the inbox.
+    strays: Arc<AtomicUsize>,
 }
 
 impl Door {
@@ -214,6 +221,15 @@ impl Door {
         // A thread that has ended takes nothing any more, and needs nothing.
         let _ = self.commands.send(command);
         self.waker.wake();
+    }
+
+    /// Hands a connection over. What is too many is closed: whoever sends them has not shown yet that it is anybody's.
+    fn send_stray(&self, stray: Stray) {
+        if self.strays.fetch_add(1, Ordering::Relaxed) >= STRAYS {
+            self.strays.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        self.send(Command::Adopt(Box::new(stray)));
     }
 }
 
@@ -252,17 +268,22 @@ fn contain(core: &mut Sfu, work: impl FnOnce(&mut Sfu)) {
     }
 }
 
-fn handle_arrival(core: &mut Sfu, doors: &[Door], now: Instant, arrival: Arrival<'_>) {
+/// Gives whether the core knows the path then: a check has passed on it.
+fn handle_arrival(core: &mut Sfu, doors: &[Door], now: Instant, arrival: Arrival<'_>) -> bool {
     match arrival {
-        Arrival::Datagram(path, datagram) => contain(core, |core| core.handle_datagram(now, path, datagram)),
+        Arrival::Datagram(path, datagram) => {
+            contain(core, |core| core.handle_datagram(now, path, datagram));
+            return core.is_valid(&path);
+        }
         Arrival::Closed(path) => contain(core, |core| core.handle_closed(now, path)),
         // A number that is no worker's: the connection is dropped, and with it closed.
         Arrival::Stray(stray) => {
             if let Some(door) = doors.get(usize::from(stray.worker)) {
-                door.send(Command::Adopt(Box::new(stray)));
+                door.send_stray(stray);
             }
         }
     }
+    false
 }
 
 struct RoomPort {
@@ -327,9 +348,9 @@ impl Worker {
         }
     }
 
-    /// Does what the rooms ask. `false`: every handle is gone.
+    /// Does what the rooms ask, a bounded part of it. `false`: every handle is gone.
     fn take_commands(&mut self) -> bool {
-        loop {
+        for _ in 0..COMMANDS {
             match self.inbox.try_recv() {
                 Err(TryRecvError::Empty) => return true,
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
@@ -337,6 +358,9 @@ impl Worker {
             }
             self.contain(Self::drain);
         }
+        // There may be more: media first.
+        self.waker.wake();
+        true
     }
 
     fn handle_command(&mut self, command: Command) {
@@ -369,6 +393,7 @@ impl Worker {
                 let _ = answer.send(self.core.load());
             }
             Command::Adopt(stray) => {
+                self.doors[usize::from(stray.worker)].strays.fetch_sub(1, Ordering::Relaxed);
                 let now = now();
                 let (core, doors) = (&mut self.core, &self.doors);
                 self.tcp.adopt(now, *stray, |arrival| handle_arrival(core, doors, now, arrival));

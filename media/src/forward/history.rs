@@ -51,6 +51,9 @@ impl History {
                 self.grow();
             }
             self.newest = Some(sequence);
+        } else if self.newest.is_some_and(|newest| usize::from(newest.wrapping_sub(sequence)) >= self.ring.len()) {
+            // Later than anybody asks for: its place belongs to a newer one.
+            return;
         }
         let place = self.place(sequence);
         self.ring[place] = Some(sent);
@@ -181,6 +184,9 @@ mod tests {
         history.note(start, sent(100));
         assert_eq!(history.ring.len(), length);
         assert!((0..200).all(|index| history.find(index as u16).is_some()));
+        let long_ago = 65_536 + 100 - length as u64;
+        history.note(start, sent(long_ago));
+        assert!(history.find(100).is_some(), "one of long ago does not take the place of a newer one");
     }
 
     #[test]

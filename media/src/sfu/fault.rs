@@ -30,7 +30,13 @@ impl Sfu {
         while let Some(index) = self.doomed.pop() {
             let Some(transport) = self.transport(index) else { continue };
             let (room, peer) = (transport.room, transport.peer);
-            self.drop_peer(room, peer);
+            if self.peer(room, peer) == Some(index) {
+                self.drop_peer(room, peer);
+            } else {
+                // Its end had fallen half-way: the peer may have another transport since.
+                self.drop_transport(room, index);
+                continue;
+            }
             self.tell(room, SfuEvent::Fallen { peer });
         }
     }

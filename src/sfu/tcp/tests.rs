@@ -25,10 +25,14 @@ type Turn = (Vec<(Path, Vec<u8>)>, Vec<Path>, Vec<Stray>);
 fn turn(tcp: &mut Tcp, now: Instant) -> Turn {
     super::super::socket::wait_readable(&[tcp.fd()], Some(Duration::from_secs(5)));
     let (mut datagrams, mut closed, mut strays) = (Vec::new(), Vec::new(), Vec::new());
-    tcp.receive(now, |arrival| match arrival {
+    let mut note = |arrival: Arrival<'_>| match arrival {
         Arrival::Datagram(path, datagram) => datagrams.push((path, datagram.to_vec())),
         Arrival::Closed(path) => closed.push(path),
         Arrival::Stray(stray) => strays.push(stray),
+    };
+    tcp.receive(now, |arrival| {
+        note(arrival);
+        false
     });
     (datagrams, closed, strays)
 }
@@ -47,6 +51,19 @@ fn is_closed(stream: &mut TcpStream) -> bool {
     matches!(stream.read(&mut [0; 16]), Ok(0))
 }
 
+/// A framed check that says for whom it is.
+fn check(ufrag: &str) -> Vec<u8> {
+    let name = format!("{ufrag}:them");
+    let mut check = vec![0, 1, 0, (4 + name.len().next_multiple_of(4)) as u8, 0x21, 0x12, 0xa4, 0x42];
+    check.extend_from_slice(&[9; 12]);
+    check.extend_from_slice(&[0, 6, 0, name.len() as u8]);
+    check.extend_from_slice(name.as_bytes());
+    check.resize(check.len().next_multiple_of(4), 0);
+    let mut framed = Vec::new();
+    framing::frame(&mut framed, &check);
+    framed
+}
+
 #[test]
 fn a_connection_that_is_nobodys_is_closed_after_ten_seconds_and_one_that_is_somebodys_stays() {
     let (mut tcp, address) = worker();
@@ -62,7 +79,7 @@ fn a_connection_that_is_nobodys_is_closed_after_ten_seconds_and_one_that_is_some
         assert_eq!(is_closed(&mut client), second >= 29, "{second}");
     }
     tcp.receive(now, |arrival| match arrival {
-        Arrival::Closed(path) => assert!(path == silent_path || path == client_path),
+        Arrival::Closed(path) => path != silent_path && path != client_path && panic!("{path:?}"),
         _ => panic!("nothing was sent"),
     });
     assert_eq!(tcp.poll_timeout(), None, "an empty worker sleeps");
@@ -136,17 +153,6 @@ fn a_first_check_for_another_worker_takes_its_connection_along() {
     let (mut other, _) = worker();
     other.worker = 4;
     let now = start();
-    let check = |ufrag: &str| {
-        let name = format!("{ufrag}:them");
-        let mut check = vec![0, 1, 0, (4 + name.len().next_multiple_of(4)) as u8, 0x21, 0x12, 0xa4, 0x42];
-        check.extend_from_slice(&[9; 12]);
-        check.extend_from_slice(&[0, 6, 0, name.len() as u8]);
-        check.extend_from_slice(name.as_bytes());
-        check.resize(check.len().next_multiple_of(4), 0);
-        let mut framed = Vec::new();
-        framing::frame(&mut framed, &check);
-        framed
-    };
     let (mut stays, _) = connect(&mut first, address, now);
     stays.write_all(&check("03abcdefgh")).unwrap();
     assert_eq!(turn(&mut first, now).0.len(), 1, "it is this worker's");
@@ -162,6 +168,7 @@ fn a_first_check_for_another_worker_takes_its_connection_along() {
         if let Arrival::Datagram(path, datagram) = arrival {
             came.push((path, datagram.len()));
         }
+        false
     });
     assert_eq!(came, [(path, check("04abcdefgh").len() - 2)]);
     // Later checks, whatever they say, stay where the connection is.
@@ -196,4 +203,27 @@ fn strangers_make_room_for_each_other_and_for_nobody_known() {
     assert!(tcp.by_path.contains_key(&known_path));
     assert!(is_closed(&mut strangers[0]), "the oldest went");
     assert!(!is_closed(strangers.last_mut().unwrap()));
+}
+
+#[test]
+fn whoever_has_passed_a_check_counts_as_a_stranger_no_longer() {
+    let (mut tcp, address) = worker();
+    let now = start();
+    let mut streams = Vec::new();
+    // A school behind one address comes back within a second: more than its share of strangers.
+    for _ in 0..STRANGERS_OF_ONE + 20 {
+        let (mut stream, path) = connect(&mut tcp, address, now);
+        stream.write_all(&check("03abcdefgh")).unwrap();
+        let mut came = false;
+        while !came {
+            super::super::socket::wait_readable(&[tcp.fd()], Some(Duration::from_secs(5)));
+            tcp.receive(now, |arrival| {
+                let is_this = matches!(arrival, Arrival::Datagram(from, _) if from == path);
+                came |= is_this;
+                is_this
+            });
+        }
+        streams.push(stream);
+    }
+    assert_eq!(tcp.connections.len(), STRANGERS_OF_ONE + 20);
 }
