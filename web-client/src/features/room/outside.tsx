@@ -1,26 +1,22 @@
-// Outside the room: waiting to be let in, refused, over.
+// Outside the room: waiting to be let in, refused.
 import { Button } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useRef } from 'react';
 import type { Consultation } from '../../shared/api';
-import { serverNow } from '../../shared/clock';
 import type { Refusal } from '../../shared/errors';
 import { commonTexts } from '../../shared/i18n/common';
-import { formatCountdown, formatDay, formatDuration, formatTime } from '../../shared/i18n/format';
+import { formatCountdown, formatDay, formatTime } from '../../shared/i18n/format';
 import type { Locale } from '../../shared/i18n/locale';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
-import { AfterLesson } from '../../shared/ui/after-lesson';
 import { Icon, type IconName } from '../../shared/ui/icon';
 import { useRefusalWords, useRetryCountdown } from '../../shared/ui/refusal';
-import type { CloseReason } from '../../shared/wire.gen';
 import type { RoomModel } from './model';
 import styles from './outside.module.css';
 import { roomTexts } from './texts';
 
-type FrameProps = { icon: IconName; tone?: 'calm' | 'bad' | 'good'; title: string; children: ReactNode };
+export type FrameProps = { icon: IconName; tone?: 'calm' | 'bad' | 'good'; title: string; children: ReactNode };
 
-function Frame({ icon, tone = 'calm', title, children }: FrameProps) {
+export function Frame({ icon, tone = 'calm', title, children }: FrameProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   return (
@@ -38,7 +34,7 @@ function Frame({ icon, tone = 'calm', title, children }: FrameProps) {
   );
 }
 
-function ToTimetable({ primary = false }: { primary?: boolean }) {
+export function ToTimetable({ primary = false }: { primary?: boolean }) {
   const t = useTexts(commonTexts);
   return (
     <Button component={Link} to="/" size="md" variant={primary ? 'filled' : 'default'}>
@@ -120,57 +116,6 @@ export function Refused({ refusal, consultation, onAgain }: RefusedProps) {
         {passing && !timed && (
           <Button size="md" onClick={onAgain}>
             {t('try_again')}
-          </Button>
-        )}
-      </div>
-    </Frame>
-  );
-}
-
-const ICONS: Record<CloseReason | 'left', [IconName, FrameProps['tone']]> = {
-  ended: ['check', 'good'],
-  ended_by_host: ['check', 'good'],
-  not_held: ['clock', 'bad'],
-  cancelled: ['close', 'bad'],
-  removed: ['remove', 'bad'],
-  access_ended: ['lock', 'bad'],
-  replaced: ['user', 'calm'],
-  technical: ['warning', 'bad'],
-  left: ['leave', 'calm'],
-};
-const CAN_COME_BACK: readonly (CloseReason | 'left')[] = ['left', 'replaced', 'technical'];
-
-const ASKS_FEEDBACK: readonly (CloseReason | 'left')[] = ['ended', 'ended_by_host', 'left'];
-
-type OverProps = { model: RoomModel; reason: CloseReason | 'left'; onAgain: () => void };
-
-export function Over({ model, reason, onAgain }: OverProps) {
-  const t = useTexts(roomTexts);
-  const locale = useLocale();
-  const client = useQueryClient();
-  const ended = useRef(serverNow());
-  useEffect(() => {
-    // The timetable has changed by what happened here.
-    void client.invalidateQueries({ queryKey: ['timetable'] });
-    void client.invalidateQueries({ queryKey: ['consultation'] });
-  }, [client]);
-  const [icon, tone] = ICONS[reason];
-  const back = CAN_COME_BACK.includes(reason);
-  return (
-    <Frame icon={icon} tone={tone} title={t(`over_${reason}`)}>
-      {model.room && <p className={styles.what}>{model.room.title}</p>}
-      <p className={styles.text}>{t(`over_${reason}_help`)}</p>
-      <p className={styles.small}>
-        {model.joinedMs !== undefined &&
-          t('over_duration', { time: formatDuration(ended.current - model.joinedMs, locale) })}
-        {model.chat.messages.length > 0 && reason !== 'removed' && <> · {t('over_chat')}</>}
-      </p>
-      {model.room && ASKS_FEEDBACK.includes(reason) && <AfterLesson consultation={model.room.room} />}
-      <div className={styles.actions}>
-        <ToTimetable primary={!back} />
-        {back && (
-          <Button size="md" onClick={onAgain}>
-            {t('over_again')}
           </Button>
         )}
       </div>

@@ -1,15 +1,19 @@
 // A room from the door to the end: device check, the stay, the last page.
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { type Consultation, fetchConsultation } from '../../shared/api';
 import { hasSeat } from '../../shared/net/signaling';
 import { useTitle } from '../../shared/ui/use-title';
 import { DeviceCheck } from './device-check';
 import { LocalMedia, rememberedMedia } from './local-media';
-import { Over, Refused, Waiting } from './outside';
+import { Refused, Waiting } from './outside';
 import { RoomView } from './room-view';
 import { RoomSession } from './session';
+
+// The room itself must be small.
+const loadOver = () => import('./later');
+const Over = lazy(async () => ({ default: (await loadOver()).Over }));
 
 const route = getRouteApi('/signed-in/room/$room');
 
@@ -73,6 +77,10 @@ type InsideProps = { session: RoomSession; consultation: Consultation | undefine
 function Inside({ session, consultation, onAgain }: InsideProps) {
   const snapshot = useSyncExternalStore(session.subscribe, session.snapshot);
   const leave = useCallback(() => session.leave(), [session]);
+  // Fetched while nobody waits for it: the end may come on a dropped line.
+  useEffect(() => {
+    void loadOver();
+  }, []);
   const { model } = snapshot;
   switch (model.stage.kind) {
     case 'connecting':
@@ -90,7 +98,11 @@ function Inside({ session, consultation, onAgain }: InsideProps) {
         />
       );
     case 'over':
-      return <Over model={model} reason={model.stage.reason} onAgain={onAgain} />;
+      return (
+        <Suspense>
+          <Over model={model} reason={model.stage.reason} onAgain={onAgain} />
+        </Suspense>
+      );
     case 'inside':
       return <RoomView session={session} snapshot={snapshot} />;
     default:

@@ -18,7 +18,7 @@ import { Stage, Voices } from './stage';
 import { roomTexts } from './texts';
 
 // Opened on demand: the room itself must be small.
-const loadPeoplePanel = () => import('./people-panel');
+const loadPeoplePanel = () => import('./later');
 const PeoplePanel = lazy(async () => ({ default: (await loadPeoplePanel()).PeoplePanel }));
 
 type Props = { session: RoomSession; snapshot: Snapshot };

@@ -1,0 +1,3 @@
+// What a room needs after its beginning, in one piece that is fetched while nobody waits for it.
+export { Over } from './over';
+export { PeoplePanel } from './people-panel';
