@@ -14,6 +14,8 @@ export default defineConfig({
     },
   },
   build: {
+    // Every browser that can join a room (Safari 17, Firefox 115) knows module preloading.
+    modulePreload: { polyfill: false },
     target: 'es2022',
     manifest: true,
     reportCompressedSize: false,
