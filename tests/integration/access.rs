@@ -67,6 +67,17 @@ async fn seated(hub: &TestHub) -> (Wire, Wire, Client, String) {
     panic!("no student of {room}")
 }
 
+/// Another student of the room.
+async fn classmate(hub: &TestHub, room: &str) -> Client {
+    for code in ["S-5A-02", "S-9B-02"] {
+        let student = hub.sign_in(code).await;
+        if student.find(|item| item["id"] == room && item["role"] == "recipient").await.is_some() {
+            return student;
+        }
+    }
+    panic!("no other student of {room}")
+}
+
 /// A store handle of its own on the hub's data: what another hub is.
 async fn elsewhere(hub: &TestHub) -> Store {
     Store::open(hub.data().join("kafedra.db").to_str().unwrap()).await.unwrap()
@@ -223,11 +234,15 @@ async fn ws_07_a_role_that_ends_with_the_day_takes_the_seat_at_midnight() {
     let midnight = now.tomorrow().unwrap().start_of_day().unwrap().timestamp().as_millisecond();
     let hub = TestHub::start_at(WallClock::system(midnight - 600_000 - system)).await;
     let (_teacher, mut wire, student, room) = seated(&hub).await;
+    let classmate = classmate(&hub, &room).await;
+    let mut witness = sit(&hub, &classmate, &room).await;
     let store = elsewhere(&hub).await;
     let (who, last_day) = (id(&student), school_date(&hub, &store).await);
     write(&store, move |tx| Box::pin(async move { tx.end_role(&who, Role::Student, last_day).await })).await;
-    // The change itself has been looked at by then, and takes nothing yet.
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    // Whoever loses the role for today goes at once: by then the change before has been looked at too, and takes nothing yet.
+    let (who, yesterday) = (id(&classmate), last_day.yesterday().unwrap());
+    write(&store, move |tx| Box::pin(async move { tx.end_role(&who, Role::Student, yesterday).await })).await;
+    assert_eq!(witness.hears("closed").await["reason"], "access_ended");
     wire.chats("today").await;
     wire.hears("chat_ack").await;
     hub.clock.advance_ms(midnight - hub.clock.now_ms());

@@ -6,6 +6,7 @@ use kafedra::domain::ids::ConsultationId;
 use serde_json::{Value, json};
 
 use super::{accepted, hub, refused};
+use crate::client::until_async;
 use crate::hub::{Client, DEPUTY, GUARDIAN, OTHER_STUDENT, OTHER_TEACHER, STUDENT, TEACHER, TestHub};
 
 /// Office hours of a class, by start: those that are full and those that are not.
@@ -143,18 +144,11 @@ async fn opened(hub: &TestHub, class: &str, host: &str) -> Value {
     let store = &hub.app().state.store;
     let id = ConsultationId::new(one["id"].as_str().unwrap());
     let teacher = hub.sign_in(host).await;
-    for _ in 0..200 {
-        let state = store.consultation(&id).await.unwrap().state;
-        if state.has_room() {
-            let timings = store.timings(hub.app().state.timing).await.unwrap();
-            let now = hub.clock.now_ms();
-            store.transition(id.clone(), Event::HostJoined, None, timings, now).await.unwrap();
-            return accepted(teacher.get(&format!("/api/v1/office-hours/{id}")).await);
-        }
-        // The scheduler looks once a second.
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("the office hours did not open");
+    // The scheduler looks once a second.
+    until_async("the office hours are open", async || store.consultation(&id).await.unwrap().state.has_room()).await;
+    let timings = store.timings(hub.app().state.timing).await.unwrap();
+    store.transition(id.clone(), Event::HostJoined, None, timings, hub.clock.now_ms()).await.unwrap();
+    accepted(teacher.get(&format!("/api/v1/office-hours/{id}")).await)
 }
 
 #[tokio::test]
