@@ -350,7 +350,7 @@ impl Tx {
                     from,
                     to,
                     (norm.per_lesson, Some(norm.per_day)),
-                    "SanPiN 1.2.3685-21".to_owned(),
+                    "СанПиН 1.2.3685-21".to_owned(),
                     norm.mode,
                 )
             })

@@ -74,7 +74,7 @@ impl Store {
                         from,
                         to,
                         (minutes, Some(day)),
-                        "SanPiN 1.2.3685-21".to_owned(),
+                        "СанПиН 1.2.3685-21".to_owned(),
                         NormMode::Warn,
                     )
                 });
