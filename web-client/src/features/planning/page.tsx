@@ -1,7 +1,7 @@
 // Load planned against actual, substitutes and moves, contracts, orders: one section at a time, which is in the address.
 import { SegmentedControl, Skeleton } from '@mantine/core';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useEffect, useRef } from 'react';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { PageHead, useMay } from '../../shared/planning/kit';
 import { Changes } from './changes';
@@ -22,10 +22,17 @@ export default function PlanningPage() {
   const mayOrder = useMay('override.grant');
   const tabs = TABS.filter((tab) => tab !== 'orders' || mayOrder);
   const tab = tabs.find((one) => one === search.tab) ?? 'load';
+  const strip = useRef<HTMLDivElement>(null);
+  // On a phone the strip is wider than the page: whoever comes by a link sees where they are.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it looks for what is checked now.
+  useEffect(() => {
+    const label = strip.current?.querySelector('input:checked + label');
+    label?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [tab]);
   return (
     <>
       <PageHead title={t('title')} />
-      <div style={{ overflowX: 'auto', marginBottom: 16 }}>
+      <div ref={strip} style={{ overflowX: 'auto', marginBottom: 16 }}>
         <SegmentedControl
           aria-label={t('view')}
           value={tab}

@@ -8,7 +8,14 @@ export const MODES: readonly Mode[] = ['enforce', 'warn', 'off'];
 type Dated = { valid_from?: string; valid_to?: string };
 
 export type Act = Dated & { id: string; number: string; dated: string; title: string; basis: string };
-type Row = Dated & { id: string; code: string; grade_from: number; grade_to: number; source: string; mode: Mode };
+export type Row = Dated & {
+  id: string;
+  code: string;
+  grade_from: number;
+  grade_to: number;
+  source: string;
+  mode: Mode;
+};
 export type Norm = Row & { per_lesson: number; per_day_home?: number };
 export type Hours = Row & { earliest: string; latest: string };
 export type Rule = { rule: string; mode: Mode };

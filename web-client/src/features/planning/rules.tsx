@@ -26,6 +26,7 @@ import {
   putHours,
   putNorm,
   putRule,
+  type Row,
 } from './rules-model';
 import russian from './rules-texts.ru';
 
@@ -162,113 +163,48 @@ function useRowFields(own: Field[]): Field[] {
   ];
 }
 
-function Norms() {
-  const t = useTexts(texts);
-  const dates = useDates();
-  const grades = useGrades();
-  const mayEdit = useMay('norm.manage');
-  const norms = useQuery({ queryKey: ['norms'], queryFn: fetchNorms });
-  const [isOpen, setOpen] = useState(false);
-  const doing = useChange<Norm>('norms', putNorm, () => setOpen(false));
-  const fields = useRowFields([
-    { name: 'per_lesson', label: t('per_lesson'), type: 'number', required: true, max: 480 },
-    { name: 'per_day_home', label: t('per_day'), type: 'number', max: 1440 },
-  ]);
-  return (
-    <Panel
-      title={t('norms')}
-      tools={
-        mayEdit && (
-          <Button size="compact-sm" variant="light" onClick={() => setOpen(true)}>
-            {t('norm_add')}
-          </Button>
-        )
-      }
-    >
-      <p className={styles.soft}>{t('norms_lead')}</p>
-      {doing.isError && !isOpen && <Refused refusal={refusalOf(doing.error)} />}
-      <Answered query={norms}>
-        {norms.data?.items.length === 0 && <Empty title={t('norms_empty')} icon="clock" />}
-        <ul className={styles.list}>
-          {norms.data?.items.map((norm) => (
-            <li key={norm.id} className={styles.date}>
-              <div className={styles.dateTop}>
-                {grades(norm)} {dates(norm)}
-              </div>
-              <div>
-                {norm.per_day_home === undefined
-                  ? t('minutes', { lesson: norm.per_lesson })
-                  : t('minutes_day', { lesson: norm.per_lesson, day: norm.per_day_home })}
-              </div>
-              <div className={styles.soft}>
-                {norm.source} ({norm.code})
-              </div>
-              <ModeOf
-                what={grades(norm)}
-                mode={norm.mode}
-                mayEdit={mayEdit}
-                onMode={(mode) => doing.mutate({ ...norm, mode })}
-              />
-            </li>
-          ))}
-        </ul>
-      </Answered>
-      {isOpen && (
-        <RowDialog
-          title={t('norm_add')}
-          fields={fields}
-          doing={doing}
-          onClose={() => setOpen(false)}
-          onSave={(values) =>
-            doing.mutate({
-              ...values,
-              ...numbers(values, ['grade_from', 'grade_to', 'per_lesson', 'per_day_home']),
-              id: '',
-              mode: 'warn',
-            } as unknown as Norm)
-          }
-        />
-      )}
-    </Panel>
-  );
-}
+type GradeRowsProps<One extends Row> = {
+  name: string;
+  words: { title: string; lead: string; add: string; empty: string };
+  load: () => Promise<{ items: One[] }>;
+  save: (row: One) => Promise<void>;
+  /** Fields of its own beside those that all have. */
+  fields: Field[];
+  numeric?: readonly string[];
+  say: (row: One) => ReactNode;
+};
 
-function HoursOfDay() {
-  const t = useTexts(texts);
+/** Rows for grades, with dates and a strictness each. */
+function GradeRows<One extends Row>({ name, words, load, save, fields, numeric = [], say }: GradeRowsProps<One>) {
   const dates = useDates();
   const grades = useGrades();
   const mayEdit = useMay('norm.manage');
-  const hours = useQuery({ queryKey: ['hours-norms'], queryFn: fetchHours });
+  const rows = useQuery({ queryKey: [name], queryFn: load });
   const [isOpen, setOpen] = useState(false);
-  const doing = useChange<Hours>('hours-norms', putHours, () => setOpen(false));
-  const fields = useRowFields([
-    { name: 'earliest', label: t('earliest'), type: 'time', required: true, initial: '08:00' },
-    { name: 'latest', label: t('latest'), type: 'time', required: true, initial: '18:00' },
-  ]);
+  const doing = useChange<One>(name, save, () => setOpen(false));
+  const all = useRowFields(fields);
   return (
     <Panel
-      title={t('hours')}
+      title={words.title}
       tools={
         mayEdit && (
           <Button size="compact-sm" variant="light" onClick={() => setOpen(true)}>
-            {t('hours_add')}
+            {words.add}
           </Button>
         )
       }
     >
-      <p className={styles.soft}>{t('hours_lead')}</p>
+      <p className={styles.soft}>{words.lead}</p>
       {doing.isError && !isOpen && <Refused refusal={refusalOf(doing.error)} />}
-      <Answered query={hours}>
-        {hours.data?.items.length === 0 && <Empty title={t('hours_empty')} icon="clock" />}
+      <Answered query={rows}>
+        {rows.data?.items.length === 0 && <Empty title={words.empty} icon="clock" />}
         <ul className={styles.list}>
-          {hours.data?.items.map((row) => (
+          {rows.data?.items.map((row) => (
             <li key={row.id} className={styles.date}>
               <div className={styles.dateTop}>
                 {grades(row)} {dates(row)}
               </div>
-              <div>
-                {row.earliest}–{row.latest}
-              </div>
+              <div>{say(row)}</div>
               <div className={styles.soft}>
                 {row.source} ({row.code})
               </div>
@@ -284,21 +220,60 @@ function HoursOfDay() {
       </Answered>
       {isOpen && (
         <RowDialog
-          title={t('hours_add')}
-          fields={fields}
+          title={words.add}
+          fields={all}
           doing={doing}
           onClose={() => setOpen(false)}
           onSave={(values) =>
             doing.mutate({
               ...values,
-              ...numbers(values, ['grade_from', 'grade_to']),
+              ...numbers(values, ['grade_from', 'grade_to', ...numeric]),
               id: '',
               mode: 'warn',
-            } as unknown as Hours)
+            } as unknown as One)
           }
         />
       )}
     </Panel>
+  );
+}
+
+function Norms() {
+  const t = useTexts(texts);
+  return (
+    <GradeRows<Norm>
+      name="norms"
+      words={{ title: t('norms'), lead: t('norms_lead'), add: t('norm_add'), empty: t('norms_empty') }}
+      load={fetchNorms}
+      save={putNorm}
+      fields={[
+        { name: 'per_lesson', label: t('per_lesson'), type: 'number', required: true, max: 480 },
+        { name: 'per_day_home', label: t('per_day'), type: 'number', max: 1440 },
+      ]}
+      numeric={['per_lesson', 'per_day_home']}
+      say={(norm) =>
+        norm.per_day_home === undefined
+          ? t('minutes', { lesson: norm.per_lesson })
+          : t('minutes_day', { lesson: norm.per_lesson, day: norm.per_day_home })
+      }
+    />
+  );
+}
+
+function HoursOfDay() {
+  const t = useTexts(texts);
+  return (
+    <GradeRows<Hours>
+      name="hours-norms"
+      words={{ title: t('hours'), lead: t('hours_lead'), add: t('hours_add'), empty: t('hours_empty') }}
+      load={fetchHours}
+      save={putHours}
+      fields={[
+        { name: 'earliest', label: t('earliest'), type: 'time', required: true, initial: '08:00' },
+        { name: 'latest', label: t('latest'), type: 'time', required: true, initial: '18:00' },
+      ]}
+      say={(row) => `${row.earliest}–${row.latest}`}
+    />
   );
 }
 
