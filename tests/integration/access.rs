@@ -1,7 +1,6 @@
 //! WS-07 for what is changed outside HTTP: only the store is written to, by the command line as a process of its own or
 //! through a store handle of its own as another hub would, and seated people feel it within a second.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
@@ -11,6 +10,7 @@ use kafedra::domain::ids::{ConsultationId, PersonId};
 use kafedra::domain::role::Role;
 use kafedra::store::{Store, StoreError, Tx};
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::client::until_async;
 use crate::hub::{Client, GUARDIAN, OTHER_STUDENT, OTHER_TEACHER, STUDENT, TEACHER, TestHub};
@@ -98,13 +98,15 @@ where
     store.write(job).await.unwrap();
 }
 
-fn kafedra(hub: &TestHub, arguments: &[&str]) {
+/// Runs the program beside the hub, which has to work on meanwhile: it may hold the database as the program starts.
+async fn kafedra(hub: &TestHub, arguments: &[&str]) {
     let done = Command::new(env!("CARGO_BIN_EXE_kafedra"))
         .args(arguments)
         .arg("--data-dir")
         .arg(hub.data())
         .env("KAFEDRA_PASSWORD", "три белых коня")
         .output()
+        .await
         .unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
@@ -118,12 +120,12 @@ async fn ws_07_the_command_line_takes_a_role_and_the_seat_goes() {
     let hub = TestHub::start().await;
     let (_teacher, mut wire, student, _) = seated(&hub).await;
     let code = student.me["person"]["code"].as_str().unwrap();
-    kafedra(&hub, &["user", "roles", "--login", code, "--remove", "student"]);
+    kafedra(&hub, &["user", "roles", "--login", code, "--remove", "student"]).await;
     let start = Instant::now();
     assert_eq!(wire.hears("closed").await["reason"], "access_ended");
     in_time(start, "a role taken");
     assert!(student.timetable_status().await.is_client_error());
-    kafedra(&hub, &["user", "roles", "--login", code, "--add", "student"]);
+    kafedra(&hub, &["user", "roles", "--login", code, "--add", "student"]).await;
     assert!(student.timetable_status().await.is_success(), "and given back");
     hub.stop().await;
 }
@@ -133,13 +135,13 @@ async fn ws_07_the_command_line_signs_a_person_out_and_changes_their_password() 
     let hub = TestHub::start().await;
     let (mut teacher, mut wire, student, _) = seated(&hub).await;
     let code = student.me["person"]["code"].as_str().unwrap().to_owned();
-    kafedra(&hub, &["user", "sign-out", "--login", &code]);
+    kafedra(&hub, &["user", "sign-out", "--login", &code]).await;
     let start = Instant::now();
     assert_eq!(wire.closed().await, Some(4001));
     in_time(start, "signed out");
     let again = hub.sign_in(&code).await;
     let mut wire = connect(&hub, &again).await;
-    kafedra(&hub, &["user", "password", "--login", &code]);
+    kafedra(&hub, &["user", "password", "--login", &code]).await;
     let start = Instant::now();
     assert_eq!(wire.closed().await, Some(4001));
     in_time(start, "another password");
@@ -299,7 +301,7 @@ async fn without_a_role_in_force_there_is_nothing_but_no_role() {
     let hub = TestHub::start().await;
     let student = hub.sign_in(STUDENT).await;
     let code = student.me["person"]["code"].as_str().unwrap();
-    kafedra(&hub, &["user", "roles", "--login", code, "--remove", "student"]);
+    kafedra(&hub, &["user", "roles", "--login", code, "--remove", "student"]).await;
     for path in ["/api/v1/timetable", "/api/v1/office-hours", "/api/v1/requests"] {
         let answer = student.get(path).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (403, "no_role"), "{path}: {}", answer.body);
