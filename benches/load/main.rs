@@ -2,7 +2,7 @@
 //! installed. `make bench` prints the table; `docs/performance.md` says how to read it.
 //!
 //! Server CPU is that of the server's process, per RTP packet that a client received; also in xcal (`meter`). Words name
-//! the parts to run (`webinar conference thirty receivers rooms source`); `LOAD_SECONDS` is how long each is measured.
+//! the parts to run (`webinar conference thirty receivers rooms source memory`); `LOAD_SECONDS` is how long each is measured.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod added;
@@ -11,6 +11,7 @@ mod floor;
 mod flow;
 mod hub;
 mod janus;
+mod memory;
 mod meter;
 mod net;
 mod peer;
@@ -72,6 +73,9 @@ impl Bench {
         }
         if wants("source") {
             self.source();
+        }
+        if wants("memory") {
+            self.memory();
         }
         if !self.table.print() {
             println!("\nSome targets are missed.");
@@ -157,8 +161,6 @@ impl Bench {
         self.table.check("join: offer posted to first media packet", result, "60 ms", slow < 60.0);
         let cpu = figures.cpu_per_join_ms;
         self.table.check("join: CPU, forwarding meanwhile included", format!("{cpu:.2} ms"), "3 ms", cpu < 3.0);
-        let memory = figures.bytes_per_watcher / 1024.0;
-        self.table.check("memory per watching receiver", format!("{memory:.0} KiB"), "40 KB", memory * 1.024 < 40.0);
     }
 
     fn conference(&mut self) {
@@ -209,6 +211,19 @@ impl Bench {
         let (Some(first), Some(most)) = (costs.first(), costs.iter().copied().reduce(f64::max)) else { return };
         let result = format!("{:.2} to {most:.2} xcal from the smallest to the dearest", first);
         self.table.check(name, result, "flat within 20 %", most <= first * 1.2);
+    }
+
+    fn memory(&mut self) {
+        let name = "memory per watching receiver";
+        match Hub::start(1, self.identity.clone()).and_then(|mut hub| memory::run(&mut hub)) {
+            Ok(memory) => {
+                let each = memory.per_watcher() / 1e3;
+                let (before, after) = (memory.before / 1e6, memory.after / 1e6);
+                let result = format!("{each:.1} KB, {before:.1} MB to {after:.1} MB with {} of them", memory::WATCHERS);
+                self.table.check(name, result, "40 KB", each < 40.0);
+            }
+            Err(error) => self.table.fail(name, error),
+        }
     }
 
     fn source(&mut self) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::{Flow, Tally};
-use crate::meter::{Xcal, process_cpu, resident_bytes};
+use crate::meter::{Xcal, process_cpu};
 use crate::peer::{Identity, Peer};
 use crate::swarm::Swarm;
 
@@ -79,7 +79,6 @@ pub struct Figures {
     pub missing: i64,
     pub joins_ms: Vec<f64>,
     pub cpu_per_join_ms: f64,
-    pub bytes_per_watcher: f64,
 }
 
 impl Figures {
@@ -136,7 +135,6 @@ pub fn run(
     }
     swarm.publish();
     std::thread::sleep(Duration::from_millis(300));
-    let memory = resident_bytes(server.pid());
     let cpu = process_cpu(server.pid());
     for room in 0..cast.rooms {
         for publishers in &cast.watchers {
@@ -155,7 +153,6 @@ pub fn run(
     let mut figures = measure(&swarm, server.pid(), xcal, seconds, cast.fan_out());
     let watchers = (rooms * cast.watchers.len()) as f64;
     figures.cpu_per_join_ms = joining.as_secs_f64() * 1e3 / watchers;
-    figures.bytes_per_watcher = resident_bytes(server.pid()).saturating_sub(memory) as f64 / watchers;
     figures.joins_ms = swarm.report().joins.iter().map(|join| *join as f64 / 1e6).collect();
     Ok(figures)
 }

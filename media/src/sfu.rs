@@ -326,7 +326,7 @@ impl Sfu {
     /// The next thing to do; `None`: all done.
     pub fn poll_output(&mut self) -> Option<Output<'_>> {
         self.recycle();
-        self.flush();
+        self.flush(egress::SLAB_BYTES);
         if !self.batch.is_empty() {
             self.lent = true;
             return Some(Output::Transmit(&self.batch));

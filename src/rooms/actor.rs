@@ -93,9 +93,12 @@ pub(super) enum Event {
 #[derive(Debug)]
 pub(super) enum Sink {
     Socket(Outbox),
-    /// A headless seat. A full channel loses the message: its reader has given up. Boxed: the channel holds room for 32,
-    /// of the largest message, 18 KB for each seat.
-    Program(mpsc::Sender<Box<ServerMessage>>),
+    /// A headless seat, which gets what it `reads`. A full channel loses the message: its reader has given up. Boxed: the
+    /// channel holds room for 32, of the largest message, 18 KB for each seat.
+    Program {
+        channel: mpsc::Sender<Box<ServerMessage>>,
+        reads: fn(&ServerMessage) -> bool,
+    },
 }
 
 /// A seat's tie to its connection.
@@ -110,12 +113,13 @@ pub(super) struct Binding {
 }
 
 impl Binding {
-    fn send(&self, message: ServerMessage) {
+    fn send(&self, message: &ServerMessage) {
         match &self.sink {
-            Sink::Socket(outbox) => outbox.message(&message),
-            Sink::Program(channel) => {
-                let _ = channel.try_send(Box::new(message));
+            Sink::Socket(outbox) => outbox.message(message),
+            Sink::Program { channel, reads } if reads(message) => {
+                let _ = channel.try_send(Box::new(message.clone()));
             }
+            Sink::Program { .. } => {}
         }
     }
 }
@@ -123,7 +127,7 @@ impl Binding {
 impl Drop for Binding {
     fn drop(&mut self) {
         if !self.told {
-            self.send(ServerMessage::Reconnect(Reconnect { after_ms: 500 }));
+            self.send(&ServerMessage::Reconnect(Reconnect { after_ms: 500 }));
         }
         self.gone.cancel();
     }
@@ -365,7 +369,7 @@ impl Actor {
                 };
                 if let Some(mut old) = self.bindings.insert(peer.clone(), binding) {
                     let room = self.room.id().clone();
-                    old.send(ServerMessage::Closed(Closed { reason: CloseReason::Replaced, room }));
+                    old.send(&ServerMessage::Closed(Closed { reason: CloseReason::Replaced, room }));
                     old.told = true;
                 }
                 if answer.send(resumed).is_err() {
@@ -423,10 +427,10 @@ impl Actor {
                         joined.ice_servers = self.ice_servers(&peer);
                     }
                     if let Some(binding) = self.bindings.get(&peer) {
-                        binding.send(*message);
+                        binding.send(&message);
                     }
                 }
-                Output::Broadcast { to, except, message } => self.broadcast(&to, except.as_ref(), *message),
+                Output::Broadcast { to, except, message } => self.broadcast(&to, except.as_ref(), &message),
                 Output::Media(command) => self.command(command),
                 Output::Record(record) => self.keep(record),
                 Output::Unbind { peer } => {
@@ -440,12 +444,12 @@ impl Actor {
     }
 
     /// Serialises once, however many read it.
-    fn broadcast(&self, to: &[PeerId], except: Option<&PeerId>, message: ServerMessage) {
+    fn broadcast(&self, to: &[PeerId], except: Option<&PeerId>, message: &ServerMessage) {
         let mut text = None;
         for binding in to.iter().filter(|peer| Some(*peer) != except).filter_map(|peer| self.bindings.get(peer)) {
             match &binding.sink {
-                Sink::Socket(outbox) => outbox.text(text.get_or_insert_with(|| encode(&message)).clone()),
-                Sink::Program(_) => binding.send(message.clone()),
+                Sink::Socket(outbox) => outbox.text(text.get_or_insert_with(|| encode(message)).clone()),
+                Sink::Program { .. } => binding.send(message),
             }
         }
         metrics::counter!("kafedra_room_broadcasts_total").increment(1);
@@ -589,7 +593,7 @@ impl Actor {
         for (peer, binding) in &self.bindings {
             let ice_servers = self.ice_servers(peer);
             if !ice_servers.is_empty() {
-                binding.send(ServerMessage::IceServers(IceServersChanged { ice_servers }));
+                binding.send(&ServerMessage::IceServers(IceServersChanged { ice_servers }));
             }
         }
     }

@@ -17,6 +17,21 @@ use crate::domain::policy::Principal;
 /// Messages that may wait for the program's driver; more are lost.
 const INBOX: usize = 256;
 
+/// Whether a program makes anything of this message. The others (who came, whose line is bad) are as many as the room is
+/// large, for each who comes: 400 watchers were sent 70,000 of them at a change of their lines, 27 MB.
+fn is_read(message: &ServerMessage) -> bool {
+    matches!(
+        message,
+        ServerMessage::Joined(_)
+            | ServerMessage::Answer(_)
+            | ServerMessage::Error(_)
+            | ServerMessage::Sources(_)
+            | ServerMessage::Speakers(_)
+            | ServerMessage::Closed(_)
+            | ServerMessage::Reconnect(_)
+    )
+}
+
 /// A program's seat. Dropping it gives the seat up.
 pub struct Headless {
     bound: Option<Bound>,
@@ -36,7 +51,7 @@ pub struct Tether {
 
 impl Tether {
     /// Waits until the program has to go: signed out, expired, no longer admitted, or the hub stops.
-    pub async fn ended(mut self) {
+    pub async fn ended(&mut self) {
         let Signals { mut access, mut sign_ins, .. } = *self.signals.borrow_and_update();
         // Something may have ended between the door and here.
         // Boxed: asking the store is rare, and its futures are most of what a program's task would take.
@@ -88,7 +103,8 @@ impl Rooms {
     /// Every refusal of a join; `host_absent` and `room_locked` where a person would wait in the lobby.
     pub async fn join_headless(&self, room: &RoomId, who: &Principal, seat: Seat) -> Result<Headless, Refused> {
         let (sender, messages) = mpsc::channel(INBOX);
-        let bound = self.join(who, room, None, seat, Sink::Program(sender)).await?;
+        let sink = Sink::Program { channel: sender, reads: is_read };
+        let bound = self.join(who, room, None, seat, sink).await?;
         let peer = bound.peer.clone();
         Ok(Headless { bound: Some(bound), messages, peer })
     }
@@ -107,7 +123,7 @@ impl Headless {
         }
     }
 
-    /// The next message to this seat: answers, refusals, slots; a watcher also reads sources and speakers. `None`: the
+    /// The next message to this seat that [`is_read`]. `None`: the
     /// seat is gone.
     pub async fn next(&mut self) -> Option<ServerMessage> {
         self.messages.recv().await.map(|message| *message)

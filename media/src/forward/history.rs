@@ -6,13 +6,17 @@ use super::rewrite::Mapped;
 use super::rtx_cache::VIDEO_PACKETS;
 
 /// Packets of a block: what is forgotten at once, and timed together.
-const BLOCK: usize = 64;
+const BLOCK: usize = 32;
 /// Entries of a new ring. A power of two.
-const LEAST: usize = 2 * BLOCK;
+const LEAST: usize = 4 * BLOCK;
 /// Never more than the layer's cache holds packets.
 const MOST: usize = VIDEO_PACKETS;
-/// For this long a receiver may ask, which is several round trips: while there is room to grow, nothing younger is forgotten.
-const SPAN: Duration = Duration::from_secs(1);
+/// Round trips for which a receiver may ask again: a loss is seen, asked for, and three answers may be lost too.
+const TRIPS: u32 = 4;
+/// Bounds of that time. A browser asks in steps of tens of milliseconds, however near it is. Who is at no known distance has
+/// reported nothing yet, and asks for nothing.
+const SHORTEST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(2);
 /// Stands for `resends` of a packet that has not been sent yet.
 pub const WAITS: u8 = u8::MAX;
 
@@ -39,15 +43,17 @@ pub struct History {
 }
 
 impl History {
-    /// Notes a packet in the place of one a ring's length older.
-    pub fn note(&mut self, now: Instant, sent: Sent) {
+    /// Notes a packet in the place of one a ring's length older. While there is room to grow, nothing is forgotten that this
+    /// receiver, so far away, may still ask for.
+    pub fn note(&mut self, now: Instant, round_trip: Option<Duration>, sent: Sent) {
         if self.ring.is_empty() {
             self.ring.resize(LEAST, None);
         }
         let sequence = sent.mapped.sequence();
         let is_newer = self.newest.is_none_or(|newest| sequence.wrapping_sub(newest) < 1 << 15);
         if is_newer {
-            while self.enters_young_block(now, sequence) && self.ring.len() < MOST {
+            let span = round_trip.map_or(SHORTEST, |trip| (trip * TRIPS).clamp(SHORTEST, LONGEST));
+            while self.enters_young_block(now, span, sequence) && self.ring.len() < MOST {
                 self.grow();
             }
             self.newest = Some(sequence);
@@ -61,10 +67,10 @@ impl History {
     }
 
     /// Whether the block that this number opens still holds packets which receivers may ask for.
-    fn enters_young_block(&self, now: Instant, sequence: u16) -> bool {
+    fn enters_young_block(&self, now: Instant, span: Duration, sequence: u16) -> bool {
         let same = self.newest.is_some_and(|newest| usize::from(newest) / BLOCK == usize::from(sequence) / BLOCK);
         let written = self.written[self.place(sequence) / BLOCK];
-        !same && written.is_some_and(|written| now.saturating_duration_since(written) < SPAN)
+        !same && written.is_some_and(|written| now.saturating_duration_since(written) < span)
     }
 
     fn grow(&mut self) {
@@ -135,13 +141,14 @@ mod tests {
         Sent { mapped, layer: 0, source_sequence: index as u16, resends: 0, memo: 0 }
     }
 
-    /// A stream of this pace across the end of the numbers; gives the ring's length, and how many packets are known.
-    fn stream(pace: Duration) -> (usize, usize) {
+    /// A stream of this pace across the end of the numbers to a receiver so far away; gives the ring's length, and how many
+    /// packets are known.
+    fn stream(pace: Duration, trip: Option<Duration>) -> (usize, usize) {
         let start = origin();
         let mut history = History::default();
         let last = 65_000 + 4_000u64;
         for index in 65_000..=last {
-            history.note(start + pace * (index - 65_000) as u32, sent(index));
+            history.note(start + pace * (index - 65_000) as u32, trip, sent(index));
         }
         let known = (0..1_000).take_while(|back| history.find((last - back) as u16).is_some()).count();
         history.find_mut(last as u16).unwrap().resends = 3;
@@ -153,9 +160,14 @@ mod tests {
 
     #[test]
     fn a_ring_is_as_long_as_its_stream_is_fast() {
-        assert_eq!(stream(Duration::from_millis(58)), (LEAST, LEAST));
-        assert_eq!(stream(Duration::from_micros(5_900)), (2 * LEAST, 2 * LEAST));
-        assert_eq!(stream(Duration::from_micros(100)), (MOST, MOST));
+        let (slow, fast, burst) = (Duration::from_millis(58), Duration::from_micros(5_900), Duration::from_micros(100));
+        let trip = |milliseconds| Some(Duration::from_millis(milliseconds));
+        assert_eq!(stream(slow, None), (LEAST, LEAST));
+        assert_eq!(stream(fast, trip(20)), (LEAST, LEAST), "some 570 ms of it");
+        assert_eq!(stream(fast, None), (LEAST, LEAST));
+        assert_eq!(stream(fast, trip(250)), (2 * LEAST, 2 * LEAST), "a second of it");
+        assert_eq!(stream(fast, trip(900)), (4 * LEAST, 4 * LEAST), "two seconds of it");
+        assert_eq!(stream(burst, trip(20)), (MOST, MOST));
     }
 
     #[test]
@@ -164,11 +176,11 @@ mod tests {
         for slow in 0..2 * LEAST as u64 {
             let mut history = History::default();
             for index in 0..slow {
-                history.note(start + Duration::from_millis(100) * index as u32, sent(index));
+                history.note(start + Duration::from_millis(100) * index as u32, None, sent(index));
             }
             let now = start + Duration::from_millis(100) * slow as u32;
             let burst = slow..slow + 400;
-            burst.clone().for_each(|index| history.note(now, sent(index)));
+            burst.clone().for_each(|index| history.note(now, None, sent(index)));
             assert!(burst.clone().all(|index| history.find(index as u16).is_some()), "after {slow} slow ones");
         }
     }
@@ -178,14 +190,14 @@ mod tests {
         let start = origin();
         let mut history = History::default();
         for index in 0..200 {
-            history.note(start, sent(index));
+            history.note(start, None, sent(index));
         }
         let length = history.ring.len();
-        history.note(start, sent(100));
+        history.note(start, None, sent(100));
         assert_eq!(history.ring.len(), length);
         assert!((0..200).all(|index| history.find(index as u16).is_some()));
         let long_ago = 65_536 + 100 - length as u64;
-        history.note(start, sent(long_ago));
+        history.note(start, None, sent(long_ago));
         assert!(history.find(100).is_some(), "one of long ago does not take the place of a newer one");
     }
 
@@ -193,7 +205,7 @@ mod tests {
     fn nothing_is_known_of_what_was_never_sent() {
         assert!(History::default().find(7).is_none());
         let mut history = History::default();
-        history.note(origin(), sent(7));
+        history.note(origin(), None, sent(7));
         assert!(history.find(7).is_some());
         assert!(history.find(8).is_none());
         assert!(history.find(7 + LEAST as u16).is_none(), "the same place, another number");

@@ -268,7 +268,7 @@ impl Slot {
         let mut sent = Sent { mapped, layer, source_sequence: packet.sequence, resends: 0, memo: 0 };
         if egress.pacer.is_closed() {
             sent.resends = WAITS;
-            self.history.note(now, sent);
+            self.history.note(now, egress.estimator.rtt(), sent);
             let bytes = (packet.payload.len() + PACKET_OVERHEAD).min(usize::from(u16::MAX)) as u16;
             if !egress.pacer.push(Waiting { line: egress.line, sequence: mapped.sequence(), bytes }) {
                 self.overflow(egress.pacer, egress.line);
@@ -277,7 +277,7 @@ impl Slot {
         }
         if let Some(stamp) = self.write(&form, &mapped, packet, egress) {
             sent.memo = if has_retransmission { egress.estimator.now_ms() } else { stamp };
-            self.history.note(now, sent);
+            self.history.note(now, egress.estimator.rtt(), sent);
             self.count(packet, start);
         }
     }

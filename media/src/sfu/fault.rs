@@ -25,7 +25,8 @@ impl Sfu {
         if let Some((source, _)) = self.served {
             self.dirty.insert(0, source);
         }
-        self.flush();
+        // All of it: a receiver that leaves half-way through would move the others' places.
+        self.flush(usize::MAX);
         self.work = None;
         while let Some(index) = self.doomed.pop() {
             let Some(transport) = self.transport(index) else { continue };

@@ -79,7 +79,7 @@ impl Program {
 /// # Errors
 /// The room's refusal; the seat is given up.
 pub(super) async fn start(
-    (seat, tether): (Headless, Tether),
+    (seat, mut tether): (Headless, Tether),
     lines: &Description,
     sdp: String,
     wanted: Wanted,
@@ -109,10 +109,12 @@ pub(super) async fn start(
     let (asks, inbox) = mpsc::channel(REQUESTS);
     tokio::spawn(async move {
         // Dropped with the task, the seat is given up.
+        // By reference: a future that takes what it works on holds it twice.
         tokio::select! {
             () = task.run(inbox) => {}
             () = tether.ended() => {}
         }
+        drop(task);
         over();
     });
     Ok((Program { person, room, kind, asks }, answer))
@@ -153,7 +155,7 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Box<Ask>>) {
+    async fn run(&mut self, mut inbox: mpsc::Receiver<Box<Ask>>) {
         loop {
             tokio::select! {
                 ask = inbox.recv() => match ask.map(|ask| *ask) {
@@ -166,7 +168,8 @@ impl Task {
                 },
                 message = self.seat.next() => match message {
                     None | Some(ServerMessage::Closed(_) | ServerMessage::Reconnect(_)) => return,
-                    Some(message) => self.note(message).await,
+                    // Boxed: for a moment it takes more than all the rest.
+                    Some(message) => Box::pin(self.note(message)).await,
                 },
             }
         }

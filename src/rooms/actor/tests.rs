@@ -86,7 +86,8 @@ async fn rooms_with(folder: &std::path::Path, form: Form, settings: Settings) ->
 async fn seat(rooms: &Rooms, name: &str) -> (super::super::registry::Bound, mpsc::Receiver<Box<ServerMessage>>) {
     let (sender, messages) = mpsc::channel(64);
     let room = RoomId::new("r");
-    let bound = rooms.join(&person(name), &room, None, Seat::Person, Sink::Program(sender)).await.unwrap();
+    let sink = Sink::Program { channel: sender, reads: |_| true };
+    let bound = rooms.join(&person(name), &room, None, Seat::Person, sink).await.unwrap();
     (bound, messages)
 }
 
