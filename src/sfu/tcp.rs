@@ -177,7 +177,8 @@ impl Tcp {
         if self.rests_until.is_some_and(|until| now >= until) {
             self.rests_until = None;
             if let Err(error) = self.watch_listeners() {
-                tracing::error!(%error, "no more connections are taken");
+                tracing::error!(%error, "no connections are taken for now");
+                self.rest(now);
             }
         }
         if self.next_sweep.is_none_or(|at| now < at) {
@@ -208,6 +209,15 @@ impl Tcp {
         Ok(())
     }
 
+    /// Looks at no listener for a while.
+    fn rest(&mut self, now: Instant) {
+        for listener in &self.listeners {
+            // One that is not in the set needs no removing.
+            let _ = self.epoll.remove(listener);
+        }
+        self.rests_until = Some(now + REST);
+    }
+
     fn accept(&mut self, now: Instant, listener: usize) {
         for _ in 0..ACCEPTS {
             match self.listeners[listener].accept() {
@@ -218,11 +228,7 @@ impl Tcp {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_exhaustion(&error) => {
                     tracing::warn!(%error, "no descriptor for a media connection");
-                    for listener in &self.listeners {
-                        // In the set, or the event would not have come.
-                        let _ = self.epoll.remove(listener);
-                    }
-                    self.rests_until = Some(now + REST);
+                    self.rest(now);
                     return;
                 }
                 Err(_) => {}

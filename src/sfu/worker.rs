@@ -97,6 +97,9 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
+/// Other ports that are tried when the system's choice does not fit all addresses.
+const PORT_TRIES: usize = 16;
+
 /// Binds the ports and starts the threads. A thread ends when every handle to it is dropped.
 ///
 /// # Errors
@@ -107,8 +110,10 @@ pub fn start(config: &SfuConfig) -> Result<SfuHandle, StartError> {
     let workers = workers.min(WORKERS);
     let bind: Vec<IpAddr> = config.bind.iter().copied().filter(|ip| is_there(*ip)).collect();
     let listeners = match config.tcp_port {
-        Some(port) => listen(&bind.iter().map(|ip| SocketAddr::new(*ip, port)).collect::<Vec<_>>())
-            .map_err(|source| StartError::Tcp { port, source })?,
+        Some(port) => {
+            on_any_port(port, || listen(&bind.iter().map(|ip| SocketAddr::new(*ip, port)).collect::<Vec<_>>()))
+                .map_err(|source| StartError::Tcp { port, source })?
+        }
         None => Vec::new(),
     };
     let mut doors = Vec::new();
@@ -167,12 +172,28 @@ fn start_worker(
     let tcp = Tcp::new(number, listeners)?;
     let worker =
         Worker { core, sockets, tcp, inbox, waker: waker.clone(), doors, rooms: HashMap::new(), behind: Vec::new() };
-    thread::Builder::new().name(format!("sfu-{number}")).spawn(move || worker.run())?;
+    thread::Builder::new().name(format!("sfu-{number}")).spawn(move || run_or_abort(worker))?;
     Ok(Arc::new(WorkerPort::new(commands, waker, candidates, tcp_candidates)))
 }
 
 /// One socket for each address, all on one port. Port 0: any port that is free for all of them.
 fn bind_udp(bind: &[IpAddr], port: u16) -> io::Result<Vec<Socket>> {
+    on_any_port(port, || bind_udp_once(bind, port))
+}
+
+/// Tries again where the port is left to the system: what it chose for the first address may be taken on the next.
+fn on_any_port<T>(port: u16, bind: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let mut bound = bind();
+    for _ in 0..PORT_TRIES {
+        match &bound {
+            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse => bound = bind(),
+            _ => break,
+        }
+    }
+    bound
+}
+
+fn bind_udp_once(bind: &[IpAddr], port: u16) -> io::Result<Vec<Socket>> {
     let mut sockets: Vec<Socket> = Vec::new();
     for ip in bind {
         let port = sockets.first().map_or(port, |first| first.local().port());
@@ -230,6 +251,21 @@ impl Door {
             return;
         }
         self.send(Command::Adopt(Box::new(stray)));
+    }
+}
+
+/// A panic outside what [`contain`] holds would end the thread in silence: rooms would wait for a worker that is gone.
+fn run_or_abort(worker: Worker) {
+    if !survives(|| worker.run()) {
+        tracing::error!("a media worker has fallen");
+        std::process::abort();
+    }
+}
+
+/// Packets that neither the kernel nor a connection took.
+fn note_dropped(reason: &'static str, count: u64) {
+    if count > 0 {
+        metrics::counter!("kafedra_media_packets_dropped_total", "reason" => reason).increment(count);
     }
 }
 
@@ -407,10 +443,9 @@ impl Worker {
         while let Some(output) = self.core.poll_output() {
             match output {
                 Output::Transmit(batch) => {
-                    for socket in &mut self.sockets {
-                        socket.send(batch);
-                    }
-                    self.tcp.send(now(), batch);
+                    let refused = self.sockets.iter_mut().map(|socket| socket.send(batch)).sum();
+                    note_dropped("refused", refused);
+                    note_dropped("tcp_full", self.tcp.send(now(), batch));
                 }
                 Output::Event(room, event) => {
                     if let Some(port) = self.rooms.get_mut(&room) {

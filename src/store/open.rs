@@ -106,7 +106,7 @@ async fn sqlite_pool(url: &str, size: u32, query_only: bool) -> Result<AnyPool, 
                 connection
                     .execute(
                         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
-                         PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;
+                         PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2000;
                          PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON;",
                     )
                     .await?;

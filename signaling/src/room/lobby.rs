@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::ids::{PeerId, PersonId, ResumeToken};
 use crate::message::ServerMessage;
+use crate::message::negotiation::MediaLost;
 use crate::message::session::{
     CloseReason, Closed, Form, Joined, LeftReason, MemberJoined, MemberLeft, RoomState, Waiting, WaitingReason,
 };
@@ -243,12 +244,17 @@ impl Room {
             .map(|(peer, _)| peer.clone())
             .ok_or(RefusalCode::NotFound)?;
         self.timers.clear(&Timer::SeatExpires(peer.clone()));
+        let mut media_fell = false;
         if let Some(member) = self.members.get_mut(&peer) {
             member.gone_since = None;
+            media_fell = std::mem::take(&mut member.media_fell);
         }
         self.audience = None;
         self.dirty = true;
         self.greet(&peer, Some(chat_seq));
+        if media_fell {
+            self.send(&peer, ServerMessage::MediaLost(MediaLost {}));
+        }
         Ok(peer)
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Member {
     pub(super) place: Place,
     /// When the socket was lost; `None`: connected.
     pub(super) gone_since: Option<Instant>,
+    /// Its connection of media fell while the socket was lost: it is told when it is back.
+    pub(super) media_fell: bool,
     pub(super) switched_on: Switches,
     pub(super) negotiation: Negotiation,
     pub(super) quality: Quality,
@@ -91,6 +93,7 @@ impl Member {
             order,
             place: Place::Arriving,
             gone_since: None,
+            media_fell: false,
             switched_on: Switches { microphone: on, camera: on, screen: on, screen_audio: on },
             negotiation: Negotiation::default(),
             quality: Quality::default(),

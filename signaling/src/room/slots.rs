@@ -174,8 +174,10 @@ impl Room {
             MediaEvent::Connected { peer } => self.note_connected(now, &peer),
             MediaEvent::Measured { peer, measured } => self.note_measured(now, &peer, measured),
             MediaEvent::Fallen { peer } => {
-                if self.members.get(&peer).is_some_and(|member| member.is_person() && member.is_connected()) {
-                    self.send(&peer, ServerMessage::MediaLost(MediaLost {}));
+                match self.members.get_mut(&peer).filter(|member| member.is_person()) {
+                    Some(member) if member.is_connected() => self.send(&peer, ServerMessage::MediaLost(MediaLost {})),
+                    Some(member) => member.media_fell = true,
+                    None => {}
                 }
                 self.media_event(now, MediaEvent::Disconnected { peer });
             }

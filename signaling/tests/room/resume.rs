@@ -7,7 +7,7 @@ use kafedra_signaling::message::floor::{Hand, Promote};
 use kafedra_signaling::message::session::{Form, LeftReason, RoomRole};
 use kafedra_signaling::message::{ClientMessage, ServerMessage};
 use kafedra_signaling::refusal::RefusalCode;
-use kafedra_signaling::room::Record;
+use kafedra_signaling::room::{MediaEvent, Record};
 
 use crate::scenario::{Scenario, admission};
 
@@ -36,6 +36,25 @@ fn a_resume_keeps_seat_hand_floor_and_misses_no_chat() {
     assert_eq!((seqs, joined.chat.more, joined.chat.last_seq), (vec![2, 3], false, 3));
     let left = scene.records.iter().any(|record| matches!(record, Record::Left { .. }));
     assert!(!left, "no gap in the attendance");
+}
+
+#[test]
+fn who_was_away_when_their_media_fell_is_told_on_return_once() {
+    let mut scene = Scenario::new(Form::VideoConference);
+    let (_host, ann) = (scene.host(), scene.student("ann"));
+    let told = |scene: &mut Scenario, ann| {
+        scene.take(ann).iter().filter(|message| matches!(message, ServerMessage::MediaLost(_))).count()
+    };
+    scene.media_event(MediaEvent::Fallen { peer: ann.clone() });
+    assert_eq!(told(&mut scene, &ann), 1, "at once, while the socket is there");
+    scene.disconnect(&ann);
+    scene.media_event(MediaEvent::Fallen { peer: ann.clone() });
+    assert_eq!(told(&mut scene, &ann), 0);
+    assert_eq!(scene.resume("ann", &token("ann"), 0), Ok(ann.clone()));
+    assert_eq!(told(&mut scene, &ann), 1);
+    scene.disconnect(&ann);
+    assert_eq!(scene.resume("ann", &token("ann"), 0), Ok(ann.clone()));
+    assert_eq!(told(&mut scene, &ann), 0);
 }
 
 #[test]
