@@ -10,8 +10,9 @@ use tokio::runtime::Runtime;
 
 use crate::flow::Flow;
 use crate::meter::wall_ns;
-use crate::peer::{Identity, Line, Peer, Remote};
+use crate::peer::{Identity, Peer};
 use crate::scenario::Server;
+use crate::sdp::{Line, Remote};
 use crate::swarm::Swarm;
 
 /// Holds the demo school's video conference of today.

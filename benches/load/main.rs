@@ -10,11 +10,13 @@ mod driver;
 mod floor;
 mod flow;
 mod hub;
+mod ice;
 mod janus;
 mod meter;
 mod net;
 mod peer;
 mod scenario;
+mod sdp;
 mod swarm;
 mod table;
 
@@ -78,8 +80,8 @@ impl Bench {
         }
     }
 
-    /// Floor, hub and Janus on one cast. `most`: floors, Janus as shipped, Janus tuned.
-    fn compare(&mut self, name: &str, cast: &Cast, most: f64, most_of_janus: (f64, f64)) -> Option<Figures> {
+    /// Floor, hub and Janus on one cast. `most`: floors.
+    fn compare(&mut self, name: &str, cast: &Cast, most: f64, most_of_janus: Option<(f64, f64)>) -> Option<Figures> {
         let floor = match scenario::floor(cast, &self.identity, &self.xcal, self.seconds, false) {
             Ok(floor) => floor,
             Err(error) => {
@@ -104,36 +106,46 @@ impl Bench {
         let target = if most < 1.4 { "1.3 floors" } else { "1.5 floors" };
         let result = format!("{}; {floors:.2} floors ({of_gso:.2} of that with GSO)", cost(&figures));
         self.table.check(format!("{name}: CPU per packet"), result, target, floors <= most);
-        let (tally, is_whole) = (&figures.tally, is_whole(&figures));
-        let result = format!(
-            "{} received, {} lost, {} out of order, {} of {} samples wrong",
-            tally.received, tally.lost, tally.disordered, tally.wrong, tally.sampled
-        );
-        self.table.check(format!("{name}: loss"), result, "none", is_whole);
-        if janus::is_installed() {
-            for (event_loops, called, most) in
-                [(0, "as shipped", most_of_janus.0), (2, "with event_loops = 2", most_of_janus.1)]
-            {
-                let run = self.janus(cast, event_loops);
-                match run {
-                    Ok(janus) => {
-                        let ratio = figures.xcals() / janus.xcals();
-                        let delay = format!("delay {:.2} and {:.2} ms", janus.delay_ms(0.5), janus.delay_ms(0.99));
-                        let lost = janus.tally.lost;
-                        let result = format!("{}, {delay}, {lost} lost; we take 1/{:.1}", cost(&janus), 1.0 / ratio);
-                        let target = match (1.0 / most).round() as u32 {
-                            8 => "1/8",
-                            5 => "1/5",
-                            4 => "1/4",
-                            _ => "1/3",
-                        };
-                        self.table.check(format!("{name}: Janus {called}"), result, target, ratio <= most);
-                    }
-                    Err(error) => self.table.fail(format!("{name}: Janus {called}"), error),
-                }
-            }
-        }
+        self.table.check(format!("{name}: loss"), received(&figures), "none", is_whole(&figures));
+        self.beside_janus(name, cast, &figures, most_of_janus);
         Some(figures)
+    }
+
+    /// Janus on the same cast, as shipped and tuned. `most`: of Janus's cost, what the hub may take of each; `None`:
+    /// nothing is asked.
+    fn beside_janus(&mut self, name: &str, cast: &Cast, figures: &Figures, most: Option<(f64, f64)>) {
+        if !janus::is_installed() {
+            self.table.note(format!("{name}: Janus"), "not measured: Janus is not installed");
+            return;
+        }
+        let runs = [(0, "as shipped", most.map(|most| most.0)), (2, "with event_loops = 2", most.map(|most| most.1))];
+        for (event_loops, called, most) in runs {
+            let measure = format!("{name}: Janus {called}");
+            let janus = match self.janus(cast, event_loops) {
+                Ok(janus) => janus,
+                Err(error) => {
+                    self.table.fail(measure, error);
+                    continue;
+                }
+            };
+            let ratio = figures.xcals() / janus.xcals();
+            let (median, slow) = (janus.delay_ms(0.5), janus.delay_ms(0.99));
+            let (cost, got) = (cost(&janus), received(&janus));
+            let whole = if is_whole(&janus) { "whole" } else { "NOT WHOLE" };
+            let result =
+                format!("{cost}; we take 1/{:.1}; {got}: {whole}; delay {median:.2} and {slow:.2} ms", 1.0 / ratio);
+            let Some(most) = most else {
+                self.table.note(measure, result);
+                continue;
+            };
+            let target = match (1.0 / most).round() as u32 {
+                8 => "1/8",
+                5 => "1/5",
+                4 => "1/4",
+                _ => "1/3",
+            };
+            self.table.check(measure, result, target, ratio <= most);
+        }
     }
 
     fn hub(&self, cast: &Cast) -> Run {
@@ -148,7 +160,7 @@ impl Bench {
 
     fn webinar(&mut self) {
         let name = "webinar 1 to 100";
-        let Some(figures) = self.compare(name, &Cast::webinar(100), 1.3, (1.0 / 8.0, 1.0 / 4.0)) else {
+        let Some(figures) = self.compare(name, &Cast::webinar(100), 1.3, Some((1.0 / 8.0, 1.0 / 4.0))) else {
             return;
         };
         let joins = figures.joins_ms.clone();
@@ -163,7 +175,9 @@ impl Bench {
 
     fn conference(&mut self) {
         let cast = Cast::conference(10, 1.5e6, 1);
-        let Some(figures) = self.compare("conference 10 by 10", &cast, 1.3, (1.0 / 5.0, 1.0 / 3.0)) else { return };
+        let Some(figures) = self.compare("conference 10 by 10", &cast, 1.3, Some((1.0 / 5.0, 1.0 / 3.0))) else {
+            return;
+        };
         let (median, slow) = (figures.delay_ms(0.5), figures.delay_ms(0.99));
         let is_met = median < 0.3 && slow < 1.5;
         let result = format!("p50 {median:.2} ms, p99 {slow:.2} ms");
@@ -172,7 +186,7 @@ impl Bench {
 
     fn thirty(&mut self) {
         let cast = Cast::conference(30, 150e3, 2);
-        self.compare("30 by 30 at 150 kbit/s, two workers", &cast, 1.5, (1.0 / 5.0, 1.0 / 3.0));
+        self.compare("30 by 30 at 150 kbit/s, two workers", &cast, 1.5, None);
     }
 
     fn receivers(&mut self) {
@@ -229,6 +243,14 @@ fn is_whole(figures: &Figures) -> bool {
     let tally = &figures.tally;
     let on_its_way = tally.received as i64 / 100;
     tally.lost == 0 && tally.wrong == 0 && figures.missing.abs() <= on_its_way
+}
+
+fn received(figures: &Figures) -> String {
+    let tally = &figures.tally;
+    format!(
+        "{} received, {} lost, {} out of order, {} of {} samples wrong",
+        tally.received, tally.lost, tally.disordered, tally.wrong, tally.sampled
+    )
 }
 
 fn cost(figures: &Figures) -> String {
