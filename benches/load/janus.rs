@@ -114,6 +114,11 @@ impl Janus {
         Ok(janus)
     }
 
+    /// The address of its media and of its clients.
+    pub fn address(&self) -> IpAddr {
+        self.ip
+    }
+
     fn get(&self, path: &str) -> Result<Value, String> {
         let request = self.http.get(format!("{}{path}", self.session)).timeout(PATIENCE);
         let answer: Result<Value, reqwest::Error> = self.runtime.block_on(async { request.send().await?.json().await });
