@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 
 use crate::flow::Flow;
 use crate::meter::wall_ns;
-use crate::peer::{Identity, Line, Peer, Remote};
+use crate::peer::{Identity, Peer};
 use crate::scenario::Server;
+use crate::sdp::{Line, Remote};
 use crate::swarm::Swarm;
 
 /// The process.

@@ -7,7 +7,7 @@ use media::sdp::Media;
 use media::transport::srtp::{Inbound, Outbound};
 
 use crate::meter::wall_ns;
-use crate::peer::{AUDIO, LEVEL_EXTENSION, MID_EXTENSION, VIDEO};
+use crate::sdp::{AUDIO, LEVEL_EXTENSION, MID_EXTENSION, VIDEO};
 
 /// Payload of a video packet.
 pub const VIDEO_BYTES: usize = 1100;

@@ -1,5 +1,6 @@
 //! The hub itself, as its users start it: the real binary with the demo school, its clients over WHIP and WHEP.
 
+use std::net::IpAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,8 +11,9 @@ use tokio::runtime::Runtime;
 
 use crate::flow::Flow;
 use crate::meter::wall_ns;
-use crate::peer::{Identity, Line, Peer, Remote};
+use crate::peer::{Identity, Peer};
 use crate::scenario::Server;
+use crate::sdp::{Line, Remote};
 use crate::swarm::Swarm;
 
 /// Holds the demo school's video conference of today.
@@ -27,12 +29,15 @@ pub struct Hub {
     token: String,
     room: String,
     runtime: Runtime,
+    /// The address of its media and of its clients.
+    ip: IpAddr,
     identity: Arc<Identity>,
     _data: tempfile::TempDir,
 }
 
 impl Hub {
-    pub fn start(workers: usize, identity: Arc<Identity>) -> Result<Self, Box<dyn std::error::Error>> {
+    /// With so many workers, media and clients on this address of the machine.
+    pub fn start(workers: usize, ip: IpAddr, identity: Arc<Identity>) -> Result<Self, Box<dyn std::error::Error>> {
         let data = tempfile::tempdir()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = Command::new(env!("CARGO_BIN_EXE_kafedra"))
@@ -40,7 +45,7 @@ impl Hub {
             .arg(data.path())
             .env("KAFEDRA_MEDIA__UDP_PORT", "0")
             .env("KAFEDRA_MEDIA__WORKERS", workers.to_string())
-            .env("KAFEDRA_MEDIA__ADVERTISE", "127.0.0.1")
+            .env("KAFEDRA_MEDIA__ADVERTISE", ip.to_string())
             // One account stands for everybody.
             .env("KAFEDRA_LIMITS__API_BURST", "1000000")
             .env("KAFEDRA_LIMITS__API_PER_SECOND", "100000")
@@ -53,7 +58,7 @@ impl Hub {
         let http = reqwest::Client::builder().cookie_store(true).no_proxy().build()?;
         let url = format!("http://127.0.0.1:{port}");
         let (token, room) = (String::new(), String::new());
-        let mut hub = Self { child, http, url, token, room, runtime, identity, _data: data };
+        let mut hub = Self { child, http, url, token, room, runtime, ip, identity, _data: data };
         hub.until("ready", async |hub| {
             hub.http.get(format!("{}/readyz", hub.url)).send().await.ok()?.error_for_status().ok().map(drop)
         })?;
@@ -113,13 +118,13 @@ impl Server for Hub {
     }
 
     fn publish(&mut self, swarm: &Swarm, _room: u16, number: u16, bits_per_second: f64) -> Result<(), String> {
-        let peer = Peer::new(self.identity.clone(), Flow::publisher(number, bits_per_second)).map_err(text)?;
+        let peer = Peer::at(self.ip, self.identity.clone(), Flow::publisher(number, bits_per_second)).map_err(text)?;
         let lines = [Line { media: Media::Audio, sends: true }, Line { media: Media::Video, sends: true }];
         self.join(swarm, peer, &lines, &format!("whip?label={}", label(number)))
     }
 
     fn watch(&mut self, swarm: &Swarm, _room: u16, publishers: &[u16], sample: u64) -> Result<(), String> {
-        let peer = Peer::new(self.identity.clone(), Flow::watcher(sample)).map_err(text)?;
+        let peer = Peer::at(self.ip, self.identity.clone(), Flow::watcher(sample)).map_err(text)?;
         let lines: Vec<Line> = [Media::Audio, Media::Video]
             .into_iter()
             .flat_map(|media| publishers.iter().map(move |_| Line { media, sends: false }))

@@ -1,6 +1,8 @@
 //! Janus (VideoRoom) from the system's package, for comparison: started with a folder of its own, driven by the same
-//! clients over its HTTP interface, ended with the run.
+//! clients over its HTTP interface, ended with the run. It is a full ICE agent, as shipped, and chooses the pair of the
+//! watchers, to whom it offers. `LOAD_JANUS_LOG` names a file for all that it has to say; figures are then worthless.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -11,12 +13,16 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::flow::Flow;
+use crate::ice::Role;
 use crate::meter::wall_ns;
-use crate::peer::{Identity, Line, Peer, Remote};
+use crate::peer::{Identity, Peer};
 use crate::scenario::Server;
+use crate::sdp::{Line, Remote};
 use crate::swarm::Swarm;
 
 const BINARY: &str = "/usr/bin/janus";
+/// As in the package's settings: nothing is logged for a packet.
+const SHIPPED_LEVEL: u32 = 4;
 const ROOM: u32 = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -27,6 +33,9 @@ pub struct Janus {
     http: reqwest::Client,
     /// Of the one session that all handles belong to.
     session: String,
+    /// The machine's address that Janus gathers on: it passes over loopback. Between two sockets of one machine the
+    /// packets take the loopback interface all the same.
+    ip: IpAddr,
     transactions: u64,
     identity: Arc<Identity>,
     _folder: tempfile::TempDir,
@@ -44,14 +53,16 @@ impl Janus {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text);
         let loops = if event_loops == 0 { String::new() } else { format!("event_loops = {event_loops}") };
-        // The package's own settings but for the log, which would be what is measured. ICE-lite: a server with a known
-        // address.
+        let log = std::env::var_os("LOAD_JANUS_LOG");
+        let level = if log.is_some() { 7 } else { SHIPPED_LEVEL };
+        // The package's own settings, but for what the run has to have of its own: the folder, the port, no plugin or
+        // transport that it does not use (they would want files and ports too), and a session that outlives a long run.
         write(
             "janus.jcfg",
             format!(
                 "general: {{ configs_folder = \"{}\"\nplugins_folder = \"/usr/lib/x86_64-linux-gnu/janus/plugins\"\n\
-                 transports_folder = \"/usr/lib/x86_64-linux-gnu/janus/transports\"\ndebug_level = 2\n{loops} }}\n\
-                 nat: {{ ice_lite = true\nnice_debug = false\nice_ignore_list = \"vmnet\" }}\n\
+                 transports_folder = \"/usr/lib/x86_64-linux-gnu/janus/transports\"\ndebug_level = {level}\n\
+                 session_timeout = 0\n{loops} }}\nnat: {{ nice_debug = false\nice_ignore_list = \"vmnet\" }}\n\
                  plugins: {{ disable = \"libjanus_audiobridge.so,libjanus_duktape.so,libjanus_echotest.so,\
                  libjanus_lua.so,libjanus_nosip.so,libjanus_recordplay.so,libjanus_sip.so,libjanus_streaming.so,\
                  libjanus_textroom.so,libjanus_videocall.so,libjanus_voicemail.so\" }}\n\
@@ -67,6 +78,7 @@ impl Janus {
                  ip = \"127.0.0.1\"\nhttps = false }}\nadmin: {{ admin_http = false }}\n"
             ),
         )?;
+        // Nobody's bitrate is capped, as in the hub.
         write(
             "janus.plugin.videoroom.jcfg",
             format!("room-{ROOM}: {{ publishers = 200\nbitrate = 0\naudiocodec = \"opus\"\nvideocodec = \"vp8\" }}\n"),
@@ -77,23 +89,40 @@ impl Janus {
             .arg("--config")
             .arg(folder.path().join("janus.jcfg"))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(log.map_or_else(|| Ok(Stdio::null()), |path| std::fs::File::create(path).map(Stdio::from))?)
             .stderr(Stdio::null())
             .spawn()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let http = reqwest::Client::builder().no_proxy().build()?;
         let session = format!("http://127.0.0.1:{port}/janus");
-        let mut janus = Self { child, runtime, http, session, transactions: 0, identity, _folder: folder };
+        let ip = Ipv4Addr::LOCALHOST.into();
+        let mut janus = Self { child, runtime, http, session, ip, transactions: 0, identity, _folder: folder };
         let end = Instant::now() + PATIENCE;
-        let made = loop {
-            match janus.post("", &json!({ "janus": "create" })) {
-                Ok(made) => break made,
+        let info = loop {
+            match janus.get("/info") {
+                Ok(info) => break info,
                 Err(error) if Instant::now() > end => return Err(error.into()),
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
         };
+        janus.ip = info["local-ip"].as_str().unwrap_or_default().parse()?;
+        if janus.ip.is_loopback() {
+            return Err("Janus takes no candidate of loopback, and this machine has no other address".into());
+        }
+        let made = janus.post("", &json!({ "janus": "create" }))?;
         janus.session = format!("{}/{}", janus.session, made["data"]["id"]);
         Ok(janus)
+    }
+
+    /// The address of its media and of its clients.
+    pub fn address(&self) -> IpAddr {
+        self.ip
+    }
+
+    fn get(&self, path: &str) -> Result<Value, String> {
+        let request = self.http.get(format!("{}{path}", self.session)).timeout(PATIENCE);
+        let answer: Result<Value, reqwest::Error> = self.runtime.block_on(async { request.send().await?.json().await });
+        answer.map_err(|error| error.to_string())
     }
 
     fn post(&mut self, path: &str, body: &Value) -> Result<Value, String> {
@@ -116,10 +145,7 @@ impl Janus {
         let transaction = self.transactions.to_string();
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
-            let request = self.http.get(format!("{}?maxev=1", self.session)).timeout(PATIENCE);
-            let event: Result<Value, reqwest::Error> =
-                self.runtime.block_on(async { request.send().await?.json().await });
-            let event = event.map_err(|error| error.to_string())?;
+            let event = self.get("?maxev=1")?;
             let event = event.get(0).cloned().unwrap_or(event);
             if event["transaction"] == transaction.as_str() {
                 let refusal = &event["plugindata"]["data"]["error"];
@@ -142,30 +168,27 @@ impl Server for Janus {
 
     fn publish(&mut self, swarm: &Swarm, _room: u16, number: u16, bits_per_second: f64) -> Result<(), String> {
         let handle = self.attach()?;
-        let peer = Peer::new(self.identity.clone(), Flow::publisher(number, bits_per_second)).map_err(text)?;
+        let peer = Peer::at(self.ip, self.identity.clone(), Flow::publisher(number, bits_per_second)).map_err(text)?;
         let lines = [Media::Audio, Media::Video].map(|media| Line { media, sends: true });
         // 0 is no feed.
         let body = json!({ "request": "joinandconfigure", "ptype": "publisher", "room": ROOM, "id": number + 1 });
         let jsep = json!({ "type": "offer", "sdp": peer.describe(&lines) });
         let answer = self.say(&handle, &body, Some(jsep))?;
-        swarm.add(peer, Some(Remote::read(answer["jsep"]["sdp"].as_str().unwrap_or_default())));
+        let answer = answer["jsep"]["sdp"].as_str().ok_or_else(|| answer.to_string())?;
+        swarm.add(peer, Some(Remote::read(answer)));
         Ok(())
     }
 
     fn watch(&mut self, swarm: &Swarm, _room: u16, publishers: &[u16], sample: u64) -> Result<(), String> {
-        let mut peer = Peer::new(self.identity.clone(), Flow::watcher(sample)).map_err(text)?;
+        let mut peer = Peer::at(self.ip, self.identity.clone(), Flow::watcher(sample)).map_err(text)?;
         peer.posted_ns = wall_ns();
         let handle = self.attach()?;
         let feeds: Vec<Value> = publishers.iter().map(|number| json!({ "feed": number + 1 })).collect();
         let body = json!({ "request": "join", "ptype": "subscriber", "room": ROOM, "streams": feeds });
         let offered = self.say(&handle, &body, None)?;
         let offer = offered["jsep"]["sdp"].as_str().ok_or_else(|| offered.to_string())?;
-        let lines: Vec<Line> = offer
-            .lines()
-            .filter_map(|line| line.strip_prefix("m="))
-            .map(|line| if line.starts_with("audio") { Media::Audio } else { Media::Video })
-            .map(|media| Line { media, sends: false })
-            .collect();
+        let lines = Line::answering(offer)?;
+        peer.role = Role::Controlled;
         let remote = Remote::read(offer);
         let jsep = json!({ "type": "answer", "sdp": peer.describe(&lines) });
         self.say(&handle, &json!({ "request": "start" }), Some(jsep))?;

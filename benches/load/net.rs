@@ -6,7 +6,7 @@
 
 use std::io;
 use std::mem;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
@@ -20,12 +20,12 @@ const CONTROL_BYTES: usize = 64;
 pub struct Port(UdpSocket);
 
 impl Port {
-    /// Binds a free loopback port.
+    /// Binds a free port of an address.
     ///
     /// # Errors
-    /// When the process is out of descriptors.
-    pub fn bind() -> io::Result<Self> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// When the process is out of descriptors, or the address is not the machine's.
+    pub fn bind(ip: IpAddr) -> io::Result<Self> {
+        let socket = UdpSocket::bind((ip, 0))?;
         socket.set_nonblocking(true)?;
         // The client may be late by a whole key frame: what it drops would be counted as the server's loss.
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);

@@ -1,12 +1,10 @@
 //! One client: offer and answer, ICE, DTLS-SRTP on the `rtc` crates. What it sends and receives is in `flow`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use media::rtp::extension;
-use media::sdp::Media;
 use media::transport::srtp::{Inbound, Keys, Outbound, session};
 use rtc::crypto::{HashAlgorithm, RTCCryptoProvider};
 use rtc::dtls::config::ConfigBuilder;
@@ -15,24 +13,16 @@ use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc::shared::TransportProtocol;
 use rtc::srtp::protection_profile::ProtectionProfile;
-use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
-use rtc::stun::fingerprint::FINGERPRINT;
-use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter as _};
-use rtc::stun::xoraddr::XorMappedAddress;
 
 use crate::flow::Flow;
+use crate::ice::{self, Role};
 use crate::net::Port;
+use crate::sdp::{Line, Local, Remote};
 
 /// How often consent is renewed, as browsers do.
 const CONSENT: Duration = Duration::from_secs(4);
 /// A check or a flight of the handshake that got no answer is repeated.
 const REPEAT: Duration = Duration::from_millis(100);
-
-pub const VIDEO: u8 = 96;
-pub const AUDIO: u8 = 111;
-pub const MID_EXTENSION: u8 = 4;
-pub const LEVEL_EXTENSION: u8 = 1;
 
 /// Certificate and cryptography of all clients: making a key for each would measure the client.
 pub struct Identity {
@@ -64,42 +54,6 @@ impl Identity {
     }
 }
 
-/// An m-line of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
-    pub media: Media,
-    pub sends: bool,
-}
-
-/// The server's side of a description.
-#[derive(Clone, Debug, Default)]
-pub struct Remote {
-    pub ufrag: String,
-    pub password: String,
-    pub address: Option<SocketAddr>,
-}
-
-impl Remote {
-    /// Reads an answer (or a server's offer); of its candidates the first on loopback counts.
-    pub fn read(sdp: &str) -> Self {
-        let value = |name: &str| sdp.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
-        let candidates = sdp.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
-        let addresses = candidates.filter_map(|candidate| {
-            let mut words = candidate.split(' ').skip(2);
-            let is_udp = words.next()?.eq_ignore_ascii_case("udp");
-            let ip = words.nth(1)?.parse().ok()?;
-            is_udp.then_some(SocketAddr::new(ip, words.next()?.parse().ok()?))
-        });
-        let addresses: Vec<SocketAddr> = addresses.filter(SocketAddr::is_ipv4).collect();
-        let loopback = addresses.iter().find(|address| address.ip().is_loopback());
-        Self {
-            ufrag: value("a=ice-ufrag:"),
-            password: value("a=ice-pwd:"),
-            address: loopback.or(addresses.first()).copied(),
-        }
-    }
-}
-
 /// A client's connection.
 pub struct Peer {
     pub port: Port,
@@ -107,9 +61,12 @@ pub struct Peer {
     pub srtp: Option<(Inbound, Outbound)>,
     /// When its offer was posted, wall clock.
     pub posted_ns: u64,
+    pub role: Role,
     identity: Arc<Identity>,
-    ufrag: String,
+    local: Local,
     remote: Remote,
+    /// `None` before it began.
+    server: Option<SocketAddr>,
     dtls: Option<Endpoint>,
     next_check: Option<Instant>,
     next_flight: Option<Instant>,
@@ -118,17 +75,31 @@ pub struct Peer {
 const PASSWORD: &str = "0123456789012345678901";
 
 impl Peer {
+    /// On loopback.
     pub fn new(identity: Arc<Identity>, flow: Flow) -> std::io::Result<Self> {
-        let port = Port::bind()?;
-        let ufrag = format!("load{}", port.address().port());
+        Self::at(Ipv4Addr::LOCALHOST.into(), identity, flow)
+    }
+
+    /// On one of the machine's addresses.
+    pub fn at(ip: IpAddr, identity: Arc<Identity>, flow: Flow) -> std::io::Result<Self> {
+        let port = Port::bind(ip)?;
+        let address = port.address();
+        let local = Local {
+            ufrag: format!("load{}", address.port()),
+            password: PASSWORD.to_owned(),
+            fingerprint: identity.fingerprint.clone(),
+            address,
+        };
         Ok(Self {
             port,
             flow,
             srtp: None,
             posted_ns: 0,
+            role: Role::Controlling,
             identity,
-            ufrag,
+            local,
             remote: Remote::default(),
+            server: None,
             dtls: None,
             next_check: None,
             next_flight: None,
@@ -143,40 +114,17 @@ impl Peer {
         Ok(peer)
     }
 
-    /// A description with these m-lines; the client is the active side of DTLS in offers and answers alike.
+    /// Its description with these m-lines.
     pub fn describe(&self, lines: &[Line]) -> String {
-        let mids: Vec<String> = (0..lines.len()).map(|mid| mid.to_string()).collect();
-        let mut sdp =
-            format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n", mids.join(" "));
-        for (mid, line) in lines.iter().enumerate() {
-            let (name, payloads) = if line.media == Media::Audio { ("audio", "111") } else { ("video", "96 97") };
-            let direction = if line.sends { "sendonly" } else { "recvonly" };
-            sdp += &format!(
-                "m={name} 9 UDP/TLS/RTP/SAVPF {payloads}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na={direction}\r\n\
-                 a=ice-ufrag:{}\r\na=ice-pwd:{PASSWORD}\r\na=fingerprint:sha-256 {}\r\na=setup:active\r\n\
-                 a=rtcp-mux\r\na=extmap:{MID_EXTENSION} {}\r\n",
-                self.ufrag,
-                self.identity.fingerprint,
-                extension::MID
-            );
-            if line.media == Media::Audio {
-                sdp += &format!("a=extmap:{LEVEL_EXTENSION} {}\r\n", extension::AUDIO_LEVEL);
-                sdp += "a=rtpmap:111 opus/48000/2\r\n";
-            } else {
-                sdp += "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n\
-                        a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n";
-            }
-            if line.sends {
-                let ssrc = self.flow.ssrc(line.media);
-                sdp += &format!("a=msid:load track{mid}\r\na=ssrc:{ssrc} cname:load\r\n");
-            }
-        }
-        sdp + &format!("a=candidate:1 1 udp 2130706431 127.0.0.1 {} typ host\r\n", self.port.address().port())
+        self.local.describe(lines, |media| self.flow.ssrc(media))
     }
 
     /// Takes the server's description and starts.
     pub fn begin(&mut self, now: Instant, remote: Remote) -> std::io::Result<()> {
-        let server = remote.address.ok_or_else(|| std::io::Error::other("the server names no candidate"))?;
+        let server = remote
+            .address_for(self.local.address.ip())
+            .ok_or_else(|| std::io::Error::other("the server names no candidate"))?;
+        self.server = Some(server);
         self.remote = remote;
         self.port.connect(server)?;
         self.port.stamp();
@@ -194,30 +142,12 @@ impl Peer {
         Ok(())
     }
 
-    fn server(&self) -> SocketAddr {
-        self.remote.address.expect("begun")
-    }
-
     pub fn is_connected(&self) -> bool {
         self.srtp.is_some()
     }
 
     fn check(&mut self, now: Instant) {
-        let mut request = Message::new();
-        request.new_transaction_id().expect("random numbers");
-        request.set_type(BINDING_REQUEST);
-        request.write_header();
-        request.add(ATTR_USERNAME, format!("{}:{}", self.remote.ufrag, self.ufrag).as_bytes());
-        // ICE-CONTROLLING and PRIORITY: Janus answers no check without them.
-        request.add(rtc::stun::attributes::ATTR_ICE_CONTROLLING, &[0, 0, 0, 0, 0, 0, 0, 1]);
-        request.add(rtc::stun::attributes::ATTR_PRIORITY, &[0x6e, 0, 1, 0xff]);
-        request.add(ATTR_USE_CANDIDATE, &[]);
-        let password = self.remote.password.clone();
-        MessageIntegrity::new_short_term_integrity_with_provider(password, self.identity.crypto.crypto())
-            .add_to(&mut request)
-            .expect("a key of any length");
-        FINGERPRINT.add_to(&mut request).expect("a checksum");
-        self.port.send(&request.raw);
+        self.port.send(&ice::check(self.role, &self.local, &self.remote, self.identity.crypto.crypto()));
         self.next_check = Some(now + if self.is_connected() { CONSENT } else { REPEAT });
     }
 
@@ -227,8 +157,7 @@ impl Peer {
             self.check(now);
         }
         if self.next_flight.is_some_and(|at| at <= now) && !self.is_connected() {
-            let server = self.server();
-            if let Some(dtls) = &mut self.dtls {
+            if let (Some(dtls), Some(server)) = (&mut self.dtls, self.server) {
                 // A flight that ends in an error shows as a client that never connects.
                 let _ = dtls.handle_timeout(server, now);
             }
@@ -248,50 +177,24 @@ impl Peer {
 
     /// Takes what is no media: STUN and DTLS. Whether it became connected by it.
     pub fn handle_control(&mut self, now: Instant, datagram: &[u8]) -> bool {
-        if self.remote.address.is_none() {
-            return false;
-        }
+        let Some(server) = self.server else { return false };
         match media::demux::classify(datagram) {
             media::demux::Kind::Stun => {
-                let mut message = Message::new();
-                if message.unmarshal_binary(datagram).is_err() {
-                    return false;
-                }
-                if message.typ == BINDING_REQUEST {
-                    self.answer(&message);
-                } else if self.next_flight.is_none() {
+                let crypto = self.identity.crypto.crypto();
+                if let Some(answer) = ice::answer(datagram, &self.local, server, crypto) {
+                    self.port.send(&answer);
+                } else if self.next_flight.is_none() && ice::is_success(datagram, &self.remote, crypto) {
                     // The path is open: DTLS may begin.
                     self.flush(now);
                 }
                 false
             }
-            media::demux::Kind::Dtls => self.handle_dtls(now, datagram),
+            media::demux::Kind::Dtls => self.handle_dtls(now, server, datagram),
             _ => false,
         }
     }
 
-    fn answer(&self, request: &Message) {
-        let server = self.server();
-        let mut response = Message::new();
-        let integrity = MessageIntegrity::new_short_term_integrity_with_provider(
-            PASSWORD.to_owned(),
-            self.identity.crypto.crypto(),
-        );
-        let mapped = XorMappedAddress { ip: server.ip(), port: server.port() };
-        let built = response.build(&[
-            Box::new(request.clone()),
-            Box::new(BINDING_SUCCESS),
-            Box::new(mapped),
-            Box::new(integrity),
-            Box::new(FINGERPRINT),
-        ]);
-        if built.is_ok() {
-            self.port.send(&response.raw);
-        }
-    }
-
-    fn handle_dtls(&mut self, now: Instant, datagram: &[u8]) -> bool {
-        let server = self.server();
+    fn handle_dtls(&mut self, now: Instant, server: SocketAddr, datagram: &[u8]) -> bool {
         let Some(dtls) = &mut self.dtls else { return false };
         let events = dtls.read(now, server, None, BytesMut::from(datagram)).unwrap_or_default();
         let is_complete = events.iter().any(|event| matches!(event, EndpointEvent::HandshakeComplete));

@@ -10,7 +10,8 @@ use media::demux::Kind;
 
 use crate::flow::Tally;
 use crate::net::{Inbox, Poll, Port};
-use crate::peer::{Peer, Remote};
+use crate::peer::Peer;
+use crate::sdp::Remote;
 
 /// Longest sleep.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -50,7 +51,7 @@ pub struct Swarm {
 impl Swarm {
     pub fn start() -> Self {
         let (orders, inbox) = channel();
-        let port = Port::bind().expect("a free port");
+        let port = Port::bind(std::net::Ipv4Addr::LOCALHOST.into()).expect("a free port");
         let waker = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
         waker.connect(port.address()).expect("loopback");
         let thread = std::thread::spawn(move || Driver::new(inbox, port).run());

@@ -30,6 +30,7 @@ mod headers;
 mod help;
 mod import;
 mod lessons;
+mod load;
 mod logs;
 mod matrix;
 mod notices;
