@@ -242,7 +242,7 @@ impl Bench {
 
     fn memory(&mut self) {
         let name = "memory per watching receiver";
-        match Hub::start(1, self.identity.clone()).and_then(|mut hub| memory::run(&mut hub)) {
+        match Hub::start(1, LOOPBACK, self.identity.clone()).and_then(|mut hub| memory::run(&mut hub)) {
             Ok(memory) => {
                 let each = memory.per_watcher() / 1e3;
                 let (before, after) = (memory.before / 1e6, memory.after / 1e6);

@@ -323,6 +323,12 @@ impl Sfu {
         self.timers.peek().map(|Reverse((at, _))| *at).into_iter().chain(waiting).min()
     }
 
+    /// Until when the packets of a picture are gathered; `None`: nothing is on its way.
+    pub fn gathers_until(&self) -> Option<Instant> {
+        let waiting = self.dirty.iter().filter_map(|place| self.sources.get(place.0)?.as_ref());
+        waiting.map(|source| source.due).filter(|due| *due > self.now).min()
+    }
+
     /// The next thing to do; `None`: all done.
     pub fn poll_output(&mut self) -> Option<Output<'_>> {
         self.recycle();

@@ -221,7 +221,8 @@ impl Socket {
                 Some(libc::EAGAIN) if !waited => {
                     // A full send buffer drains in microseconds; one wait, then it is loss like any other.
                     waited = true;
-                    wait(&[self.fd()], libc::POLLOUT, Some(Duration::from_millis(2)));
+                    let mut polled = [libc::pollfd { fd: self.fd(), events: libc::POLLOUT, revents: 0 }];
+                    wait(&mut polled, Some(Duration::from_millis(2)));
                     continue;
                 }
                 Some(libc::EIO | libc::EOPNOTSUPP) if segment < bytes.len() => {
@@ -350,7 +351,7 @@ fn asked_address(header: &libc::msghdr) -> Option<IpAddr> {
     None
 }
 
-/// Wakes a worker out of [`wait_readable`] from another thread.
+/// Wakes a worker out of [`Poller::wait`] from another thread.
 #[derive(Debug)]
 pub struct Waker {
     event: std::fs::File,
@@ -387,13 +388,32 @@ impl Waker {
     }
 }
 
-/// Waits until one of these can be read, or the time is over; `None`: as long as it takes.
-pub fn wait_readable(fds: &[RawFd], time: Option<Duration>) {
-    wait(fds, libc::POLLIN, time);
+/// What a thread waits for; the list is made once.
+pub struct Poller {
+    polled: Vec<libc::pollfd>,
 }
 
-fn wait(fds: &[RawFd], events: libc::c_short, time: Option<Duration>) {
-    let mut polled: Vec<libc::pollfd> = fds.iter().map(|fd| libc::pollfd { fd: *fd, events, revents: 0 }).collect();
+impl Poller {
+    pub fn new(fds: impl IntoIterator<Item = RawFd>) -> Self {
+        let polled = fds.into_iter().map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }).collect();
+        Self { polled }
+    }
+
+    /// Waits until one of these can be read, or the time is over; `None`: as long as it takes.
+    pub fn wait(&mut self, time: Option<Duration>) {
+        wait(&mut self.polled, time);
+    }
+
+    /// Whether the descriptor in this place could be read then, or has failed.
+    pub fn is_ready(&self, place: usize) -> bool {
+        self.polled.get(place).is_some_and(|polled| polled.revents != 0)
+    }
+}
+
+fn wait(polled: &mut [libc::pollfd], time: Option<Duration>) {
+    for polled in polled.iter_mut() {
+        polled.revents = 0;
+    }
     let time = time.map(|time| libc::timespec {
         tv_sec: time.as_secs().min(3600) as libc::time_t,
         tv_nsec: libc::c_long::from(time.subsec_nanos() as i32),
@@ -510,7 +530,7 @@ mod tests {
         }
         let mut got = Vec::new();
         while got.len() < 3 {
-            wait_readable(&[receiver.fd()], Some(Duration::from_secs(5)));
+            Poller::new([receiver.fd()]).wait(Some(Duration::from_secs(5)));
             receiver.receive();
             got.extend(receiver.datagrams().map(|(path, bytes)| (path.remote, bytes.to_vec())));
         }
@@ -526,7 +546,7 @@ mod tests {
         let client = UdpSocket::bind(SocketAddr::new(asked, 0)).unwrap();
         client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         client.send_to(b"which of you?", to).unwrap();
-        wait_readable(&[hub.fd()], Some(Duration::from_secs(5)));
+        Poller::new([hub.fd()]).wait(Some(Duration::from_secs(5)));
         hub.receive();
         let (path, _) = hub.datagrams().next().unwrap();
         assert_eq!(path, Path::udp(to, client.local_addr().unwrap()));
@@ -556,7 +576,7 @@ mod tests {
     fn a_waker_ends_the_wait() {
         let waker = Waker::new().unwrap();
         waker.wake();
-        wait_readable(&[waker.fd()], None);
+        Poller::new([waker.fd()]).wait(None);
         waker.clear();
     }
 

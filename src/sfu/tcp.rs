@@ -111,9 +111,12 @@ impl Tcp {
     }
 
     /// Takes connections and what they have brought, a bounded part of it. `each` says of a datagram whether its path is
-    /// valid now: its connection is no stranger's then.
-    pub fn receive(&mut self, now: Instant, mut each: impl FnMut(Arrival<'_>) -> bool) {
+    /// valid now: its connection is no stranger's then. `is_readable`: whether [`Tcp::fd`] is.
+    pub fn receive(&mut self, now: Instant, is_readable: bool, mut each: impl FnMut(Arrival<'_>) -> bool) {
         self.tell_closed(&mut each);
+        if !is_readable {
+            return;
+        }
         let mut ready = std::mem::take(&mut self.ready);
         self.epoll.ready(&mut ready);
         for Ready { token, can_read, can_write } in ready.drain(..) {

@@ -19,7 +19,7 @@ use media::sfu::{Config, Output, Sfu};
 use tokio::sync::mpsc;
 
 use super::handle::{Command, OfferError, SfuHandle, WorkerPort};
-use super::socket::{Socket, Waker, interface_addresses, wait_readable};
+use super::socket::{Poller, Socket, Waker, interface_addresses};
 use super::tcp::{Arrival, Stray, Tcp, listen};
 
 /// Receive batches of 64 per turn.
@@ -31,6 +31,9 @@ const TRANSPORTS: usize = 4096;
 /// One train costs little more than one packet, and a picture sent at once arrives within microseconds; what a publisher
 /// spreads over milliseconds is not waited for.
 const LINGER: std::time::Duration = std::time::Duration::from_micros(300);
+/// How long the thread sleeps while a picture is on its way: its packets come within microseconds of each other, and each
+/// would wake the thread. Sound that comes meanwhile waits so long.
+const NAP: std::time::Duration = std::time::Duration::from_micros(100);
 /// Candidates of each kind in an answer: a machine with more addresses sets `media.advertise`.
 const CANDIDATES: usize = 12;
 /// Connections of strangers in one worker's inbox, of up to 64 KiB each; more are closed.
@@ -343,22 +346,34 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
-        let mut fds: Vec<_> = self.sockets.iter().map(Socket::fd).collect();
-        fds.push(self.waker.fd());
-        fds.push(self.tcp.fd());
+        let sockets = self.sockets.len();
+        let fds = self.sockets.iter().map(Socket::fd).chain([self.waker.fd(), self.tcp.fd()]);
+        let mut poller = Poller::new(fds);
+        let (waker, tcp) = (sockets, sockets + 1);
+        let mut is_behind = false;
         loop {
             let wait = self.core.poll_timeout().into_iter().chain(self.tcp.poll_timeout()).min();
             let wait = wait.map(|at| at.saturating_duration_since(now()));
             // A room that lags behind gets its events on a later turn.
             let lagging = !self.behind.is_empty();
             let patience = std::time::Duration::from_millis(20);
-            wait_readable(&fds, if lagging { Some(wait.map_or(patience, |wait| wait.min(patience))) } else { wait });
-            self.waker.clear();
+            if let (Some(due), Some(wait), false) = (self.core.gathers_until(), wait, is_behind) {
+                let rest = due.saturating_duration_since(now());
+                thread::sleep(rest.min(wait).min(NAP));
+                poller.wait(Some(std::time::Duration::ZERO));
+            } else {
+                poller.wait(if lagging { Some(wait.map_or(patience, |wait| wait.min(patience))) } else { wait });
+            }
+            if poller.is_ready(waker) {
+                self.waker.clear();
+            }
             if !self.take_commands() {
                 return;
             }
-            for socket in &mut self.sockets {
-                for _ in 0..DATAGRAM_BATCHES {
+            is_behind = false;
+            let ready = self.sockets.iter_mut().enumerate().filter(|(place, _)| poller.is_ready(*place));
+            for (_, socket) in ready {
+                for turn in 1..=DATAGRAM_BATCHES {
                     let more = socket.receive();
                     let now = now();
                     for (path, datagram) in socket.datagrams() {
@@ -367,11 +382,12 @@ impl Worker {
                     if !more {
                         break;
                     }
+                    is_behind |= turn == DATAGRAM_BATCHES;
                 }
             }
             let now = now();
             let (core, doors) = (&mut self.core, &self.doors);
-            self.tcp.receive(now, |arrival| handle_arrival(core, doors, now, arrival));
+            self.tcp.receive(now, poller.is_ready(tcp), |arrival| handle_arrival(core, doors, now, arrival));
             self.tcp.sweep(now, |path| core.is_valid(path));
             contain(core, |core| core.handle_timeout(now));
             self.contain(Self::drain);

@@ -23,14 +23,14 @@ type Turn = (Vec<(Path, Vec<u8>)>, Vec<Path>, Vec<Stray>);
 
 /// A turn of the worker that waits for something to come.
 fn turn(tcp: &mut Tcp, now: Instant) -> Turn {
-    super::super::socket::wait_readable(&[tcp.fd()], Some(Duration::from_secs(5)));
+    super::super::socket::Poller::new([tcp.fd()]).wait(Some(Duration::from_secs(5)));
     let (mut datagrams, mut closed, mut strays) = (Vec::new(), Vec::new(), Vec::new());
     let mut note = |arrival: Arrival<'_>| match arrival {
         Arrival::Datagram(path, datagram) => datagrams.push((path, datagram.to_vec())),
         Arrival::Closed(path) => closed.push(path),
         Arrival::Stray(stray) => strays.push(stray),
     };
-    tcp.receive(now, |arrival| {
+    tcp.receive(now, true, |arrival| {
         note(arrival);
         false
     });
@@ -78,7 +78,7 @@ fn a_connection_that_is_nobodys_is_closed_after_ten_seconds_and_one_that_is_some
         // Its transport has ended at 19 s.
         assert_eq!(is_closed(&mut client), second >= 29, "{second}");
     }
-    tcp.receive(now, |arrival| match arrival {
+    tcp.receive(now, true, |arrival| match arrival {
         Arrival::Closed(path) => path != silent_path && path != client_path && panic!("{path:?}"),
         _ => panic!("nothing was sent"),
     });
@@ -216,8 +216,8 @@ fn whoever_has_passed_a_check_counts_as_a_stranger_no_longer() {
         stream.write_all(&check("03abcdefgh")).unwrap();
         let mut came = false;
         while !came {
-            super::super::socket::wait_readable(&[tcp.fd()], Some(Duration::from_secs(5)));
-            tcp.receive(now, |arrival| {
+            super::super::socket::Poller::new([tcp.fd()]).wait(Some(Duration::from_secs(5)));
+            tcp.receive(now, true, |arrival| {
                 let is_this = matches!(arrival, Arrival::Datagram(from, _) if from == path);
                 came |= is_this;
                 is_this
