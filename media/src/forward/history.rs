@@ -15,7 +15,7 @@ const MOST: usize = VIDEO_PACKETS;
 const TRIPS: u32 = 4;
 /// Bounds of that time. A browser asks in steps of tens of milliseconds, however near it is. Who is at no known distance has
 /// reported nothing yet, and asks for nothing.
-const SHORTEST: Duration = Duration::from_millis(500);
+const SHORTEST: Duration = Duration::from_millis(400);
 const LONGEST: Duration = Duration::from_secs(2);
 /// Stands for `resends` of a packet that has not been sent yet.
 pub const WAITS: u8 = u8::MAX;
@@ -163,7 +163,11 @@ mod tests {
         let (slow, fast, burst) = (Duration::from_millis(58), Duration::from_micros(5_900), Duration::from_micros(100));
         let trip = |milliseconds| Some(Duration::from_millis(milliseconds));
         assert_eq!(stream(slow, None), (LEAST, LEAST));
-        assert_eq!(stream(fast, trip(20)), (LEAST, LEAST), "some 570 ms of it");
+        assert_eq!(
+            stream(fast, trip(20)),
+            (LEAST, LEAST),
+            "some 570 ms of it: a burst after 150 ms of nothing makes it no longer"
+        );
         assert_eq!(stream(fast, None), (LEAST, LEAST));
         assert_eq!(stream(fast, trip(250)), (2 * LEAST, 2 * LEAST), "a second of it");
         assert_eq!(stream(fast, trip(900)), (4 * LEAST, 4 * LEAST), "two seconds of it");
