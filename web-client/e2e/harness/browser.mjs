@@ -127,3 +127,13 @@ export async function assertFitsWidth(page, what) {
   const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   if (content > window) throw new Error(`${what}: the page is ${content} px wide on a ${window} px screen`);
 }
+
+/** No text inside is cut off with an ellipsis. */
+export async function assertNothingCut(locator, what) {
+  const cut = await locator.evaluate((frame) =>
+    [...frame.querySelectorAll('*')]
+      .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).textOverflow === 'ellipsis')
+      .map((each) => each.textContent),
+  );
+  if (cut.length > 0) throw new Error(`${what}: cut off: ${cut.join(', ')}`);
+}
