@@ -130,10 +130,16 @@ export async function assertFitsWidth(page, what) {
 
 /** No text inside is cut off with an ellipsis. */
 export async function assertNothingCut(locator, what) {
-  const cut = await locator.evaluate((frame) =>
-    [...frame.querySelectorAll('*')]
-      .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).textOverflow === 'ellipsis')
-      .map((each) => each.textContent),
-  );
+  const cut = await locator.evaluate((frame) => {
+    // Exact to the fraction of a pixel: a text that is too long by half of one loses its last letters.
+    const isCut = (each) => {
+      const text = document.createRange();
+      text.selectNodeContents(each);
+      return text.getBoundingClientRect().width > each.getBoundingClientRect().width + 0.05;
+    };
+    return [...frame.querySelectorAll('*')]
+      .filter((each) => getComputedStyle(each).textOverflow === 'ellipsis' && isCut(each))
+      .map((each) => each.textContent);
+  });
   if (cut.length > 0) throw new Error(`${what}: cut off: ${cut.join(', ')}`);
 }
