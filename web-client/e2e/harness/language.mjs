@@ -3,7 +3,7 @@
 
 /** The fields of the hub's messages that hold the school's own words; every other word on a page is the interface's. */
 const OWN = new Set(
-  'display_name author_name name short_name school_name title subject class group topics parts body homework note'.split(
+  'display_name author_name name short_name school_name title subject class group topics parts key text body homework note'.split(
     ' ',
   ),
 );
@@ -49,11 +49,12 @@ export async function foreignTexts(page, schoolWords) {
     return shown;
   });
   const whole = [...schoolWords].sort((a, b) => b.length - a.length);
-  const parts = new Set(whole.flatMap((text) => text.split(/\s+/)));
-  // An avatar shows two initials, a narrow tile «Елена П.».
+  const parts = new Set(whole.flatMap((text) => text.match(/[\u0400-\u04ff]+/g)));
+  const all = ` ${[...parts].join(' ')} `;
+  // An avatar shows two initials, a narrow tile a given name, and the name of a button may end within a long word.
   const initials = new Set([...parts].map((word) => word[0]));
   const isShortened = (word) =>
-    parts.has(word) || (word.length <= 2 && [...word].every((letter) => initials.has(letter)));
+    all.includes(` ${word}`) || (word.length <= 2 && [...word].every((letter) => initials.has(letter)));
   return texts.filter((text) => {
     const rest = whole.reduce((left, own) => left.replaceAll(own, ' '), text);
     return (rest.match(/[\u0400-\u04ff]+/g) ?? []).some((word) => !isShortened(word));

@@ -1,5 +1,5 @@
 // English from the sign-in to the end of a lesson, by the names that a screen reader would read out: a teacher at a desk,
-// who switches in the account menu, and a pupil with a phone, who switches on the sign-in page.
+// who switches in the account menu, and a pupil with a phone, who switches on the sign-in page; then every section.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
@@ -41,17 +41,20 @@ async function newcomer(device, viewport) {
   const page = await newPerson(browser, hub, { viewport });
   await page.addInitScript(recordShown);
   const words = collectSchoolWords(page);
-  const look = async (name) => {
-    const what = `${name}, ${device}`;
+  const read = async (what) => {
     for (const text of await foreignTexts(page, words)) foreign.push(`${what}: ${text}`);
     assert.equal(await page.getAttribute('html', 'lang'), 'en', what);
+  };
+  const look = async (name) => {
+    const what = `${name}, ${device}`;
+    await read(what);
     await assertFitsWidth(page, what);
     await assertAccessible(page, what);
     await screenshot(page, `english-${name}-${device}`);
   };
   /** What stood there before the language was switched does not count. */
   const forget = () => foreignTexts(page, words);
-  return { page, look, forget };
+  return { page, look, read, forget };
 }
 
 const both = (act) => Promise.all([teacher, pupil].map(act));
@@ -225,6 +228,30 @@ test('leaving, coming back, and the end for everybody', async () => {
     await timetable(page).waitFor();
     assert.deepEqual(page.errors, []);
   });
+});
+
+test('every section that a deputy head has', async () => {
+  const { page, read, forget } = await newcomer('desktop', DESKTOP);
+  await page.goto('/sign-in');
+  await button(page, 'English').click();
+  await page.getByRole('heading', { name: 'Sign in', exact: true }).waitFor();
+  await forget();
+  await enter(page, 'D-001', PASSWORD);
+  await timetable(page).waitFor();
+  const links = page.getByRole('navigation', { name: 'Sections', exact: true }).getByRole('link');
+  const names = await links.allInnerTexts();
+  assert.ok(names.length >= 10, `sections: ${names}`);
+  // The timetable comes first; at the end it takes what the last page still had to say.
+  for (const name of [...names.slice(1), names[0]]) {
+    const link = links.and(page.getByRole('link', { name, exact: true }));
+    await link.click();
+    await link.and(page.locator('[aria-current=page]')).waitFor();
+    await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
+    await assertFitsWidth(page, name);
+    await read(name);
+  }
+  assert.deepEqual(page.errors, []);
+  await page.context().close();
 });
 
 test('none of these pages had a word of Russian, but for what the school wrote', () => {
