@@ -127,3 +127,19 @@ export async function assertFitsWidth(page, what) {
   const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   if (content > window) throw new Error(`${what}: the page is ${content} px wide on a ${window} px screen`);
 }
+
+/** No text inside is cut off with an ellipsis. */
+export async function assertNothingCut(locator, what) {
+  const cut = await locator.evaluate((frame) => {
+    // Exact to the fraction of a pixel: a text that is too long by half of one loses its last letters.
+    const isCut = (each) => {
+      const text = document.createRange();
+      text.selectNodeContents(each);
+      return text.getBoundingClientRect().width > each.getBoundingClientRect().width + 0.05;
+    };
+    return [...frame.querySelectorAll('*')]
+      .filter((each) => getComputedStyle(each).textOverflow === 'ellipsis' && isCut(each))
+      .map((each) => each.textContent);
+  });
+  if (cut.length > 0) throw new Error(`${what}: cut off: ${cut.join(', ')}`);
+}

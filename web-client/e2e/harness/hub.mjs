@@ -1,7 +1,7 @@
 // A real hub on free ports with a data folder of its own: started, killed, started again.
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ export const PASSWORD = 'kafedra-demo';
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const binary = process.env.KAFEDRA_BIN ?? join(repository, 'target/release/kafedra');
 
-function freeTcpPort() {
+export function freeTcpPort() {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {
@@ -36,12 +36,13 @@ function freeUdpPort() {
 export class Hub {
   /**
    * Starts a hub with the demo school. `env`: further KAFEDRA_* settings; `on`: a command that starts it on another host,
-   * where it has this `address`.
+   * where it has this `address`; `twin`: another hub, stopped for the moment, with a copy of whose data it begins.
    */
-  static async start({ env = {}, on = [], address } = {}) {
+  static async start({ env = {}, on = [], address, twin } = {}) {
     if (!existsSync(binary)) throw new Error(`${binary} is not there: make build, or set KAFEDRA_BIN`);
     const hub = new Hub();
     hub.data = mkdtempSync(join(tmpdir(), 'kafedra-e2e-'));
+    if (twin) cpSync(twin.data, hub.data, { recursive: true });
     hub.port = await freeTcpPort();
     hub.udp = await freeUdpPort();
     hub.on = on;
@@ -92,14 +93,18 @@ export class Hub {
     await this.launch();
   }
 
+  /** In order; the data stays. */
+  async halt() {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    this.process.kill('SIGTERM');
+    const forced = setTimeout(() => this.process.kill('SIGKILL'), 10_000);
+    await this.exited;
+    clearTimeout(forced);
+  }
+
   /** In order, and the data folder is gone. */
   async stop() {
-    if (this.process.exitCode === null && this.process.signalCode === null) {
-      this.process.kill('SIGTERM');
-      const forced = setTimeout(() => this.process.kill('SIGKILL'), 10_000);
-      await this.exited;
-      clearTimeout(forced);
-    }
+    await this.halt();
     rmSync(this.data, { recursive: true, force: true });
   }
 

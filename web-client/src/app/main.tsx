@@ -4,21 +4,18 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { commonTexts, errorTexts } from '../shared/i18n/common';
-import { currentLocale, notifyLocale } from '../shared/i18n/locale';
+import { currentLocale } from '../shared/i18n/locale';
+import { loadEnglish } from '../shared/i18n/texts';
 import { queryClient } from './query';
 import { router } from './router';
 import './styles.css';
 import { theme } from './theme';
 
 document.documentElement.lang = currentLocale();
-if (currentLocale() === 'en') {
-  // Drawn in Russian for the moment that this takes.
-  Promise.all([commonTexts.load(), errorTexts.load()]).then(notifyLocale, () => undefined);
-}
 
-const root = document.getElementById('root');
-if (root) {
+function draw() {
+  const root = document.getElementById('root');
+  if (!root) return;
   createRoot(root).render(
     <StrictMode>
       <MantineProvider theme={theme} defaultColorScheme="auto">
@@ -29,3 +26,7 @@ if (root) {
     </StrictMode>,
   );
 }
+
+// What is drawn while a page is on its way must have its own words already.
+if (currentLocale() === 'en') void loadEnglish().then(draw);
+else draw();

@@ -26,6 +26,7 @@ const Bell = lazy(() => import('../features/notices/bell'));
 
 export function Shell() {
   const t = useTexts(shellTexts);
+  const tc = useTexts(commonTexts);
   const me = useMe();
   const links = linksOf(
     me?.actions ?? [],
@@ -41,7 +42,7 @@ export function Shell() {
           <Link to="/" className={styles.brand} aria-label={t('home')}>
             <Logo />
             <span className={styles.names}>
-              <span className={styles.app}>Кафедра</span>
+              <span className={styles.app}>{tc('app_name')}</span>
               {me && <span className={styles.school}>{me.school.short_name || me.school.name}</span>}
             </span>
           </Link>
@@ -109,7 +110,7 @@ function PersonMenu() {
       >
         <MenuLabel>{t('language')}</MenuLabel>
         {LOCALES.map((item) => (
-          <MenuItem key={item} lang={item} icon="globe" checked={item === locale} onClick={() => setLocale(item)}>
+          <MenuItem key={item} lang={item} icon="globe" checked={item === locale} onClick={() => void setLocale(item)}>
             {t(`language_${item}`)}
           </MenuItem>
         ))}

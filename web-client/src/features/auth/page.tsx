@@ -140,7 +140,7 @@ function LanguageSwitch() {
           lang={item}
           className={styles.language}
           aria-pressed={item === locale}
-          onClick={() => setLocale(item)}
+          onClick={() => void setLocale(item)}
         >
           {item === 'ru' ? 'Русский' : 'English'}
         </UnstyledButton>

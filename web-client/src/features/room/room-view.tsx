@@ -66,6 +66,7 @@ export function RoomView({ session, snapshot }: Props) {
             )}
           </PanelFrame>
         )}
+        <Notices session={session} model={model} panel={panel} />
       </main>
       <Controls
         session={session}
@@ -75,7 +76,6 @@ export function RoomView({ session, snapshot }: Props) {
         onPanel={setPanel}
         onLeave={() => setLeaving(true)}
       />
-      <Notices session={session} model={model} panel={panel} />
       {!isChat && <Voices session={session} streams={session.audioStreams()} />}
       <LeaveDialog session={session} snapshot={snapshot} opened={leaving} onClose={() => setLeaving(false)} />
     </div>

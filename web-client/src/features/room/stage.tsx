@@ -83,8 +83,11 @@ function useSize(): [React.RefObject<HTMLDivElement | null>, Size] {
   return [frame, size];
 }
 
-/** Narrower tiles have no room for a patronymic. */
-const NARROW_PX = 240;
+/** Narrower tiles have no room for a patronymic, and still narrower ones none for a family name. */
+const NARROW_PX = 300;
+const TINY_PX = 140;
+/** The face in the corner of a screen takes this from its name. */
+const FACE_PX = 130;
 
 type TileProps = { tile: PlacedTile; session: RoomSession; model: RoomModel; pinned: boolean; onPin: () => void };
 
@@ -100,6 +103,8 @@ function TileView({ tile, session, model, pinned, onPin }: TileProps) {
   const speaking = tile.kind === 'camera' && model.speakers.includes(tile.peer) && member.microphone;
   const hand = handPlace(model, tile.peer);
   const { x, y, width, height } = tile.rect;
+  const room = tile.kind === 'screen' ? width - FACE_PX : width;
+  const short = shortName(member.display_name);
   return (
     <figure
       className={styles.tile}
@@ -139,7 +144,9 @@ function TileView({ tile, session, model, pinned, onPin }: TileProps) {
         {tile.kind === 'camera' && member.connected && member.signal && member.signal !== 'good' && (
           <Signal level={member.signal} size={13} />
         )}
-        <span className={styles.nameText}>{width < NARROW_PX ? shortName(member.display_name) : label}</span>
+        <span className={styles.nameText}>
+          {room >= NARROW_PX ? label : room >= TINY_PX ? short : short.split(' ')[0]}
+        </span>
       </figcaption>
       {hand !== undefined && tile.kind === 'camera' && (
         <span className={styles.hand} role="img" aria-label={t('icon_hand', { place: hand })}>

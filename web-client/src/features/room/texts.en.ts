@@ -61,7 +61,7 @@ const english: Translation<typeof russian> = {
   share_stop: 'Stop sharing the screen',
   hand_up: 'Raise hand',
   hand_down: 'Lower hand',
-  hand_place: 'Your place: {place}',
+  hand_place: 'Hand: {place}',
   mic_short: 'Microphone',
   cam_short: 'Camera',
   share_short: 'Screen',

@@ -65,7 +65,7 @@ export default {
   share_stop: 'Остановить показ экрана',
   hand_up: 'Поднять руку',
   hand_down: 'Опустить руку',
-  hand_place: 'Ваша очередь: {place}',
+  hand_place: 'Рука: {place}',
   mic_short: 'Микрофон',
   cam_short: 'Камера',
   share_short: 'Экран',

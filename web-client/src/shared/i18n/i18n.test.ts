@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../errors';
 import { commonTexts, errorTexts } from './common';
 import { formatCountdown, formatDuration } from './format';
-import { type Dictionary, defineTexts, type Texts, translate } from './texts';
+import { type Dictionary, defineTexts, loadEnglish, type Texts, translate } from './texts';
 
 const modules = import.meta.glob<Record<string, unknown>>(['../../features/*/texts.ts', '../../app/texts.ts'], {
   eager: true,
@@ -71,6 +71,23 @@ describe('translate', () => {
   });
   it('fills names in, and never reads them as a pattern', () => {
     expect(translate(texts.russian, 'ru', 'hello', { name: '$& {name}' })).toBe('Здравствуйте, $& {name}!');
+  });
+});
+
+describe('English that does not arrive', () => {
+  it('leaves Russian, and comes with the next switch', async () => {
+    let line = false;
+    const texts = defineTexts({ hello: 'Здравствуйте' }, async () => {
+      if (!line) throw new Error('offline');
+      return { default: { hello: 'Hello' } };
+    });
+    await texts.load();
+    expect(texts.english).toBeNull();
+    line = true;
+    await texts.load();
+    expect(texts.english).toBeNull();
+    await loadEnglish();
+    expect(texts.english).toEqual({ hello: 'Hello' });
   });
 });
 

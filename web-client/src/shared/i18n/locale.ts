@@ -1,4 +1,5 @@
 // The interface language: Russian unless the person chose English on this device.
+import { loadEnglish } from './texts';
 
 export type Locale = 'ru' | 'en';
 export const LOCALES: readonly Locale[] = ['ru', 'en'];
@@ -13,14 +14,19 @@ function stored(): Locale {
 }
 
 let current: Locale = stored();
+let wanted = current;
 const listeners = new Set<() => void>();
 
 export function currentLocale(): Locale {
   return current;
 }
 
-export function setLocale(locale: Locale): void {
-  if (locale === current) return;
+/** English first arrives, then is switched to: the page changes at once. */
+export async function setLocale(locale: Locale): Promise<void> {
+  wanted = locale;
+  if (locale === 'en') await loadEnglish();
+  // Meanwhile another one may have been chosen.
+  if (locale !== wanted || locale === current) return;
   current = locale;
   try {
     localStorage.setItem(KEY, locale);
@@ -28,15 +34,10 @@ export function setLocale(locale: Locale): void {
     // A browser without storage forgets the choice; that is all.
   }
   if (typeof document !== 'undefined') document.documentElement.lang = locale;
-  notifyLocale();
+  for (const listener of listeners) listener();
 }
 
 export function subscribeLocale(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
-}
-
-/** Also called when a dictionary arrives, so that what was drawn in Russian meanwhile is drawn again. */
-export function notifyLocale(): void {
-  for (const listener of listeners) listener();
 }

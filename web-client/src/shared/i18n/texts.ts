@@ -24,10 +24,18 @@ export type Translate<D> = <K extends keyof D & string>(key: K, ...values: Argum
 
 export type Texts<D extends Dictionary> = {
   russian: D;
-  /** Loaded once; `undefined` until then. */
-  english: Translation<D> | undefined;
-  load: () => Promise<void>;
+  /** `undefined` until it was loaded, `null` when it could not be. */
+  english: Translation<D> | undefined | null;
+  /** Resolves in any case: offline, Russian stays. `again`: tries once more what has failed. */
+  load: (again?: boolean) => Promise<void>;
 };
+
+const defined: Pick<Texts<Dictionary>, 'load'>[] = [];
+
+/** The English of everything that a page has brought so far. */
+export function loadEnglish(): Promise<unknown> {
+  return Promise.all(defined.map(({ load }) => load(true)));
+}
 
 export function defineTexts<const D extends Dictionary>(
   russian: D,
@@ -37,20 +45,20 @@ export function defineTexts<const D extends Dictionary>(
   const texts: Texts<D> = {
     russian,
     english: undefined,
-    load: () => {
+    load: (again) => {
+      if (again && texts.english === null) loading = undefined;
       loading ??= english().then(
         (module) => {
           texts.english = module.default;
         },
-        (error) => {
-          // The next switch tries again.
-          loading = undefined;
-          throw error;
+        () => {
+          texts.english = null;
         },
       );
       return loading;
     },
   };
+  defined.push(texts);
   return texts;
 }
 

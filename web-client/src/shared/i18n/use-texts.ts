@@ -1,31 +1,25 @@
-import { useCallback, useEffect, useSyncExternalStore } from 'react';
-import { currentLocale, type Locale, notifyLocale, subscribeLocale } from './locale';
+import { useCallback, useSyncExternalStore } from 'react';
+import { currentLocale, type Locale, subscribeLocale } from './locale';
 import { type Dictionary, type Texts, type Translate, translate } from './texts';
 
 export function useLocale(): Locale {
   return useSyncExternalStore(subscribeLocale, currentLocale, currentLocale);
 }
 
-/** The translate function of these texts in the current language; Russian until English has arrived. */
+/**
+ * The translate function of these texts in the current language. A page that has not brought its English yet waits for
+ * it, like for its code; Russian is drawn in its place only where it cannot be loaded.
+ */
 export function useTexts<D extends Dictionary>(texts: Texts<D>): Translate<D> {
   const locale = useLocale();
-  const english = useSyncExternalStore(
-    subscribeLocale,
-    () => texts.english,
-    () => texts.english,
-  );
-  useEffect(() => {
-    if (locale === 'en' && !texts.english) {
-      texts.load().then(notifyLocale, () => {
-        // Offline: Russian stays.
-      });
-    }
-  }, [locale, texts]);
+  // Thrown rather than given to `use`, which breaks the hooks after it when it is not called again.
+  if (locale === 'en' && texts.english === undefined) throw texts.load();
+  const english = locale === 'en' && texts.english;
   return useCallback(
-    ((key: string, values?: Record<string, string | number>) => {
-      if (locale === 'en' && english) return translate(english as Dictionary, 'en', key, values);
-      return translate(texts.russian, 'ru', key, values);
-    }) as Translate<D>,
-    [locale, english, texts],
+    ((key: string, values?: Record<string, string | number>) =>
+      english
+        ? translate(english as Dictionary, 'en', key, values)
+        : translate(texts.russian, 'ru', key, values)) as Translate<D>,
+    [english, texts],
   );
 }
