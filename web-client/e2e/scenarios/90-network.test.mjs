@@ -182,7 +182,12 @@ for (const [name, dropped, expected] of [
   test(`no way to the hub's media ports: seen within 8 s over the relay by ${name}`, { skip }, async () => {
     lab.drops(...dropped());
     const took = await joins(8_000);
-    assert.equal(await way(), expected);
+    // The first way that works is taken at once; a better one that answers a moment later takes over.
+    await until(`the way is ${expected}`, async () => {
+      const now = await way();
+      if (now === expected) return true;
+      throw new Error(now);
+    });
     console.log(`relay by ${name}: ${took} ms`);
   });
 }
