@@ -244,10 +244,14 @@ impl Bench {
         let name = "memory per watching receiver";
         match Hub::start(1, LOOPBACK, self.identity.clone()).and_then(|mut hub| memory::run(&mut hub)) {
             Ok(memory) => {
-                let each = memory.per_watcher() / 1e3;
-                let (before, after) = (memory.before / 1e6, memory.after / 1e6);
-                let result = format!("{each:.1} KB, {before:.1} MB to {after:.1} MB with {} of them", memory::WATCHERS);
-                self.table.check(name, result, "40 KB", each < 40.0);
+                let (more, each) = (memory.of_one_more() / 1e3, memory.of_each() / 1e3);
+                let [before, half, all] = [memory.before, memory.half, memory.all].map(|bytes| bytes / 1e6);
+                let result = format!(
+                    "{more:.1} KB; {before:.1} MB without, {half:.1} MB with {}, {all:.1} MB with {} ({each:.1} KB each)",
+                    memory::HALF,
+                    2 * memory::HALF
+                );
+                self.table.check(name, result, "40 KB", more < 40.0);
             }
             Err(error) => self.table.fail(name, error),
         }

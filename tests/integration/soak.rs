@@ -30,7 +30,7 @@ const ORDINARY: Duration = Duration::from_secs(20);
 /// What the allocator may take more at its worst moment of the last third than of the second.
 const SLACK_KIB: u64 = 6 << 10;
 /// Growth of a long run, by the line through what was measured after the first third: 1 MB an hour (MD-22) beside what the
-/// database grows meanwhile, whose pages SQLite keeps (8 MiB at most for each connection).
+/// database grows meanwhile, whose pages SQLite keeps (2 MB at most for each connection).
 const SLOPE_KIB_PER_HOUR: f64 = 1024.0;
 /// From this length on the slope says something: before it, one arena of the allocator is a slope.
 const LONG: Duration = Duration::from_secs(25 * 60);
