@@ -128,7 +128,7 @@ impl App {
         let serving = tokio::spawn(api::server::serve(
             listener,
             api::router(state.clone()),
-            api::server::max_connections(config.server.max_connections),
+            api::server::max_connections(config.server.max_connections, media_connections(&config)),
             connections,
             stopped,
             Duration::from_secs(u64::from(config.server.shutdown_grace_s)),
@@ -300,6 +300,12 @@ fn scheduler(state: &ApiState, config: &Config) -> Scheduler {
         timing: timing(config),
         horizon_days: config.schedule.horizon_days,
     }
+}
+
+/// Media connections over TCP at most.
+fn media_connections(config: &Config) -> usize {
+    let takes_any = config.media.bound_tcp_port().is_some();
+    if takes_any { crate::sfu::worker::most_tcp_connections(workers(config)) } else { 0 }
 }
 
 /// The configured times around consultations.

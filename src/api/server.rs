@@ -127,13 +127,17 @@ async fn connection(
     let _ = connection.await;
 }
 
-/// Connections that this process can hold: the setting, or the limit of open files less what the hub itself needs.
-pub fn max_connections(setting: u32) -> usize {
+/// Connections that this process can hold: the setting, or the limit of open files less what the hub itself needs and what
+/// `media` may take at most, of which no more than a quarter is kept free.
+pub fn max_connections(setting: u32, media: usize) -> usize {
     if setting > 0 {
         return setting as usize;
     }
-    let files = open_files_limit().unwrap_or(1024);
-    files.saturating_sub(SPARE_FILES).clamp(64, 1 << 20) as usize
+    share_of_files(open_files_limit().unwrap_or(1024), media as u64)
+}
+
+fn share_of_files(files: u64, media: u64) -> usize {
+    files.saturating_sub(SPARE_FILES).saturating_sub(media.min(files / 4)).clamp(64, 1 << 20) as usize
 }
 
 /// The soft limit of open files, raised to the hard one; `None`: the system does not tell.
@@ -153,4 +157,17 @@ pub fn open_files_limit() -> Option<u64> {
         }
     }
     Some(limit.rlim_cur)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share_of_files;
+
+    #[test]
+    fn connections_leave_files_for_the_hub_and_for_media_over_tcp() {
+        assert_eq!(share_of_files(20_000, 0), 19_500);
+        assert_eq!(share_of_files(20_000, 4_096), 15_404);
+        assert_eq!(share_of_files(20_000, 1 << 19), 14_500, "not more than a quarter");
+        assert_eq!(share_of_files(256, 4_096), 64);
+    }
 }

@@ -17,7 +17,7 @@ pub struct Server {
     pub allowed_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed, as addresses. Login limits count by client address.
     pub trusted_proxies: Vec<String>,
-    /// Connections at once; 0 takes the limit of open files less 500.
+    /// Connections at once; 0 takes the limit of open files less 500 and what media over TCP may take.
     pub max_connections: u32,
     /// Largest request body, bytes, but for imports.
     pub max_body_bytes: u32,

@@ -22,7 +22,7 @@ use self::connection::{Connection, Read};
 use super::epoll::{Epoll, Interest, Ready};
 
 /// Connections of one worker; the next are refused. A whole school without UDP, twice.
-const CONNECTIONS: usize = 2048;
+pub const CONNECTIONS: usize = 2048;
 /// Connections of one worker that have not passed a check; the oldest makes room. Their clients send one within a moment.
 const STRANGERS: usize = 256;
 /// The same from one address (IPv6: one /64); the next is refused. A school behind one address connects one after another.

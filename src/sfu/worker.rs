@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 
 use super::handle::{Command, OfferError, SfuHandle, WorkerPort};
 use super::socket::{Poller, Socket, Waker, interface_addresses};
-use super::tcp::{Arrival, Stray, Tcp, listen};
+use super::tcp::{Arrival, CONNECTIONS, Stray, Tcp, listen};
 
 /// Receive batches of 64 per turn.
 const DATAGRAM_BATCHES: usize = 4;
@@ -139,6 +139,11 @@ pub fn start(config: &SfuConfig) -> Result<SfuHandle, StartError> {
         }
     }
     Ok(SfuHandle::new(ports?))
+}
+
+/// Connections over TCP that so many workers take at most.
+pub fn most_tcp_connections(workers: usize) -> usize {
+    workers.min(WORKERS) * CONNECTIONS
 }
 
 /// Whether this machine has the family at all: hosts without IPv6 are common, and no reason not to start.
