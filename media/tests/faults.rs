@@ -28,11 +28,14 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::of(WATCHERS)
+    }
+
+    fn of(count: u64) -> Self {
         let mut world = World::new();
         let mut publisher = Peer::new(1, vec![LineSpec::Send(SourceKey(1), SourceKind::Camera, &[])]);
         publisher.connect(&mut world);
-        let mut watchers: Vec<Peer> =
-            (0..WATCHERS).map(|n| Peer::new(10 + n, vec![LineSpec::Receive("video")])).collect();
+        let mut watchers: Vec<Peer> = (0..count).map(|n| Peer::new(10 + n, vec![LineSpec::Receive("video")])).collect();
         for watcher in &mut watchers {
             watcher.connect(&mut world);
             let wish = SlotWish { mid: "0".to_owned(), source: Some(SourceKey(1)), max_height: 1080 };
@@ -40,14 +43,18 @@ impl Scene {
         }
         let mut scene = Self { world, publisher, watchers, sent: 0 };
         scene.send();
-        assert_eq!(scene.arrived(), vec![1; WATCHERS as usize]);
+        assert_eq!(scene.arrived(), vec![1; count as usize]);
         scene
     }
 
     /// A packet of the publisher, up to the core.
     fn send(&mut self) {
+        self.send_bytes(b"picture");
+    }
+
+    fn send_bytes(&mut self, bytes: &[u8]) {
         self.sent += 1;
-        let payload = vp8((self.sent == 1).then_some(90), self.sent, b"picture");
+        let payload = vp8((self.sent == 1).then_some(90), self.sent, bytes);
         let at = u32::from(self.sent) * 3_000;
         self.publisher.send(&mut self.world, 9, 0, "", self.sent, at, &payload);
     }
@@ -83,6 +90,40 @@ fn a_receiver_in_whose_work_it_falls_goes_and_the_others_get_every_packet() {
         scene.world.sfu.set_slots(scene.world.now, ROOM, key, vec![wish]);
         scene.publisher.send(&mut scene.world, 9, 0, "", 100, 300_000, &vp8(Some(90), 100, b"key"));
         assert_eq!(scene.arrived(), vec![1; WATCHERS as usize]);
+    }
+}
+
+/// What a picture is to a large room does not fit into one slab: it leaves in parts, and each receiver gets each packet once,
+/// wherever a part ends and whoever falls there.
+#[test]
+fn a_picture_that_leaves_in_parts_reaches_everybody_once() {
+    const ROOM_OF: usize = 64;
+    const PACKETS: usize = 8;
+    // A part takes some 28 receivers.
+    let victims = [None, Some(0), Some(27), Some(28), Some(29), Some(30), Some(57), Some(58), Some(63)];
+    for victim in victims {
+        let mut scene = Scene::of(ROOM_OF as u64);
+        if let Some(victim) = victim {
+            let key = scene.watchers[victim].key;
+            scene.world.sfu.set_fault(Fault::Forward(key));
+        }
+        for _ in 0..PACKETS {
+            scene.send_bytes(&[7; 1_080]);
+        }
+        let mut expected = vec![PACKETS; ROOM_OF];
+        if let Some(victim) = victim {
+            expected[victim] = 0;
+        }
+        let mut parts = 0;
+        survive(&mut scene.world, |world| parts = world.drain_in_parts());
+        assert_eq!(scene.arrived(), expected, "{victim:?}");
+        assert!(victim.is_some() || parts >= 3, "{parts} parts");
+        scene.send();
+        assert_eq!(
+            scene.arrived(),
+            expected.iter().map(|count| count.min(&1)).copied().collect::<Vec<_>>(),
+            "{victim:?}"
+        );
     }
 }
 

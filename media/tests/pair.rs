@@ -83,14 +83,22 @@ impl World {
     }
 
     pub fn drain(&mut self) {
+        self.drain_in_parts();
+    }
+
+    /// Gives how many batches left.
+    pub fn drain_in_parts(&mut self) -> usize {
+        let mut parts = 0;
         while let Some(output) = self.sfu.poll_output() {
             match output {
                 Output::Transmit(batch) => {
+                    parts += 1;
                     self.sent.extend(batch.datagrams().map(|(to, bytes)| (to, bytes.to_vec())));
                 }
                 Output::Event(_, event) => self.events.push(event),
             }
         }
+        parts
     }
 
     /// Lets time pass, with every timer on the way.

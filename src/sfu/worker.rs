@@ -351,6 +351,10 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
+        // Known before the first one, so that its rise is seen.
+        for reason in ["refused", "tcp_full"] {
+            metrics::counter!("kafedra_media_packets_dropped_total", "reason" => reason).increment(0);
+        }
         let sockets = self.sockets.len();
         let fds = self.sockets.iter().map(Socket::fd).chain([self.waker.fd(), self.tcp.fd()]);
         let mut poller = Poller::new(fds);
@@ -402,6 +406,10 @@ impl Worker {
     fn contain(&mut self, work: impl FnOnce(&mut Self)) {
         if !survives(|| work(self)) {
             recover(&mut self.core);
+            // What the others get, and the word of who fell, wait for no other occasion.
+            if !survives(|| self.drain()) {
+                recover(&mut self.core);
+            }
         }
     }
 

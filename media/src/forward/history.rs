@@ -13,8 +13,8 @@ const LEAST: usize = 4 * BLOCK;
 const MOST: usize = VIDEO_PACKETS;
 /// Round trips for which a receiver may ask again: a loss is seen, asked for, and three answers may be lost too.
 const TRIPS: u32 = 4;
-/// Bounds of that time. A browser asks in steps of tens of milliseconds, however near it is. Who is at no known distance has
-/// reported nothing yet, and asks for nothing.
+/// Bounds of that time. A browser asks in steps of tens of milliseconds, however near it is. Who is at no known distance
+/// is taken for near until the first report, a second at most.
 const SHORTEST: Duration = Duration::from_millis(400);
 const LONGEST: Duration = Duration::from_secs(2);
 /// Stands for `resends` of a packet that has not been sent yet.
@@ -66,11 +66,16 @@ impl History {
         self.written[place / BLOCK] = Some(now);
     }
 
-    /// Whether the block that this number opens still holds packets which receivers may ask for.
+    /// Whether the block that this number opens still holds packets which receivers may ask for, or which have not left yet.
     fn enters_young_block(&self, now: Instant, span: Duration, sequence: u16) -> bool {
         let same = self.newest.is_some_and(|newest| usize::from(newest) / BLOCK == usize::from(sequence) / BLOCK);
-        let written = self.written[self.place(sequence) / BLOCK];
-        !same && written.is_some_and(|written| now.saturating_duration_since(written) < span)
+        if same {
+            return false;
+        }
+        let block = self.place(sequence) / BLOCK;
+        let is_young = self.written[block].is_some_and(|written| now.saturating_duration_since(written) < span);
+        let waits = |sent: &Option<Sent>| sent.as_ref().is_some_and(|sent| sent.resends == WAITS);
+        is_young || self.ring[block * BLOCK..(block + 1) * BLOCK].iter().any(waits)
     }
 
     fn grow(&mut self) {
@@ -186,6 +191,23 @@ mod tests {
             let burst = slow..slow + 400;
             burst.clone().for_each(|index| history.note(now, None, sent(index)));
             assert!(burst.clone().all(|index| history.find(index as u16).is_some()), "after {slow} slow ones");
+        }
+    }
+
+    /// A picture that grows beyond what the line takes: the pacer holds it for up to a second, longer than a near receiver
+    /// may ask.
+    #[test]
+    fn what_has_not_left_yet_is_never_overwritten() {
+        let start = origin();
+        let mut history = History::default();
+        let pace = Duration::from_micros(4_500);
+        for index in 0..440u64 {
+            let waiting = Sent { resends: WAITS, ..sent(index) };
+            history.note(start + pace * index as u32, Some(Duration::from_millis(20)), waiting);
+            // One of two leaves, in order.
+            if index % 2 == 1 {
+                history.find_mut((index / 2) as u16).expect("it waits, or is on its way").resends = 0;
+            }
         }
     }
 

@@ -21,8 +21,12 @@ impl Sfu {
     /// further, and there are at most as many as peers.
     pub fn recover(&mut self) {
         self.doomed.extend(self.work.take());
+        // What the driver had been lent is its own affair: nothing may join it now.
+        self.recycle();
         // Forwarding goes on behind the receiver in whose work it fell.
-        if let Some((source, _)) = self.served {
+        if let Some((source, _)) = self.served
+            && !self.dirty.contains(&source)
+        {
             self.dirty.insert(0, source);
         }
         // All of it: a receiver that leaves half-way through would move the others' places.

@@ -23,14 +23,25 @@ export function freeTcpPort() {
   });
 }
 
-function freeUdpPort() {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4').once('error', reject);
-    socket.bind(0, () => {
-      const { port } = socket.address();
-      socket.close(() => resolve(port));
-    });
+/** Takes a port for a moment. */
+function takes(port, bind) {
+  return new Promise((resolve) => {
+    const taken = bind(port, () => taken.close(() => resolve(true))).once('error', () => resolve(false));
   });
+}
+
+/**
+ * A port that is free for datagrams and connections alike, as media takes it. Not one of those that the system hands out:
+ * somebody's outgoing connection may hold its number by the time the hub starts.
+ */
+async function freeMediaPort() {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const udp = (wanted, done) => createSocket('udp4').bind(wanted, done);
+    const tcp = (wanted, done) => createServer().listen(wanted, done);
+    if ((await takes(port, udp)) && (await takes(port, tcp))) return port;
+  }
+  throw new Error('no port is free for media');
 }
 
 export class Hub {
@@ -44,7 +55,7 @@ export class Hub {
     hub.data = mkdtempSync(join(tmpdir(), 'kafedra-e2e-'));
     if (twin) cpSync(twin.data, hub.data, { recursive: true });
     hub.port = await freeTcpPort();
-    hub.udp = await freeUdpPort();
+    hub.udp = await freeMediaPort();
     hub.on = on;
     hub.address = address ?? '127.0.0.1';
     hub.url = `http://${address ?? 'localhost'}:${hub.port}`;

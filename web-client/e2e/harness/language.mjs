@@ -13,6 +13,7 @@ const CYRILLIC = /[\u0400-\u04ff]/;
 /** Collects the school's words from whatever `page` receives; to be called before its first page. */
 export function collectSchoolWords(page) {
   const words = new Set();
+  words.onTheirWay = new Set();
   const collect = (value, own = false) => {
     if (typeof value === 'string') {
       if (own && CYRILLIC.test(value)) words.add(value);
@@ -23,10 +24,12 @@ export function collectSchoolWords(page) {
     }
   };
   // Of refusals nothing is taken: their texts are the interface's.
-  page.on('response', async (response) => {
+  page.on('response', (response) => {
     if (!response.ok() || !response.headers()['content-type']?.startsWith('application/json')) return;
     // A page that is left in the middle of an answer shows nothing of it.
-    collect(await response.json().catch(() => undefined));
+    const read = response.json().then(collect, () => {});
+    words.onTheirWay.add(read);
+    void read.finally(() => words.onTheirWay.delete(read));
   });
   page.on('websocket', (socket) =>
     socket.on('framereceived', ({ payload }) => {
@@ -48,6 +51,8 @@ export async function foreignTexts(page, schoolWords) {
     texts.clear();
     return shown;
   });
+  // The page may be quicker with an answer than this process.
+  await Promise.all(schoolWords.onTheirWay);
   const whole = [...schoolWords].sort((a, b) => b.length - a.length);
   const parts = new Set(whole.flatMap((text) => text.match(/[\u0400-\u04ff]+/g)));
   const all = ` ${[...parts].join(' ')} `;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ERROR_CODES } from '../errors';
 import { commonTexts, errorTexts } from './common';
 import { formatCountdown, formatDuration } from './format';
@@ -88,6 +88,18 @@ describe('English that does not arrive', () => {
     expect(texts.english).toBeNull();
     await loadEnglish();
     expect(texts.english).toEqual({ hello: 'Hello' });
+  });
+
+  it('is not waited for without end', async () => {
+    vi.useFakeTimers();
+    const texts = defineTexts({ hello: 'Здравствуйте' }, () => new Promise(() => {}));
+    const loaded = texts.load();
+    await vi.advanceTimersByTimeAsync(3_900);
+    expect(texts.english).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(200);
+    await loaded;
+    expect(texts.english).toBeNull();
+    vi.useRealTimers();
   });
 });
 

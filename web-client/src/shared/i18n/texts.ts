@@ -30,6 +30,10 @@ export type Texts<D extends Dictionary> = {
   load: (again?: boolean) => Promise<void>;
 };
 
+/** Longer than a slow line takes: a page must not stay empty because a request hangs. */
+const PATIENCE_MS = 4_000;
+const tooLate = () => new Promise<never>((_, reject) => setTimeout(reject, PATIENCE_MS));
+
 const defined: Pick<Texts<Dictionary>, 'load'>[] = [];
 
 /** The English of everything that a page has brought so far. */
@@ -47,7 +51,7 @@ export function defineTexts<const D extends Dictionary>(
     english: undefined,
     load: (again) => {
       if (again && texts.english === null) loading = undefined;
-      loading ??= english().then(
+      loading ??= Promise.race([english(), tooLate()]).then(
         (module) => {
           texts.english = module.default;
         },
