@@ -1,6 +1,7 @@
 //! Personal data from outside: consents, one's export, erasure by two persons, acts.
 
 pub mod consents;
+pub mod holds;
 
 use std::path::PathBuf;
 
@@ -44,6 +45,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(acts))
         .routes(routes!(officers, set_officer))
         .merge(consents::routes())
+        .merge(holds::routes())
 }
 
 /// What a person is to the one who asks: oneself, or a ward today. Refused like anything else that is none of one's business.
@@ -124,6 +126,8 @@ pub struct ErasureList {
     may_approve: bool,
     may_confirm: bool,
     may_execute: bool,
+    /// May set and lift holds.
+    may_hold: bool,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -178,12 +182,15 @@ pub async fn list(State(state): State<ApiState>, session: Session) -> Result<Jso
     session.allow::<kind::ErasureRequest>(Relations::own())?;
     let may_approve = session.allow::<kind::ErasureApprove>(Relations::school()).is_ok();
     let may_execute = session.allow::<kind::ErasureExecute>(Relations::school()).is_ok();
-    let may_confirm = session.allow::<kind::ErasureConfirm>(assigned(is_officer(&state, &session).await?)).is_ok();
+    let is_officer = is_officer(&state, &session).await?;
+    let may_confirm = session.allow::<kind::ErasureConfirm>(assigned(is_officer)).is_ok();
+    let may_hold = Relations::school().with_if(is_officer, Relation::Assigned);
+    let may_hold = session.allow::<kind::RetentionHold>(may_hold).is_ok();
     let sees_all = may_approve || may_confirm || may_execute;
     let asker = (!sees_all).then_some(&session.principal.person);
     let items = state.store.erasures(&session.principal.school, asker).await?;
     let items = items.into_iter().map(ErasureView::from).collect();
-    Ok(Json(ErasureList { items, may_approve, may_confirm, may_execute }))
+    Ok(Json(ErasureList { items, may_approve, may_confirm, may_execute, may_hold }))
 }
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

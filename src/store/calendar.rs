@@ -16,6 +16,7 @@ use super::{Store, StoreError};
 use crate::domain::calendar::{Bells, Calendar, DayKind, DayRule, Parity, Span};
 use crate::domain::consultation::Timings;
 use crate::domain::ids::ConsultationId;
+use crate::domain::refusal::RefusalCode;
 
 /// The calendar as it is read and written. Names of schedules are their ids; a new one brings a name that no other has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +139,10 @@ pub struct CalendarChange {
     pub version: i64,
     pub moved: Vec<Moved>,
     pub planned: Vec<Moved>,
+    /// Not wanted any more; those whose new time is refused stand in `refused`.
     pub removed: Vec<Moved>,
+    /// Dates that stand against a rule at the time that the calendar gives them: they are not planned.
+    pub refused: Vec<RefusedMove>,
     /// People who are told.
     pub people: usize,
     /// Consultations that collide after the change, in pairs.
@@ -156,6 +160,14 @@ pub struct Moved {
     pub from_ms: Option<i64>,
     /// `None`: it is not there any more.
     pub to_ms: Option<i64>,
+}
+
+/// A consultation that would go where it may not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedMove {
+    pub at: Moved,
+    /// What speaks against it; never empty.
+    pub codes: Vec<RefusalCode>,
 }
 
 /// Why a calendar was not changed.
@@ -405,6 +417,8 @@ impl Store {
     /// Changes the calendar and settles the future of the timetable by it. Poke the scheduler afterwards.
     pub async fn edit_calendar(&self, edit: CalendarEdit) -> Result<CalendarChange, CalendarError> {
         edit.doc.check()?;
-        self.write(move |tx| Box::pin(async move { tx.edit_calendar(edit).await })).await
+        // Of the version that was edited, or the edit is refused.
+        let before = self.calendar(&edit.school).await?;
+        self.write(move |tx| Box::pin(async move { tx.edit_calendar(edit, before).await })).await
     }
 }

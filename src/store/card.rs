@@ -1,5 +1,7 @@
 //! Lesson cards: versions, slots, and the consultations they expand into.
 
+pub(super) mod edited;
+pub(super) mod judge;
 mod nightly;
 
 use std::collections::{HashMap, HashSet};
@@ -82,10 +84,14 @@ impl Store {
     ) -> Result<PlanChange, StoreError> {
         let calendar = self.calendar(school).await?;
         let within = horizon(calendar.date_at(now_ms), horizon_days);
-        let (school, timing) = (school.id.clone(), *timings.of(&school.id));
+        let (whole, school, timing) = (school.clone(), school.id.clone(), *timings.of(&school.id));
         self.write(move |tx| {
             Box::pin(async move {
+                tx.lock_planning(&whole).await?;
                 let wanted = wanted(tx.connection(), &school, &calendar, within, now_ms).await?;
+                let (wanted, refused) = tx.judge_changes(&whole, &calendar, wanted, &HashSet::new(), now_ms).await?;
+                let today = calendar.date_at(now_ms).to_string();
+                tx.tell_refused(&whole, &refused, "", &today, now_ms).await?;
                 let change = tx.settle(&school, Scope::School, wanted, &timing, now_ms).await?;
                 if change != PlanChange::default() {
                     let detail = serde_json::json!({ "planned": change.planned, "moved": change.moved, "removed": change.removed });
@@ -436,7 +442,7 @@ impl Tx {
         now_ms: i64,
         to_ms: i64,
     ) -> Result<HashMap<ConsultationId, Existing>, StoreError> {
-        const COLUMNS: &str = "SELECT id, state, slot_id, start_at, end_at, opens_at, closes_at, group_id, host_id, form, moved_from FROM consultation";
+        const COLUMNS: &str = "SELECT id, state, slot_id, start_at, end_at, opens_at, closes_at, group_id, host_id, form, moved_from, substitute_host_id FROM consultation";
         let mut found = HashMap::new();
         // A card that has just been made has none.
         let chunks: Vec<Option<&[CardId]>> =
@@ -473,6 +479,7 @@ impl Tx {
                     closes_ms: int(row, "closes_at")?,
                     group: text(row, "group_id")?,
                     host: text(row, "host_id")?,
+                    substitute: optional_text(row, "substitute_host_id")?.map(PersonId::new),
                     form: text(row, "form")?,
                 };
                 found.insert(ConsultationId::new(text(row, "id")?), one);
@@ -531,6 +538,8 @@ struct Existing {
     closes_ms: i64,
     group: String,
     host: String,
+    /// Holds it instead of the host.
+    substitute: Option<PersonId>,
     form: String,
 }
 

@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(143, "0143_privacy"),
     migration!(144, "0144_regular_lessons"),
     migration!(160, "0160_media_quality"),
+    migration!(170, "0170_holds"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

@@ -6,6 +6,7 @@
 pub mod consents;
 pub mod erasure;
 pub mod export;
+pub mod holds;
 pub mod places;
 pub mod retention;
 

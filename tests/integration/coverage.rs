@@ -18,8 +18,6 @@ const LATER: &[&str] = &[
     "review_not_assigned",
     "submission_closed",
     "duplicate_term",
-    // A switch of moderation that rooms do not have: their one limit for all is `rate_limited`.
-    "slow_mode",
 ];
 
 /// Of DOMAIN 2.3, without INV-60 to 65, 72 and 73.

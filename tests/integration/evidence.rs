@@ -369,6 +369,47 @@ async fn pr_02_after_an_erasure_nothing_written_is_left_anywhere() {
     assert_eq!(hold_the_marker(folder.path()), Vec::<String>::new());
 }
 
+/// A hold is set and lifted with a reason by those who answer for data; while it stands, no erasure goes on.
+#[tokio::test]
+async fn a_hold_keeps_a_persons_data_until_somebody_lifts_it() {
+    let hub = TestHub::start().await;
+    hire_head(&hub).await;
+    let (student, head, officer) = (hub.sign_in(STUDENT).await, hub.sign_in(HEAD).await, hub.sign_in(OFFICER).await);
+    let path = "/api/v1/privacy/holds";
+    let about = |code: &str, reason: &str| json!({ "code": code, "reason": reason });
+    for code in [STUDENT, TEACHER, DEPUTY] {
+        let one = hub.sign_in(code).await;
+        assert_eq!(one.post(path, &about(STUDENT, "суд")).await.status, StatusCode::FORBIDDEN, "{code}");
+        assert_eq!(one.get(path).await.status, StatusCode::FORBIDDEN, "{code}");
+    }
+    assert_eq!(officer.post(path, &about("нет такого", "суд")).await.status, StatusCode::BAD_REQUEST);
+    let unsaid = officer.post(path, &about(STUDENT, " ")).await;
+    assert_eq!((unsaid.status, unsaid.code()), (StatusCode::UNPROCESSABLE_ENTITY, "reason_required"));
+    let placed = officer.post(path, &about(STUDENT, "запрос суда № 7")).await;
+    assert_eq!(placed.status, StatusCode::CREATED, "{}", placed.body);
+    let shown = head.get(path).await.body["items"][0].clone();
+    assert_eq!((&shown["reason"], &shown["person"]), (&json!("запрос суда № 7"), &student.me["person"]["id"]));
+    assert_eq!(head.get("/api/v1/privacy/erasures").await.body["may_hold"], true);
+    assert_eq!(student.get("/api/v1/privacy/erasures").await.body["may_hold"], false);
+
+    let wish = student.post("/api/v1/privacy/erasures", &json!({ "reason": "ухожу" })).await.body;
+    let approve = format!("/api/v1/privacy/erasures/{}/approve", wish["id"].as_str().unwrap());
+    let held = head.post(&approve, &json!({})).await;
+    assert_eq!((held.status, held.code()), (StatusCode::CONFLICT, "retention_hold"), "{}", held.body);
+    let lift = format!("{path}/{}/lift", placed.body["id"].as_str().unwrap());
+    assert_eq!(head.post(&lift, &json!({ "reason": "" })).await.code(), "reason_required");
+    let lifted = head.post(&lift, &json!({ "reason": "дело закрыто" })).await;
+    assert_eq!(lifted.status, StatusCode::NO_CONTENT, "{}", lifted.body);
+    assert_eq!(head.post(&lift, &json!({ "reason": "ещё раз" })).await.code(), "illegal_transition");
+    assert_eq!(head.post(&approve, &json!({})).await.status, StatusCode::NO_CONTENT);
+    // Nobody ends a hold about themselves.
+    let own = head.post(path, &about(OFFICER, "служебная проверка")).await;
+    let lift = format!("{path}/{}/lift", own.body["id"].as_str().unwrap());
+    let refused = officer.post(&lift, &json!({ "reason": "не надо" })).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, "role_not_permitted"));
+    hub.stop().await;
+}
+
 /// Retention (DOMAIN 4.7): chat that is older than a year is gone after a start, and the act with its proof is read over HTTP.
 #[tokio::test]
 async fn what_is_past_its_term_goes_with_an_act() {

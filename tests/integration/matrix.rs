@@ -92,6 +92,9 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("post", "/api/v1/privacy/erasures/{erasure}/confirm", Asks::OfAbsent(Action::ErasureConfirm)),
     ("post", "/api/v1/privacy/erasures/{erasure}/execute", Asks::OfAbsent(Action::ErasureExecute)),
     ("get", "/api/v1/privacy/acts", Asks::OfOneself(Action::ErasureActs)),
+    ("get", "/api/v1/privacy/holds", Asks::OfOneself(Action::RetentionHold)),
+    ("post", "/api/v1/privacy/holds", Asks::OfOneself(Action::RetentionHold)),
+    ("post", "/api/v1/privacy/holds/{hold}/lift", Asks::OfAbsent(Action::RetentionHold)),
     ("get", "/api/v1/privacy/officers", Asks::OfOneself(Action::ErasureApprove)),
     ("put", "/api/v1/privacy/officers", Asks::OfOneself(Action::ErasureApprove)),
     ("get", "/api/v1/consents", Asks::OfOneself(Action::DataExport)),
@@ -328,6 +331,10 @@ fn request(client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder
         // Without a source it is refused after the policy has been asked.
         path if path.ends_with("/topics") && method == "PUT" => client.request(method, path).json(&json!({})),
         "/api/v1/privacy/erasures" if method == "POST" => client.request(method, path).json(&json!({ "reason": "" })),
+        "/api/v1/privacy/holds" if method == "POST" => {
+            client.request(method, path).json(&json!({ "code": "", "reason": "" }))
+        }
+        path if path.ends_with("/lift") => client.request(method, path).json(&json!({ "reason": "" })),
         "/api/v1/privacy/officers" if method == "PUT" => {
             client.request(method, path).json(&json!({ "code": "", "is_given": true }))
         }
@@ -412,7 +419,8 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
                 };
                 let allows = |action, relations: Relations| {
                     // The demo's data officer.
-                    let is_officers = matches!(action, Action::ErasureConfirm | Action::ErasureActs);
+                    let is_officers =
+                        matches!(action, Action::ErasureConfirm | Action::ErasureActs | Action::RetentionHold);
                     let relations = relations.with_if(is_officers && actor.code == "Z-001", Relation::Assigned);
                     decide(&actor.principal, action, relations).is_ok()
                 };

@@ -5,7 +5,7 @@ use crate::ids::{ClientMessageId, MessageId, PeerId, PersonId};
 
 wire! {
     /// Write. `body` 1 to 4,000 characters of plain text. Refusals: `role_not_permitted`, `host_absent`,
-    /// `room_locked`, `rate_limited`, `storage_full`, `unavailable`.
+    /// `room_locked`, `slow_mode` (with `retry_after_ms`), `rate_limited`, `storage_full`, `unavailable`.
     pub struct ChatSend {
         pub client_msg_id: ClientMessageId,
         pub body: String,

@@ -32,6 +32,9 @@ wire! {
         pub chat_locked: bool,
         /// Newcomers wait until admitted.
         pub admission: bool,
+        /// Slow mode of the chat: a recipient writes one message in so many seconds. One of 0 (off), 10, 30, 60.
+        #[serde(default)]
+        pub slow_mode_s: u16,
     }
 }
 

@@ -15,6 +15,8 @@ pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
 pub const MAX_CHAT_CHARS: usize = 4_000;
 /// Most m-lines that an offer may send.
 pub const MAX_SENDS: usize = 8;
+/// Seconds between two messages that a host may choose; 0 is off. Longer ones would be a locked chat.
+pub const SLOW_MODES_S: [u16; 4] = [0, 10, 30, 60];
 /// Most slots in one wish.
 pub const MAX_SLOTS: usize = 64;
 /// Largest integer that JavaScript keeps exactly.
@@ -96,7 +98,9 @@ fn check(message: &mut ClientMessage) -> Result<(), &'static str> {
             id(&resume.token, "token")?;
             integer(resume.chat_seq, "chat_seq")
         }
-        M::Leave(_) | M::Hand(_) | M::RoomPolicy(_) | M::EndRoom(_) | M::Mute(_) => Ok(()),
+        M::Leave(_) | M::Hand(_) | M::EndRoom(_) | M::Mute(_) => Ok(()),
+        M::RoomPolicy(change) if !SLOW_MODES_S.contains(&change.policy.slow_mode_s) => Err("slow_mode_s"),
+        M::RoomPolicy(_) => Ok(()),
         M::Offer(offer) => {
             if offer.id == 0 {
                 return Err("id");
@@ -256,6 +260,7 @@ mod tests {
             "{\"type\":\"candidate\",\"candidate\":\"a\\r\\nb\"}".into(),
             "{\"type\":\"room_policy\",\"policy\":{\"microphones_locked\":true,\"microphones_locked\":false,\"cameras_locked\":false,\"chat_locked\":false,\"admission\":false}}".into(),
             "{\"type\":\"room_policy\",\"policy\":{\"microphones_locked\":true,\"cameras_locked\":false,\"chat_locked\":false,\"admission\":false,\"x\":1}}".into(),
+            "{\"type\":\"room_policy\",\"policy\":{\"microphones_locked\":true,\"cameras_locked\":false,\"chat_locked\":false,\"admission\":false,\"slow_mode_s\":11}}".into(),
             format!("{{\"type\":\"leave\",\"pad\":\"{}\"}}", "x".repeat(MAX_MESSAGE_BYTES)),
         ];
         for case in cases {

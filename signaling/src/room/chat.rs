@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::ids::{MessageId, PeerId};
+use crate::ids::{ClientMessageId, MessageId, PeerId, PersonId};
 use crate::message::ServerMessage;
 use crate::message::chat::{
     ChatAck, ChatChanged, ChatDelete, ChatEdit, ChatHistory, ChatHistoryRequest, ChatMessage, ChatSend,
@@ -26,6 +26,9 @@ const MOST_IN_FLIGHT: usize = 256;
 /// A missing number is awaited this long.
 const GAP_WAIT: Duration = Duration::from_secs(2);
 
+/// The longest slow mode.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// The newest messages, in the order of the store.
 #[derive(Debug)]
 pub(super) struct ChatLog {
@@ -37,11 +40,21 @@ pub(super) struct ChatLog {
     /// Stored, but a lower number is still awaited. At most [`MOST_IN_FLIGHT`].
     held: BTreeMap<u64, ChatMessage>,
     in_flight: usize,
+    /// When each recipient last wrote, and what, within the longest slow mode: they do not get around it by leaving. Bounded
+    /// by who can write within a minute: those who sat here then, each seat behind the limits of joining.
+    wrote: BTreeMap<PersonId, (Instant, ClientMessageId)>,
 }
 
 impl ChatLog {
     pub(super) fn new(stored: Vec<ChatMessage>, last_seq: u64) -> Self {
-        let mut log = Self { recent: VecDeque::new(), bytes: 0, last_seq, held: BTreeMap::new(), in_flight: 0 };
+        let mut log = Self {
+            recent: VecDeque::new(),
+            bytes: 0,
+            last_seq,
+            held: BTreeMap::new(),
+            in_flight: 0,
+            wrote: BTreeMap::new(),
+        };
         stored.into_iter().for_each(|message| log.push(message));
         log
     }
@@ -135,9 +148,34 @@ fn newest_that_fit(mut messages: Vec<ChatMessage>) -> Vec<ChatMessage> {
 }
 
 impl Room {
-    pub(super) fn chat_send(&mut self, peer: &PeerId, send: ChatSend) -> Result<(), Refusal> {
+    /// Slow mode: refuses a recipient's message that comes too soon after their last. The same message sent again is no new
+    /// one: its first answer was lost.
+    fn slow_down(&mut self, now: Instant, peer: &PeerId, id: &ClientMessageId) -> Result<(), Refusal> {
+        self.chat.wrote.retain(|_, (at, _)| now.saturating_duration_since(*at) < LONGEST_PAUSE);
+        let member = self.seated(peer)?;
+        if !member.role.is_recipient() {
+            return Ok(());
+        }
+        let (person, pause) = (member.person.clone(), Duration::from_secs(self.policy.slow_mode_s.into()));
+        match self.chat.wrote.get(&person) {
+            Some((_, last)) if last == id => return Ok(()),
+            Some((at, _)) => {
+                let left = pause.saturating_sub(now.saturating_duration_since(*at));
+                if !left.is_zero() {
+                    let wait = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
+                    return Err(Refusal::of(RefusalCode::SlowMode).retry_after_ms(wait));
+                }
+            }
+            None => {}
+        }
+        self.chat.wrote.insert(person, (now, id.clone()));
+        Ok(())
+    }
+
+    pub(super) fn chat_send(&mut self, now: Instant, peer: &PeerId, send: ChatSend) -> Result<(), Refusal> {
         self.may_write(peer)?;
         self.reserve_record()?;
+        self.slow_down(now, peer, &send.client_msg_id)?;
         let author = self.seated(peer)?;
         let record = Record::Chat {
             author: author.person.clone(),
@@ -234,6 +272,8 @@ impl Room {
                 }
             }
             Stored::Chat { peer, result: Err((client_msg_id, code)) } => {
+                // What was not kept does not count against its author.
+                self.chat.wrote.retain(|_, (_, last)| *last != client_msg_id);
                 let refused = Refused {
                     code,
                     request: Some("chat_send".into()),

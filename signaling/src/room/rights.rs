@@ -118,8 +118,13 @@ pub(super) fn publish(rights: &Rights) -> Publish {
 mod tests {
     use super::*;
 
-    const OPEN: RoomPolicy =
-        RoomPolicy { microphones_locked: false, cameras_locked: false, chat_locked: false, admission: false };
+    const OPEN: RoomPolicy = RoomPolicy {
+        microphones_locked: false,
+        cameras_locked: false,
+        chat_locked: false,
+        admission: false,
+        slow_mode_s: 0,
+    };
 
     fn check(form: Form, role: RoomRole, promoted: bool, host_present: bool, expected: &str) {
         let at = Circumstances { form, state: RoomState::Live, policy: &OPEN, host_present };

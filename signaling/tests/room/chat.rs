@@ -185,11 +185,58 @@ fn a_locked_chat_is_open_to_hosts_and_observers_only() {
     let mut scene = Scenario::new(Form::Webinar);
     let (host, ann) = (scene.host(), scene.student("ann"));
     let deputy = scene.join(RoomRole::Observer, "deputy");
-    let policy = RoomPolicy { microphones_locked: false, cameras_locked: false, chat_locked: true, admission: false };
+    let policy = RoomPolicy {
+        microphones_locked: false,
+        cameras_locked: false,
+        chat_locked: true,
+        admission: false,
+        slow_mode_s: 0,
+    };
     scene.say(&host, ClientMessage::RoomPolicy(RoomPolicyChange { policy }));
     assert_eq!(scene.chat(&ann, "1"), Err(RefusalCode::RoomLocked));
     assert_eq!(scene.chat(&host, "2"), Ok(()));
     assert_eq!(scene.chat(&deputy, "3"), Ok(()));
+}
+
+/// Slow mode: one message of a recipient in so many seconds, whoever else writes; hosts and observers are free of it.
+#[test]
+fn slow_mode_holds_recipients_to_one_message_in_its_time() {
+    let mut scene = Scenario::new(Form::Webinar);
+    let (host, ann, bob) = (scene.host(), scene.student("ann"), scene.student("bob"));
+    assert_eq!((scene.chat(&ann, "1"), scene.chat(&ann, "2")), (Ok(()), Ok(())), "off at first");
+    let slow = |slow_mode_s| RoomPolicy {
+        microphones_locked: false,
+        cameras_locked: false,
+        chat_locked: false,
+        admission: false,
+        slow_mode_s,
+    };
+    scene.say(&ann, ClientMessage::RoomPolicy(RoomPolicyChange { policy: slow(60) }));
+    assert_eq!(scene.chat(&ann, "3"), Ok(()), "only a moderator changes it");
+    scene.pass(Duration::from_secs(11));
+    scene.say(&host, ClientMessage::RoomPolicy(RoomPolicyChange { policy: slow(10) }));
+    assert_eq!(scene.chat(&ann, "4"), Ok(()));
+    scene.pass(Duration::from_secs(4));
+    scene.take_all();
+    scene.say(&ann, chat_send("5"));
+    let refused = scene.take(&ann).into_iter().find_map(|message| match message {
+        ServerMessage::Error(refused) => Some((refused.code, refused.retry_after_ms)),
+        _ => None,
+    });
+    assert_eq!(refused, Some((RefusalCode::SlowMode, Some(6_000))));
+    assert_eq!(scene.chat(&bob, "6"), Ok(()), "each has their own time");
+    assert_eq!(scene.chat(&ann, "4"), Ok(()), "sent again, it is the same message");
+    for n in 0..3 {
+        assert_eq!(scene.chat(&host, &format!("h{n}")), Ok(()), "the host is exempt");
+    }
+    // Leaving and coming back does not shorten it.
+    scene.say(&ann, ClientMessage::Leave(kafedra_signaling::message::session::Leave {}));
+    let ann = scene.student("ann");
+    assert_eq!(scene.chat(&ann, "7"), Err(RefusalCode::SlowMode));
+    scene.pass(Duration::from_secs(6));
+    assert_eq!(scene.chat(&ann, "8"), Ok(()));
+    scene.say(&host, ClientMessage::RoomPolicy(RoomPolicyChange { policy: slow(0) }));
+    assert_eq!(scene.chat(&ann, "9"), Ok(()));
 }
 
 #[test]

@@ -69,7 +69,13 @@ fn only_moderators_moderate() {
     let mut scene = Scenario::new(Form::VideoConference);
     let (host, ann, bob) = (scene.host(), scene.student("ann"), scene.student("bob"));
     let watcher = scene.join(RoomRole::Observer, "deputy");
-    let policy = RoomPolicy { microphones_locked: true, cameras_locked: true, chat_locked: true, admission: true };
+    let policy = RoomPolicy {
+        microphones_locked: true,
+        cameras_locked: true,
+        chat_locked: true,
+        admission: true,
+        slow_mode_s: 0,
+    };
     for by in [&ann, &watcher] {
         for message in [
             ClientMessage::Promote(Promote { peer: bob.clone(), promoted: true }),
@@ -99,7 +105,13 @@ fn a_hard_mute_stops_the_source_and_a_lock_keeps_it_off() {
     assert!(scene.media.iter().any(|c| matches!(c, MediaCommand::Pause { paused: true, .. })));
     assert!(scene.inbox(&ann).iter().any(|m| matches!(m, ServerMessage::MuteRequested(_))));
     scene.unmute(&ann, SourceKind::Microphone).unwrap();
-    let policy = RoomPolicy { microphones_locked: true, cameras_locked: false, chat_locked: false, admission: false };
+    let policy = RoomPolicy {
+        microphones_locked: true,
+        cameras_locked: false,
+        chat_locked: false,
+        admission: false,
+        slow_mode_s: 0,
+    };
     scene.say(&host, ClientMessage::RoomPolicy(RoomPolicyChange { policy: policy.clone() }));
     assert_eq!(scene.unmute(&ann, SourceKind::Microphone), Err(RefusalCode::RoomLocked));
     scene.media.clear();

@@ -82,10 +82,12 @@ fn message() -> impl Strategy<Value = ClientMessage> {
             .prop_map(|(peer, kind)| ClientMessage::MuteMember(MuteMember { peer, kind })),
         peer().prop_map(|peer| ClientMessage::RemoveMember(RemoveMember { peer })),
         prop::option::of(peer()).prop_map(|peer| ClientMessage::Admit(Admit { peer })),
-        (flag(), flag(), flag(), flag()).prop_map(|(microphones_locked, cameras_locked, chat_locked, admission)| {
-            let policy = RoomPolicy { microphones_locked, cameras_locked, chat_locked, admission };
-            ClientMessage::RoomPolicy(RoomPolicyChange { policy })
-        }),
+        (flag(), flag(), flag(), flag(), prop_oneof![Just(0_u16), Just(10), Just(60)]).prop_map(
+            |(microphones_locked, cameras_locked, chat_locked, admission, slow_mode_s)| {
+                let policy = RoomPolicy { microphones_locked, cameras_locked, chat_locked, admission, slow_mode_s };
+                ClientMessage::RoomPolicy(RoomPolicyChange { policy })
+            }
+        ),
         Just(ClientMessage::EndRoom(EndRoom {})),
         (text, text).prop_map(|(id, body)| ClientMessage::ChatSend(ChatSend {
             client_msg_id: ClientMessageId::new(id),

@@ -53,7 +53,13 @@ fn the_last_host_going_silences_recipients_and_the_next_waits() {
 fn admission_holds_newcomers_until_a_moderator_lets_them_in() {
     let mut scene = Scenario::new(Form::VideoConference);
     let (host, ann) = (scene.host(), scene.student("ann"));
-    let policy = RoomPolicy { microphones_locked: false, cameras_locked: false, chat_locked: false, admission: true };
+    let policy = RoomPolicy {
+        microphones_locked: false,
+        cameras_locked: false,
+        chat_locked: false,
+        admission: true,
+        slow_mode_s: 0,
+    };
     scene.say(&host, ClientMessage::RoomPolicy(RoomPolicyChange { policy }));
     let (bob, eve) = (scene.student("bob"), scene.student("eve"));
     assert_eq!(waiting(&scene, &bob), Some(WaitingReason::Admission));
@@ -168,7 +174,13 @@ fn nobody_is_told_of_the_end_before_it_is_kept() {
 #[test]
 fn who_was_admitted_is_not_stopped_again_when_the_room_is_built_anew() {
     let lock = |admission| RoomPolicyChange {
-        policy: RoomPolicy { microphones_locked: false, cameras_locked: false, chat_locked: false, admission },
+        policy: RoomPolicy {
+            microphones_locked: false,
+            cameras_locked: false,
+            chat_locked: false,
+            admission,
+            slow_mode_s: 0,
+        },
     };
     let mut before = Scenario::new(Form::Webinar);
     let (host, ann) = (before.host(), before.student("ann"));

@@ -12,7 +12,7 @@ use super::super::session::rfc3339;
 use super::{actor, if_match, parsed, school_of};
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Relation, Relations};
-use crate::store::calendar::{CalendarChange, CalendarDoc, CalendarEdit, CalendarError, Moved};
+use crate::store::calendar::{CalendarChange, CalendarDoc, CalendarEdit, CalendarError, Moved, RefusedMove};
 
 /// The calendar with its version.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -35,7 +35,10 @@ pub struct ChangeView {
     version: i64,
     moved: Vec<MovedView>,
     planned: Vec<MovedView>,
+    /// Not wanted any more.
     removed: Vec<MovedView>,
+    /// Dates that stand against a rule at their new time (`to`): they are not planned, and those who answer for their cards are told.
+    refused: Vec<RefusedView>,
     /// How many people are told.
     people: usize,
     /// Pairs of consultations that one host or one group would have at the same time.
@@ -53,6 +56,20 @@ pub struct MovedView {
     from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RefusedView {
+    #[serde(flatten)]
+    at: MovedView,
+    /// What speaks against it.
+    codes: Vec<String>,
+}
+
+impl From<RefusedMove> for RefusedView {
+    fn from(one: RefusedMove) -> Self {
+        Self { at: one.at.into(), codes: one.codes.iter().map(|code| code.as_str().to_owned()).collect() }
+    }
 }
 
 impl From<Moved> for MovedView {
@@ -77,6 +94,7 @@ impl ChangeView {
             moved: views(change.moved),
             planned: views(change.planned),
             removed: views(change.removed),
+            refused: change.refused.into_iter().map(RefusedView::from).collect(),
             people: change.people,
             collisions: change
                 .collisions

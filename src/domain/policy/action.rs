@@ -107,6 +107,8 @@ actions! {
     ErasureExecute = "erasure.execute",
     /// Acts of destruction with their proof.
     ErasureActs = "erasure.acts",
+    /// Keep a person's data from erasure and from its term, and let it go again.
+    RetentionHold = "retention.hold",
     AuditView = "audit.view",
     SystemConfigure = "system.configure",
     /// Who is online.

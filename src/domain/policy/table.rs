@@ -198,7 +198,7 @@ const fn row(action: Action) -> [Cell; 8] {
         // Whoever of the staff is the data officer: relation `Assigned`.
         Action::ErasureConfirm => [NO, NO, A, A, A, A, A, A],
         Action::ErasureExecute => [NO, NO, NO, NO, NO, NO, NO, const { &[must(School, Condition::TwoPersons)] }],
-        Action::ErasureActs => [NO, NO, A, A, A, A, S, S],
+        Action::ErasureActs | Action::RetentionHold => [NO, NO, A, A, A, A, S, S],
         Action::AuditView => [
             O,
             O,

@@ -129,7 +129,13 @@ async fn a_room_that_fell_keeps_its_locks_its_times_and_the_stays() {
     let rooms = rooms(folder.path()).await;
     let room = RoomId::new("r");
     let (bound, mut messages) = seat(&rooms, "ann").await;
-    let policy = RoomPolicy { microphones_locked: true, cameras_locked: true, chat_locked: true, admission: true };
+    let policy = RoomPolicy {
+        microphones_locked: true,
+        cameras_locked: true,
+        chat_locked: true,
+        admission: true,
+        slow_mode_s: 0,
+    };
     bound.say(ClientMessage::RoomPolicy(RoomPolicyChange { policy: policy.clone() })).await;
     rooms.control(&room, Control::Times { start_ms: 1, end_ms: 20, closes_ms: 30 }).await;
     rooms.inbox(&room).unwrap().send(Event::Panic).await.unwrap();

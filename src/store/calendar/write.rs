@@ -1,14 +1,16 @@
 //! The writing side of the calendar's editor, inside one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sqlx::Row as _;
 
-use super::super::card::{horizon, wanted};
+use super::super::card::edited::Place;
+use super::super::card::judge::RefusedDate;
+use super::super::card::{Wanted, horizon, wanted};
 use super::super::school::School;
 use super::super::sql::{self, int, optional_text, text};
 use super::super::{AuditEvent, StoreError, Tx};
-use super::{CalendarChange, CalendarDoc, CalendarEdit, CalendarError, Moved};
+use super::{CalendarChange, CalendarDoc, CalendarEdit, CalendarError, Moved, RefusedMove};
 use jiff::civil::Date;
 
 use crate::domain::calendar::Calendar;
@@ -19,7 +21,11 @@ use crate::domain::role::Role;
 const MOST_COLLISIONS: usize = 200;
 
 impl Tx {
-    pub(super) async fn edit_calendar(&mut self, edit: CalendarEdit) -> Result<CalendarChange, CalendarError> {
+    pub(super) async fn edit_calendar(
+        &mut self,
+        edit: CalendarEdit,
+        calendar_before: Calendar,
+    ) -> Result<CalendarChange, CalendarError> {
         let CalendarEdit { school, doc, version, actor, dry_run, timings, horizon_days, now_ms } = edit;
         let done = sqlx::query(
             "UPDATE school SET tz = $1, days_a_week = $2, odd_monday = $3, parity_skips_breaks = $4,
@@ -37,6 +43,7 @@ impl Tx {
         if done.rows_affected() != 1 {
             return Err(CalendarError::VersionConflict);
         }
+        self.lock_planning(&school).await?;
         self.put_years(&school, &doc, now_ms).await?;
         self.put_bells(&school, &doc, now_ms).await?;
         self.put_days(&school, &doc).await?;
@@ -52,7 +59,10 @@ impl Tx {
         let calendar = doc.calendar();
         let within = horizon(calendar.date_at(now_ms), horizon_days);
         let before = self.future_of(&school, now_ms).await?;
+        let asked = wanted(self.connection(), &school.id, &calendar_before, within, now_ms).await?;
+        let asked: HashSet<Place> = asked.iter().map(Wanted::place).collect();
         let wanted = wanted(self.connection(), &school.id, &calendar, within, now_ms).await?;
+        let (wanted, refused) = self.judge_changes(&school, &calendar, wanted, &asked, now_ms).await?;
         let ids: Vec<ConsultationId> = before.keys().cloned().collect();
         // Whoever is told has to be known before rows go.
         let mut concerned = self.people_of(&ids).await?;
@@ -70,22 +80,52 @@ impl Tx {
             *affected.entry(person.clone()).or_default() += 1;
         }
         change.people = affected.len();
+        change.removed.retain(|one| !refused.iter().any(|refused| refused.id == one.id));
+        change.refused = self.refused_moves(&refused, &before).await?;
         if dry_run {
             return Err(CalendarError::Tried(Box::new(change)));
         }
         let detail = serde_json::json!({
             "version": change.version, "moved": change.moved.len(), "planned": change.planned.len(),
-            "removed": change.removed.len(),
+            "removed": change.removed.len(), "refused": change.refused.len(),
         });
         let mut event = AuditEvent::new(school.id.clone(), now_ms, "calendar.change", "school", school.id.as_str())
             .by(&actor.person, actor.role.map(Role::as_str))
             .with(detail);
         event.after = Some(sql::to_json(&doc));
         self.audit(event).await?;
+        let today = calendar.date_at(now_ms).to_string();
+        self.tell_refused(&school, &refused, &format!(":v{}", change.version), &today, now_ms).await?;
         if let Some(days) = days_of(&change, &calendar) {
             self.tell_calendar(&school.id, change.version, days, &affected, now_ms).await?;
         }
         Ok(change)
+    }
+
+    /// Refused dates in words, in the order of time.
+    async fn refused_moves(
+        &mut self,
+        refused: &[RefusedDate],
+        before: &BTreeMap<ConsultationId, Row>,
+    ) -> Result<Vec<RefusedMove>, StoreError> {
+        let mut moves = Vec::with_capacity(refused.len());
+        for one in refused {
+            let (title, class, host): (String, Option<String>, String) = sqlx::query_as(
+                "SELECT v.title, cl.name, h.display_name FROM lesson_card k
+                 JOIN card_version v ON v.card_id = k.id AND v.version = k.version
+                 JOIN study_group g ON g.id = v.group_id LEFT JOIN school_class cl ON cl.id = g.class_id
+                 JOIN person h ON h.id = $1 WHERE k.id = $2",
+            )
+            .bind(one.host.as_str())
+            .bind(one.card.as_str())
+            .fetch_one(self.connection())
+            .await?;
+            let from_ms = before.get(&one.id).map(|row| row.start_ms);
+            let at = Moved { id: one.id.clone(), title, class, host, from_ms, to_ms: Some(one.start_ms) };
+            moves.push(RefusedMove { at, codes: one.codes.clone() });
+        }
+        moves.sort_by_key(|one| (one.at.to_ms, one.at.id.clone()));
+        Ok(moves)
     }
 
     /// Years keep their ids, because classes and programmes hang on them; terms are replaced.
@@ -260,7 +300,8 @@ struct Row {
 
 /// The first and the last day on which something changes.
 fn days_of(change: &CalendarChange, calendar: &Calendar) -> Option<(Date, Date)> {
-    let all = change.moved.iter().chain(&change.planned).chain(&change.removed);
+    let refused = change.refused.iter().map(|one| &one.at);
+    let all = change.moved.iter().chain(&change.planned).chain(&change.removed).chain(refused);
     let instants: Vec<i64> = all.flat_map(|one| [one.from_ms, one.to_ms]).flatten().collect();
     let (first, last) = (instants.iter().min()?, instants.iter().max()?);
     Some((calendar.date_at(*first), calendar.date_at(*last)))

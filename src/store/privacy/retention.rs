@@ -36,7 +36,8 @@ const TERMS: &[Term] = &[
     Term {
         category: "notification",
         keep_ms: YEAR_MS,
-        statement: "DELETE FROM notification WHERE school_id = $1 AND created_at < $2",
+        statement: "DELETE FROM notification WHERE school_id = $1 AND created_at < $2
+            AND person_id NOT IN (SELECT person_id FROM retention_hold WHERE lifted_at IS NULL)",
     },
     Term {
         category: "outbox",
@@ -53,12 +54,14 @@ const TERMS: &[Term] = &[
     Term {
         category: "feedback",
         keep_ms: 5 * YEAR_MS,
-        statement: "DELETE FROM feedback WHERE school_id = $1 AND at < $2",
+        statement: "DELETE FROM feedback WHERE school_id = $1 AND at < $2
+            AND person_id NOT IN (SELECT person_id FROM retention_hold WHERE lifted_at IS NULL)",
     },
     Term {
         category: "consent",
         keep_ms: 5 * YEAR_MS,
-        statement: "DELETE FROM consent WHERE school_id = $1 AND at < $2 AND act = 'withdrawn'",
+        statement: "DELETE FROM consent WHERE school_id = $1 AND at < $2 AND act = 'withdrawn'
+            AND person_id NOT IN (SELECT person_id FROM retention_hold WHERE lifted_at IS NULL)",
     },
     Term {
         category: "destruction_act",

@@ -198,33 +198,23 @@ async fn a_hold_keeps_what_a_request_and_time_would_end() {
     let store = store(&folder).await;
     let (school, student, head, ..) = people(&store).await;
     write_marks(&store, student.clone()).await;
-    let held = student.clone();
-    store
-        .write(move |tx| {
-            Box::pin(async move {
-                sqlx::query("INSERT INTO retention_hold (id, school_id, person_id, reason, placed_by, placed_at) VALUES ('h', 'school', $1, 'суд', 'x', 0)")
-                    .bind(held.as_str())
-                    .execute(tx.connection())
-                    .await?;
-                Ok::<_, StoreError>(())
-            })
-        })
-        .await
-        .unwrap();
+    let place =
+        |reason: &str| store.place_hold(school.clone(), student.clone(), reason.to_owned(), head.clone(), NOW_MS);
+    let unsaid = place(" ").await;
+    assert!(matches!(unsaid, Err(TransitionError::Refused(RefusalCode::ReasonRequired))));
+    let hold = place("суд").await.unwrap();
     let own = Actor { person: student.clone(), role: Some(Role::Student) };
     let asked = store.ask_erasure(school.clone(), student.clone(), "ухожу".into(), own, NOW_MS).await.unwrap();
-    let refused = store.step_erasure(school.clone(), asked, ErasureStep::Approve, head, NOW_MS).await;
+    let refused = store.step_erasure(school.clone(), asked, ErasureStep::Approve, head.clone(), NOW_MS).await;
     assert!(matches!(refused, Err(TransitionError::Refused(RefusalCode::RetentionHold))));
     assert_eq!(store.end_by_time(NOW_MS).await.unwrap(), 0, "under a hold");
-    store
-        .write(|tx| {
-            Box::pin(async move {
-                sqlx::query("UPDATE retention_hold SET lifted_at = 1").execute(tx.connection()).await?;
-                Ok::<_, StoreError>(())
-            })
-        })
-        .await
-        .unwrap();
+    let lift = |by: &Actor| store.lift_hold(school.clone(), hold.clone(), "решение суда".into(), by.clone(), NOW_MS);
+    let by_oneself = Actor { person: student.clone(), role: Some(Role::Admin) };
+    assert!(matches!(lift(&by_oneself).await, Err(TransitionError::Refused(RefusalCode::RoleNotPermitted))));
+    lift(&head).await.unwrap();
+    assert!(matches!(lift(&head).await, Err(TransitionError::Refused(RefusalCode::IllegalTransition))));
+    let shown = store.holds(&school).await.unwrap().remove(0);
+    assert_eq!((shown.reason.as_str(), shown.lifted_reason.as_deref()), ("суд", Some("решение суда")));
     assert_eq!(store.end_by_time(NOW_MS).await.unwrap(), 400, "messages and their edits, a year after");
     assert_eq!(store.end_by_time(NOW_MS).await.unwrap(), 0, "once");
     let acts = store.destruction_acts(&school).await.unwrap();

@@ -57,6 +57,56 @@ async fn a_preview_says_what_moves_and_moves_nothing() {
     hub.stop().await;
 }
 
+/// What would be refused at its new time is in the preview with its reasons, is not planned by the edit, and is told of.
+#[tokio::test]
+async fn an_edit_does_not_plan_what_stands_against_a_rule() {
+    let hub = hub().await;
+    let (deputy, teacher) = (hub.sign_in(DEPUTY).await, hub.sign_in(TEACHER).await);
+    let school = School::of(&deputy).await;
+    let host = me(&teacher);
+    let (mut by_period, mut by_clock) = (card(&deputy, &school, &host).await, card(&deputy, &school, &host).await);
+    by_period["content"]["title"] = "По звонку".into();
+    by_period["content"]["slots"][0]["at"] = json!({ "type": "period", "value": 6 });
+    by_clock["content"]["title"] = "По часам".into();
+    by_clock["content"]["slots"][0]["at"] = json!({ "type": "start", "value": "14:10" });
+    for body in [&by_period, &by_clock] {
+        let answer = published(&deputy, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    }
+    let was = planned(&deputy, "По звонку").await.remove(0);
+    let (version, mut calendar) = doc(&deputy).await;
+    calendar["bells"][0]["periods"][5] = json!({ "n": 6, "starts": "13:50:00", "ends": "14:15:00" });
+    let tried = put(&deputy, "/api/v1/calendar?dry_run=true", Some(version), &calendar).await;
+    let mine = |answer: &Answer| {
+        let list = answer.body["refused"].as_array().unwrap().clone();
+        list.into_iter().find(|one| one["title"] == "По звонку").unwrap_or_else(|| panic!("{}", answer.body))
+    };
+    let refused = mine(&tried);
+    assert_eq!(
+        (&refused["id"], &refused["from"], &refused["to"], &refused["class"]),
+        (&was["id"], &was["start"], &json!("2026-12-03T10:50:00Z"), &json!("5А"))
+    );
+    let codes = refused["codes"].as_array().unwrap();
+    assert!(codes.contains(&json!("host_conflict")) && codes.contains(&json!("group_conflict")), "{refused}");
+    let removed = tried.body["removed"].as_array().unwrap();
+    assert!(removed.iter().all(|one| one["id"] != was["id"]), "named once: {removed:?}");
+    assert_eq!(planned(&deputy, "По звонку").await.len(), 1, "a preview");
+    let done = put(&deputy, "/api/v1/calendar", Some(version), &calendar).await;
+    assert_eq!((done.status, mine(&done)), (StatusCode::OK, refused), "{}", done.body);
+    assert_eq!(planned(&deputy, "По звонку").await, Vec::<Value>::new());
+    assert_eq!(planned(&deputy, "По часам").await.len(), 1, "what stays counts first");
+    crate::client::until_async("the host and the deputy hear of it", async || {
+        let mut heard = 0;
+        for who in [&deputy, &teacher] {
+            let notices = who.get("/api/v1/notices").await.body["items"].to_string();
+            heard += usize::from(notices.contains("card_dates_refused") && notices.contains("По звонку"));
+        }
+        heard == 2
+    })
+    .await;
+    hub.stop().await;
+}
+
 #[tokio::test]
 async fn a_calendar_that_contradicts_itself_is_refused() {
     let hub = hub().await;

@@ -89,3 +89,25 @@ async fn a_locked_chat_refuses_recipients_with_its_code_and_hears_hosts() {
     ann.chats("1").await;
     assert_eq!(ann.hears("error").await["code"], "room_locked");
 }
+
+/// Slow mode is refused with its code and says how long to wait.
+#[tokio::test]
+async fn slow_mode_is_refused_with_its_code_and_the_time_to_wait() {
+    let hub = TestRooms::start().await;
+    hub.open("r", Form::Webinar).await;
+    let (mut host, _) = hub.join("host", "r").await;
+    let (mut ann, _) = hub.join("ann", "r").await;
+    let policy = json!({
+        "microphones_locked": false, "cameras_locked": false, "chat_locked": false, "admission": false, "slow_mode_s": 60
+    });
+    host.say(json!({ "type": "room_policy", "policy": policy })).await;
+    host.chats("first").await;
+    host.hears("chat_ack").await;
+    ann.chats("1").await;
+    ann.hears("chat_ack").await;
+    ann.chats("2").await;
+    let refused = ann.hears("error").await;
+    assert_eq!((&refused["code"], &refused["request"]), (&json!("slow_mode"), &json!("chat_send")));
+    let wait = refused["retry_after_ms"].as_u64().unwrap();
+    assert!((1..=60_000).contains(&wait), "{wait}");
+}

@@ -141,10 +141,15 @@ class Program {
     Object.assign(this, { hub, code, cookie, me });
   }
 
-  async call(method, path, { body, type = 'application/json' } = {}) {
+  async call(method, path, { body, type = 'application/json', headers = {} } = {}) {
     const answer = await fetch(this.hub.url + path, {
       method,
-      headers: { cookie: this.cookie, origin: this.hub.url, ...(body === undefined ? {} : { 'content-type': type }) },
+      headers: {
+        cookie: this.cookie,
+        origin: this.hub.url,
+        ...(body === undefined ? {} : { 'content-type': type }),
+        ...headers,
+      },
       body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
     });
     const text = await answer.text();

@@ -120,6 +120,73 @@ test('a teacher plans, is refused, mends it; the deputy lifts a limit and sends 
   assert.deepEqual([...teacher.errors, ...office.errors], []);
 });
 
+test('a change of the calendar says beforehand which dates it cannot plan, and why', async () => {
+  const deputy = await hub.as('D-001');
+  const options = await deputy.call('GET', '/api/v1/card-options');
+  const host = (await hub.as('T-021')).me.person.id;
+  const group = options.groups.find((one) => one.class === '5А' && one.name === '').id;
+  for (const [title, at] of [
+    ['По звонку', { type: 'period', value: 6 }],
+    ['По часам', { type: 'start', value: '14:10' }],
+  ]) {
+    const slot = {
+      key: '',
+      recurrence: { type: 'once', date: '2026-12-08' },
+      at,
+      minutes: 30,
+      form: 'webinar',
+      medium: null,
+      kind: 'current',
+      coverage: 'topics',
+      parts: ['2 четверть'],
+      topics: ['Сложение и вычитание дробей'],
+      audience: { students: true, guardians: false },
+      host,
+      student: null,
+      sources: [{ kind: 'note', text: 'Ошибки' }],
+    };
+    const content = {
+      title,
+      programme: null,
+      group,
+      teacher: host,
+      materials: [],
+      homework: null,
+      note: null,
+      allow_in_break: false,
+      slots: [slot],
+    };
+    const subject = options.subjects.find(({ name }) => name === 'Математика').id;
+    const { card } = await deputy.call('POST', '/api/v1/cards', { body: { body: { subject, content } } });
+    await deputy.call('POST', `/api/v1/cards/${card.id}/publish`, { headers: { 'if-match': '"1"' } });
+  }
+  const office = await newPerson(browser, hub, { media: false });
+  await signIn(office, 'D-001');
+  await office.goto('/calendar');
+  await office.getByRole('heading', { level: 1 }).waitFor();
+  const page = await deputy.call('GET', '/api/v1/calendar');
+  // The sixth period of the usual bells begins 25 minutes later.
+  const starts = office.locator('input[type="time"]').and(office.locator('input[value^="13:25"]')).first();
+  const ends = office.locator('input[type="time"]').and(office.locator('input[value^="14:10"]')).first();
+  if (!(await starts.isVisible())) await office.getByText(page.calendar.bells[0].name).first().click();
+  await ends.fill('14:15');
+  await starts.fill('13:50');
+  await office.getByRole('button', { name: 'Что изменится' }).click();
+  const dialog = office.getByRole('dialog');
+  await dialog.getByText(/Нельзя запланировать \d+ дат/).waitFor();
+  const refused = dialog.getByRole('listitem').filter({ hasText: 'По звонку' });
+  await refused.getByText('У учителя в это время другая консультация').waitFor();
+  await screenshot(office, 'calendar-refused');
+  await assertAccessible(office, 'preview of a calendar');
+  await dialog.getByRole('button', { name: 'Изменить календарь' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+  const { items } = await deputy.call('GET', '/api/v1/timetable?from=2026-12-08&to=2026-12-08');
+  assert.deepEqual(
+    items.map(({ title }) => title).filter((title) => title.startsWith('По ')),
+    ['По часам'],
+  );
+});
+
 test('the pages of planning fit a phone', async () => {
   const page = await newPerson(browser, hub, { viewport: PHONE, colorScheme: 'dark', media: false });
   await signIn(page, 'D-001');

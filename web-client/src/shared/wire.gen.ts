@@ -74,7 +74,7 @@ body: string, sent_ms: number, edited_ms?: number, deleted: boolean, reply_to?: 
 
 /**
  * Write. `body` 1 to 4,000 characters of plain text. Refusals: `role_not_permitted`, `host_absent`,
- * `room_locked`, `rate_limited`, `storage_full`, `unavailable`.
+ * `room_locked`, `slow_mode` (with `retry_after_ms`), `rate_limited`, `storage_full`, `unavailable`.
  */
 export type ChatSend = { client_msg_id: ClientMessageId, body: string, reply_to?: MessageId, };
 
@@ -427,7 +427,11 @@ chat_locked: boolean,
 /**
  * Newcomers wait until admitted.
  */
-admission: boolean, };
+admission: boolean, 
+/**
+ * Slow mode of the chat: a recipient writes one message in so many seconds. One of 0 (off), 10, 30, 60.
+ */
+slow_mode_s: number, };
 
 /**
  * Moderators only: replace the room's policy.

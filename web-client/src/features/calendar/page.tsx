@@ -3,7 +3,7 @@ import '@mantine/core/styles/Checkbox.css';
 import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { refusalOf } from '../../shared/errors';
+import { isErrorCode, refusalOf } from '../../shared/errors';
 import { formatShortDay, formatTime } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
@@ -14,11 +14,13 @@ import {
   type MovedLesson,
   type CalendarPage as Page,
   putCalendar,
+  type RefusedLesson,
 } from '../../shared/planning/api';
 import { Answered, PageHead, Refused, styles, useMay } from '../../shared/planning/kit';
 import { planningTexts } from '../../shared/planning/texts';
 import { Dialog } from '../../shared/ui/dialog';
 import { Notice } from '../../shared/ui/notice';
+import { useRefusalWords } from '../../shared/ui/refusal';
 import { CalendarForm } from './form';
 import { calendarTexts } from './texts';
 
@@ -91,7 +93,7 @@ function Preview({
   isApplying: boolean;
 }) {
   const t = useTexts(calendarTexts);
-  const nothing = change.moved.length + change.planned.length + change.removed.length === 0;
+  const nothing = change.moved.length + change.planned.length + change.removed.length + change.refused.length === 0;
   return (
     <div className={styles.form}>
       {nothing ? (
@@ -101,6 +103,12 @@ function Preview({
       )}
       {change.collisions.length > 0 && (
         <Notice tone="error">{t('collisions', { count: change.collisions.length })}</Notice>
+      )}
+      {change.refused.length > 0 && (
+        <>
+          <Notice tone="error">{t('refused_note')}</Notice>
+          <Lessons title={t('refused', { count: change.refused.length })} items={change.refused} />
+        </>
       )}
       {(['moved', 'removed', 'planned'] as const).map(
         (kind) =>
@@ -117,9 +125,10 @@ function Preview({
   );
 }
 
-function Lessons({ title, items }: { title: string; items: MovedLesson[] }) {
+function Lessons({ title, items }: { title: string; items: (MovedLesson | RefusedLesson)[] }) {
   const locale = useLocale();
   const zone = useMe()?.school.tz;
+  const words = useRefusalWords();
   const at = (time: string | undefined) =>
     time && `${formatShortDay(Date.parse(time), locale, zone)}, ${formatTime(Date.parse(time), locale, zone)}`;
   return (
@@ -132,6 +141,12 @@ function Lessons({ title, items }: { title: string; items: MovedLesson[] }) {
             <div className={styles.soft}>
               {[at(one.from), at(one.to)].filter(Boolean).join(' → ')} · {one.host}
             </div>
+            {'codes' in one &&
+              one.codes.map((code) => (
+                <div key={code} className={styles.why}>
+                  <span className={styles.whyTitle}>{isErrorCode(code) ? words(code).title : code}</span>
+                </div>
+              ))}
           </li>
         ))}
       </ul>

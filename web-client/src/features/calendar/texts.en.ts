@@ -45,6 +45,9 @@ const english: Translation<typeof russian> = {
   moved: { one: '{count} consultation moves', other: '{count} consultations move' },
   planned: { one: '{count} consultation appears', other: '{count} consultations appear' },
   removed: { one: '{count} consultation disappears', other: '{count} consultations disappear' },
+  refused: { one: '{count} date cannot be planned', other: '{count} dates cannot be planned' },
+  refused_note:
+    'Some dates stand against a rule at their new time. They will not be planned; the teachers and the deputy head are told.',
   people: { one: '{count} person is told', other: '{count} people are told' },
   collisions: {
     one: 'After the change {count} pair of consultations collides.',

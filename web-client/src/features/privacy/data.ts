@@ -27,7 +27,13 @@ export type Erasure = {
   declined_reason?: string;
   act_number?: string;
 };
-export type Erasures = { items: Erasure[]; may_approve: boolean; may_confirm: boolean; may_execute: boolean };
+export type Erasures = {
+  items: Erasure[];
+  may_approve: boolean;
+  may_confirm: boolean;
+  may_execute: boolean;
+  may_hold: boolean;
+};
 
 const erasure = (id: string, step: string) => `/api/v1/privacy/erasures/${encodeURIComponent(id)}/${step}`;
 
@@ -42,3 +48,21 @@ export const askErasure = (person: string, reason: string) =>
 export const stepErasure = (id: string, step: 'approve' | 'confirm' | 'execute') =>
   request<unknown>('POST', erasure(id, step));
 export const declineErasure = (id: string, reason: string) => request<void>('POST', erasure(id, 'decline'), { reason });
+
+export type Hold = {
+  id: string;
+  person_name: string;
+  reason: string;
+  placed_by_name: string;
+  placed_at: string;
+  /** Absent while it is in force. */
+  lifted_at?: string;
+  lifted_by_name?: string;
+  lifted_reason?: string;
+};
+
+export const fetchHolds = () => request<{ items: Hold[] }>('GET', '/api/v1/privacy/holds');
+export const placeHold = (code: string, reason: string) =>
+  request<{ id: string }>('POST', '/api/v1/privacy/holds', { code, reason });
+export const liftHold = (id: string, reason: string) =>
+  request<void>('POST', `/api/v1/privacy/holds/${encodeURIComponent(id)}/lift`, { reason });

@@ -23,12 +23,14 @@ import {
   stepErasure,
   withdrawConsent,
 } from './data';
+import { Holds } from './holds';
 import { privacyTexts } from './texts';
 
 export default function PrivacyPage() {
   const t = useTexts(privacyTexts);
   useTitle(t('title'));
   const consents = useQuery({ queryKey: ['consents'], queryFn: fetchConsents });
+  const erasures = useQuery({ queryKey: ['erasures'], queryFn: fetchErasures });
   const people = consents.data?.people ?? [];
   return (
     <>
@@ -41,6 +43,7 @@ export default function PrivacyPage() {
       ))}
       {consents.data && <Export people={people} />}
       {consents.data && <Erase people={people} />}
+      {erasures.data?.may_hold && <Holds />}
     </>
   );
 }

@@ -47,4 +47,16 @@ export default {
   decline: 'Decline',
   sure: 'The data of “{name}” will be erased for good. Erase?',
   act: 'What to do',
+  holds: 'Holds',
+  holds_note:
+    "While there is a dispute or a court's request, a person's data is erased neither on demand nor by its term. Setting and lifting a hold goes into the journal.",
+  holds_none: 'There are no holds.',
+  hold_code: "The person's code",
+  hold_reason: 'Grounds',
+  hold_place: 'Set a hold',
+  hold_by: 'Set by',
+  hold_in_force: 'in force',
+  hold_lift: 'Lift the hold',
+  hold_lift_reason: 'Why it is lifted',
+  hold_lifted: 'lifted {date}, {name}: {reason}',
 } satisfies Translation<typeof russian>;

@@ -7,6 +7,7 @@ import { Dialog } from '../../shared/ui/dialog';
 import { Icon } from '../../shared/ui/icon';
 import { Menu, MenuDivider, MenuItem } from '../../shared/ui/menu';
 import { hueOf, initials } from '../../shared/ui/names';
+import sheet from '../../shared/ui/sheet.module.css';
 import type { MemberView, RoomPolicy } from '../../shared/wire.gen';
 import { handPlace, people, type RoomModel, unheardBy } from './model';
 import styles from './panels.module.css';
@@ -216,6 +217,9 @@ function Person({ member, session, model, onRemove }: PersonProps) {
   );
 }
 
+/** As the hub takes them. */
+const SLOW_MODES_S = [0, 10, 30, 60];
+
 type RulesProps = { policy: RoomPolicy; hasMedia: boolean; onChange: (policy: RoomPolicy) => void };
 
 function Rules({ policy, hasMedia, onChange }: RulesProps) {
@@ -242,6 +246,19 @@ function Rules({ policy, hasMedia, onChange }: RulesProps) {
           onChange={(event) => onChange({ ...policy, [rule]: event.currentTarget.checked })}
         />
       ))}
+      <label className={sheet.field}>
+        {t('policy_slow')}
+        <select
+          value={policy.slow_mode_s}
+          onChange={(event) => onChange({ ...policy, slow_mode_s: Number(event.currentTarget.value) })}
+        >
+          {SLOW_MODES_S.map((seconds) => (
+            <option key={seconds} value={seconds}>
+              {seconds === 0 ? t('slow_off') : t('slow_every', { seconds })}
+            </option>
+          ))}
+        </select>
+      </label>
     </section>
   );
 }

@@ -48,7 +48,7 @@ const joined = (change: Partial<Joined> = {}): ServerMessage => ({
     start_ms: 0,
     end_ms: 0,
     closes_ms: 0,
-    policy: { microphones_locked: false, cameras_locked: false, chat_locked: false, admission: false },
+    policy: { microphones_locked: false, cameras_locked: false, chat_locked: false, admission: false, slow_mode_s: 0 },
   },
   rights: {
     publish_audio: false,

@@ -288,12 +288,15 @@ export type Calendar = {
 export type CalendarPage = { version: number; today: string; parity: 'odd' | 'even'; calendar: Calendar };
 
 export type MovedLesson = { id: string; title: string; class?: string; host: string; from?: string; to?: string };
+/** Stands against a rule at its new time: it is not planned. */
+export type RefusedLesson = MovedLesson & { codes: string[] };
 export type CalendarChange = {
   dry_run: boolean;
   version: number;
   moved: MovedLesson[];
   planned: MovedLesson[];
   removed: MovedLesson[];
+  refused: RefusedLesson[];
   people: number;
   collisions: [string, string][];
 };
