@@ -358,6 +358,7 @@ impl Worker {
         let sockets = self.sockets.len();
         let fds = self.sockets.iter().map(Socket::fd).chain([self.waker.fd(), self.tcp.fd()]);
         let mut poller = Poller::new(fds);
+        let mut nap = Poller::new([self.waker.fd()]);
         let (waker, tcp) = (sockets, sockets + 1);
         let mut is_behind = false;
         loop {
@@ -368,7 +369,8 @@ impl Worker {
             let patience = std::time::Duration::from_millis(20);
             if let (Some(due), Some(wait), false) = (self.core.gathers_until(), wait, is_behind) {
                 let rest = due.saturating_duration_since(now());
-                thread::sleep(rest.min(wait).min(NAP));
+                // What rooms ask for ends the nap; packets do not.
+                nap.wait(Some(rest.min(wait).min(NAP)));
                 poller.wait(Some(std::time::Duration::ZERO));
             } else {
                 poller.wait(if lagging { Some(wait.map_or(patience, |wait| wait.min(patience))) } else { wait });
