@@ -131,7 +131,7 @@ test('a change of the calendar says beforehand which dates it cannot plan, and w
   ]) {
     const slot = {
       key: '',
-      recurrence: { type: 'once', date: '2026-12-08' },
+      recurrence: { type: 'once', date: '2026-12-10' },
       at,
       minutes: 30,
       form: 'webinar',
@@ -180,7 +180,7 @@ test('a change of the calendar says beforehand which dates it cannot plan, and w
   await assertAccessible(office, 'preview of a calendar');
   await dialog.getByRole('button', { name: 'Изменить календарь' }).click();
   await dialog.waitFor({ state: 'hidden' });
-  const { items } = await deputy.call('GET', '/api/v1/timetable?from=2026-12-08&to=2026-12-08');
+  const { items } = await deputy.call('GET', '/api/v1/timetable?from=2026-12-10&to=2026-12-10');
   assert.deepEqual(
     items.map(({ title }) => title).filter((title) => title.startsWith('По ')),
     ['По часам'],
