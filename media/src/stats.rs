@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::forward::selector::Layers;
-use crate::forward::slot::Reason;
+pub use crate::forward::slot::Reason;
 
 use crate::model::{PeerKey, SourceKey, SourceKind};
 
@@ -136,6 +136,8 @@ pub struct SlotReport {
     pub layer: Option<u8>,
     /// Simulcast layer that should flow.
     pub target: u8,
+    /// Why that one.
+    pub reason: Reason,
     pub packets: u64,
     pub payload_bytes: u64,
     pub resent: u64,

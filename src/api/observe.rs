@@ -93,6 +93,10 @@ fn describe() {
     metrics::describe_histogram!("kafedra_media_jitter_seconds", "Jitter of a line, worst stream, every 5 s");
     metrics::describe_histogram!("kafedra_media_estimate_bps", "What the hub thinks a line carries, every 5 s");
     metrics::describe_counter!("kafedra_media_switches_total", "Pictures begun or changed to another layer, by reason");
+    metrics::describe_counter!(
+        "kafedra_media_slot_looks_total",
+        "Every 5 s for each slot: why it gets the layer it gets"
+    );
     metrics::describe_counter!("kafedra_media_stood_milliseconds_total", "Time that pictures waited for a key frame");
     metrics::describe_counter!("kafedra_media_packets_dropped_total", "Packets that went no further, by reason");
     metrics::describe_gauge!("kafedra_connections", "TCP connections of HTTP and WebSocket");

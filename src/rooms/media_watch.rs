@@ -110,6 +110,9 @@ fn observe(before: Option<&TransportReport>, now: &TransportReport, line: Measur
     switched("start", was.starts, is.starts);
     switched("up", was.ups, is.ups);
     switched("down", was.downs, is.downs);
+    for slot in now.slots.iter().filter(|slot| slot.source.is_some()) {
+        metrics::counter!("kafedra_media_slot_looks_total", "reason" => slot.reason.as_str()).increment(1);
+    }
     let stood = is.stood.saturating_sub(was.stood).as_millis() as u64;
     metrics::counter!("kafedra_media_stood_milliseconds_total").increment(stood);
 }
@@ -221,6 +224,9 @@ pub struct SlotDump {
     pub layer: Option<u8>,
     /// The one that should.
     pub target: u8,
+    /// Why that one: `fits` (as large as it is drawn), `bandwidth`, `overflow`, `missing` (its publisher sends no better),
+    /// `hidden`, `idle`.
+    pub reason: &'static str,
     pub bps: u64,
     pub packets: u64,
     pub resent: u64,
@@ -300,6 +306,7 @@ fn dump_slot(slot: &SlotReport, before: Option<&SlotReport>, window: Duration, s
         max_height: slot.max_height,
         layer: slot.layer,
         target: slot.target,
+        reason: slot.reason.as_str(),
         bps: Count { bytes, ..Count::default() }.bps(window),
         packets: slot.packets,
         resent: slot.resent,
@@ -315,7 +322,7 @@ fn dump_slot(slot: &SlotReport, before: Option<&SlotReport>, window: Duration, s
 #[cfg(test)]
 mod tests {
     use media::model::SourceKind;
-    use media::stats::{LayerReport, RemoteReport};
+    use media::stats::{LayerReport, Reason, RemoteReport};
 
     use super::*;
 
@@ -345,6 +352,7 @@ mod tests {
             max_height: 360,
             layer: Some(0),
             target: 0,
+            reason: Reason::Bandwidth,
             packets,
             payload_bytes: packets * 100,
             resent: 0,
@@ -391,6 +399,7 @@ mod tests {
         // 200 packets of 100 bytes in 2 s.
         assert_eq!((dump.window_ms, transport.received_bps, transport.sent_bps), (2_000, 80_000, 80_000));
         assert_eq!((transport.slots[0].loss_permille, transport.slots[0].downs), (Some(500), 2));
+        assert_eq!(transport.slots[0].reason, "bandwidth");
         assert_eq!(transport.sources[0].source, "ann-tab:camera");
         let nobody = watch.dump(now, &report(300, 0, 0.5), |_| None, |_| None);
         assert!(nobody.transports.is_empty(), "whoever left the room is not told of");

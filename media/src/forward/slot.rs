@@ -72,6 +72,19 @@ pub enum Reason {
     Overflow,
 }
 
+impl Reason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Fits => "fits",
+            Self::Hidden => "hidden",
+            Self::Missing => "missing",
+            Self::Bandwidth => "bandwidth",
+            Self::Overflow => "overflow",
+        }
+    }
+}
+
 /// Where a slot's packets go: the receiver's keys and path.
 pub struct Egress<'a> {
     pub srtp: &'a mut Outbound,

@@ -6,7 +6,7 @@ use super::Sfu;
 use crate::forward::Source;
 use crate::forward::slot::Slot;
 use crate::model::{RoomKey, SourceKey};
-use crate::stats::{LayerReport, RoomReport, SlotReport, SourceReport, TransportReport};
+use crate::stats::{LayerReport, Reason, RoomReport, SlotReport, SourceReport, TransportReport};
 use crate::transport::{Role, Transport};
 
 impl Sfu {
@@ -87,6 +87,7 @@ fn report_slot(slot: &Slot, source: Option<SourceKey>) -> SlotReport {
         max_height: slot.max_height,
         layer: slot.flowing().filter(|_| source.is_some()),
         target: slot.target,
+        reason: if source.is_some() { slot.reason } else { Reason::Idle },
         packets: slot.packets.into(),
         payload_bytes: slot.octets.into(),
         resent: slot.resent,
