@@ -49,7 +49,11 @@ export function Holds() {
       </form>
       {place.isError && <RefusalAlert refusal={refusalOf(place.error)} />}
       {holds.isError && <RefusalAlert refusal={refusalOf(holds.error)} />}
-      {holds.data?.items.length === 0 && <p className={sheet.soft}>{t('holds_none')}</p>}
+      {holds.data?.items.length === 0 && (
+        <p className={sheet.soft} style={{ marginTop: 12 }}>
+          {t('holds_none')}
+        </p>
+      )}
       {holds.data && holds.data.items.length > 0 && <Table items={holds.data.items} />}
     </section>
   );
