@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::flow::{Flow, Tally};
 use crate::meter::{Xcal, process_cpu};
@@ -14,6 +14,8 @@ use crate::swarm::Swarm;
 const CONNECT: Duration = Duration::from_secs(60);
 /// Traffic before the measured time.
 const SETTLE: Duration = Duration::from_millis(1500);
+/// How long the publishers' own cost is measured.
+const PUBLISHERS_ALONE: Duration = Duration::from_secs(2);
 
 /// Who is there.
 #[derive(Clone, Debug)]
@@ -78,7 +80,11 @@ pub struct Figures {
     /// Sent by publishers, times their receivers, less received; at the edges of the time a few are on their way.
     pub missing: i64,
     pub joins_ms: Vec<f64>,
+    /// Server CPU from the first watcher's offer until the last sees everybody, for each watcher.
     pub cpu_per_join_ms: f64,
+    /// Of that, what goes on beside the joins: the publishers' packets taken in, as before the first watcher, and what was
+    /// sent to those who were in already, at the price that the run found.
+    pub forwarding_per_join_ms: f64,
 }
 
 impl Figures {
@@ -95,12 +101,19 @@ impl Figures {
     }
 }
 
+/// Processors that a server keeps busy while only publishers are there.
+fn publishers_load(pid: u32) -> f64 {
+    let (before, start) = (process_cpu(pid), Instant::now());
+    std::thread::sleep(PUBLISHERS_ALONE);
+    process_cpu(pid).saturating_sub(before).as_secs_f64() / start.elapsed().as_secs_f64()
+}
+
 /// Measures a server that the swarm is connected to.
 pub fn measure(swarm: &Swarm, pid: u32, xcal: &Xcal, seconds: f64, fan_out: f64) -> Figures {
     std::thread::sleep(SETTLE);
     swarm.restart();
     let (mark, before) = (xcal.mark(), process_cpu(pid));
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     std::thread::sleep(Duration::from_secs_f64(seconds));
     let spent = (process_cpu(pid).saturating_sub(before)).as_secs_f64();
     let passed = start.elapsed().as_secs_f64();
@@ -135,7 +148,8 @@ pub fn run(
     }
     swarm.publish();
     std::thread::sleep(Duration::from_millis(300));
-    let cpu = process_cpu(server.pid());
+    let receiving = publishers_load(server.pid());
+    let (cpu, start) = (process_cpu(server.pid()), Instant::now());
     for room in 0..cast.rooms {
         for publishers in &cast.watchers {
             let publishers: Vec<u16> = publishers.iter().map(|number| room * cast.publishers + number).collect();
@@ -149,10 +163,13 @@ pub fn run(
         let report = swarm.report();
         return Err(format!("{} of {all} connected, streams {} of {streams}", report.connected, report.streams).into());
     }
-    let joining = process_cpu(server.pid()).saturating_sub(cpu);
+    let (joining, passed) = (process_cpu(server.pid()).saturating_sub(cpu), start.elapsed());
+    let forwarded = swarm.report().tally.received as f64;
     let mut figures = measure(&swarm, server.pid(), xcal, seconds, cast.fan_out());
     let watchers = (rooms * cast.watchers.len()) as f64;
     figures.cpu_per_join_ms = joining.as_secs_f64() * 1e3 / watchers;
+    let sending = (figures.load - receiving).max(0.0) / figures.packets_per_second;
+    figures.forwarding_per_join_ms = (receiving * passed.as_secs_f64() + forwarded * sending) * 1e3 / watchers;
     figures.joins_ms = swarm.report().joins.iter().map(|join| *join as f64 / 1e6).collect();
     Ok(figures)
 }

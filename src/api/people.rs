@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::ApiState;
 use super::session::{SchoolView, WardView};
+use crate::domain::calendar::date_in;
 use crate::domain::ids::PersonId;
 use crate::domain::person::GuardianRight;
 use crate::domain::policy::Principal;
@@ -13,12 +14,12 @@ use crate::store::{Store, StoreError};
 
 /// The person of a sign-in; `None`: gone from the school.
 pub async fn principal(state: &ApiState, row: &SessionRow, now_ms: i64) -> Result<Option<Principal>, StoreError> {
-    let person = match state.store.person(&row.person).await {
-        Ok(person) => person,
+    let (person, zone) = match state.store.person_in_zone(&row.person).await {
+        Ok(found) => found,
         Err(StoreError::NotFound) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let today = today(&state.store.school(&person.school).await?, now_ms);
+    let today = date_in(&zone, now_ms);
     Ok(Some(Principal {
         roles: state.store.roles_on(&person.id, today).await?,
         school: person.school,

@@ -39,9 +39,7 @@ impl SchoolGate {
         if consultation.school != who.school {
             return Err(RefusalCode::NotOnTimetable.into());
         }
-        let school = self.store.school(&consultation.school).await.map_err(unless_missing)?;
-        let now = jiff::Timestamp::from_millisecond(now_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        let today = now.to_zoned(school.zone()).date();
+        let today = date_in(&consultation.zone, now_ms);
         let facts = self.store.person_facts(&who.person, today).await.map_err(unless_missing)?;
         let role = admit(&facts, &consultation.room_facts(), today, now_ms).map_err(|refusal| Refused {
             code: wire_code(refusal.code.as_str()),
@@ -115,8 +113,7 @@ impl Gate for SchoolGate {
             let Ok(consultation) = self.store.consultation(&ConsultationId::new(room.as_str())).await else {
                 return false;
             };
-            let Ok(school) = self.store.school(&consultation.school).await else { return false };
-            let today = date_in(&school.zone(), now_ms);
+            let today = date_in(&consultation.zone, now_ms);
             let Ok(facts) = self.store.person_facts(&who.person, today).await else { return false };
             is_out_of_turn(&facts, &consultation.room_facts(), today, now_ms)
         })

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
+use super::school::zone;
 use super::sql::{date, flag, int, json, optional_int, optional_text, placeholders, text, word};
 use super::{Store, StoreError};
 use crate::domain::access::{Booked, RoomFacts};
@@ -21,6 +23,8 @@ use crate::domain::role::Role;
 pub struct Consultation {
     pub id: ConsultationId,
     pub school: SchoolId,
+    /// The school's.
+    pub zone: TimeZone,
     pub card: CardId,
     /// The card's `Код`.
     pub card_key: String,
@@ -191,8 +195,9 @@ const SELECT: &str = "SELECT c.id, c.school_id, c.card_id, k.external_key, c.seq
     cl.name AS class, g.name AS group_name, c.group_id, cl.unit_id, c.host_id, h.display_name AS host_name,
     c.substitute_host_id, sh.display_name AS substitute_name, s.kind, s.coverage, s.audience_students,
     s.audience_guardians, s.body, v.materials, v.homework, v.note, c.warnings, c.opened_at, c.live_at, c.host_delay_s,
-    c.closed_at, c.shared_s, c.updated_at
+    c.closed_at, c.shared_s, c.updated_at, sc.tz
     FROM consultation c
+    JOIN school sc ON sc.id = c.school_id
     JOIN card_slot s ON s.id = c.slot_id
     JOIN card_version v ON v.id = s.version_id
     JOIN lesson_card k ON k.id = c.card_id
@@ -212,6 +217,7 @@ fn consultation(row: &AnyRow) -> Result<Consultation, StoreError> {
     Ok(Consultation {
         id: ConsultationId::new(text(row, "id")?),
         school: SchoolId::new(text(row, "school_id")?),
+        zone: zone(&text(row, "tz")?),
         card: CardId::new(text(row, "card_id")?),
         card_key: text(row, "external_key")?,
         sequence: int(row, "sequence")?,

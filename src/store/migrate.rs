@@ -42,6 +42,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(144, "0144_regular_lessons"),
     migration!(160, "0160_media_quality"),
     migration!(170, "0170_holds"),
+    migration!(180, "0180_guardian_index"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use sqlx::any::AnyRow;
 
+use super::school::zone;
 use super::sql::{self, date, optional_text, text, word};
 use super::{Store, StoreError, Tx};
 use crate::domain::fold::fold_code;
@@ -70,6 +72,18 @@ fn person(row: &AnyRow) -> Result<Person, StoreError> {
     })
 }
 
+fn is_in_force(row: &AnyRow, day: Date) -> Result<bool, StoreError> {
+    let from = sql::optional_date(optional_text(row, "valid_from")?)?;
+    let to = sql::optional_date(optional_text(row, "valid_to")?)?;
+    Ok(in_force(day, from, to))
+}
+
+/// `role`: the column with the role's word.
+fn held(row: &AnyRow, role: &'static str) -> Result<Held, StoreError> {
+    let role = word(Role::parse(&text(row, role)?), "role")?;
+    Ok(Held { role, unit: optional_text(row, "unit_id")?.map(UnitId::new) })
+}
+
 impl Store {
     /// The account of a login, whatever alphabet it was typed in (`Т-014`, `t-014`); `None`: no such login.
     pub async fn account_by_login(&self, login: &str) -> Result<Option<Account>, StoreError> {
@@ -115,24 +129,63 @@ impl Store {
         Ok(names)
     }
 
+    /// One person and the school's zone; [`StoreError::NotFound`] if there is none of that name.
+    pub async fn person_in_zone(&self, id: &PersonId) -> Result<(Person, TimeZone), StoreError> {
+        let row = sqlx::query(
+            "SELECT p.id, p.school_id, p.code, p.display_name, p.birth_date, s.tz
+             FROM person p JOIN school s ON s.id = p.school_id WHERE p.id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_one(self.readers())
+        .await?;
+        Ok((person(&row)?, zone(&text(&row, "tz")?)))
+    }
+
     /// Everything the rules ask of a person, as of `today` (the school's date): roles in force, groups, wards.
+    ///
+    /// Asked at every join: what most people have is one query, children are looked at where there are any.
     pub async fn person_facts(&self, id: &PersonId, today: Date) -> Result<PersonFacts, StoreError> {
-        let wards = sqlx::query(
+        let rows = sqlx::query(
+            "SELECT 1 AS what, id, role AS name, unit_id, valid_from, valid_to
+             FROM role_assignment WHERE person_id = $1
+             UNION ALL
+             SELECT 2, study_group_id, study_group_id, CAST(NULL AS TEXT), valid_from, valid_to
+             FROM enrollment WHERE person_id = $2 AND role = 'student'
+             UNION ALL
+             SELECT 3, id, student_id, CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS TEXT)
+             FROM guardian_link WHERE guardian_id = $3
+             ORDER BY 1, 2",
+        )
+        .bind(id.as_str())
+        .bind(id.as_str())
+        .bind(id.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        let (mut roles, mut groups, mut has_wards) = (Vec::new(), Vec::new(), false);
+        for row in &rows {
+            match sql::int(row, "what")? {
+                3 => has_wards = true,
+                _ if !is_in_force(row, today)? => {}
+                1 => roles.push(held(row, "name")?),
+                _ => groups.push(GroupId::new(text(row, "name")?)),
+            }
+        }
+        let wards = if has_wards { self.ward_facts(id, today).await? } else { Vec::new() };
+        Ok(PersonFacts { id: id.clone(), roles, groups, wards })
+    }
+
+    async fn ward_facts(&self, guardian: &PersonId, today: Date) -> Result<Vec<WardFacts>, StoreError> {
+        let rows = sqlx::query(
             "SELECT l.id, l.student_id, l.state, p.birth_date, (SELECT COUNT(*) FROM adult_grant g
              WHERE g.guardian_id = l.guardian_id AND g.student_id = l.student_id AND g.withdrawn_at IS NULL) AS grants
              FROM guardian_link l JOIN person p ON p.id = l.student_id
              WHERE l.guardian_id = $1 ORDER BY p.family_name, p.given_name, l.created_at",
         )
-        .bind(id.as_str())
+        .bind(guardian.as_str())
         .fetch_all(self.readers())
         .await?;
-        let mut facts = PersonFacts {
-            id: id.clone(),
-            roles: self.roles_on(id, today).await?,
-            groups: self.groups_on(id, today).await?,
-            wards: Vec::with_capacity(wards.len()),
-        };
-        for row in &wards {
+        let mut wards = Vec::with_capacity(rows.len());
+        for row in &rows {
             let id = PersonId::new(text(row, "student_id")?);
             // A child without a birth date gives no rights: minority cannot be shown.
             let Some(born) = optional_text(row, "birth_date")? else { continue };
@@ -140,9 +193,9 @@ impl Store {
             let link = word(LinkState::parse(&text(row, "state")?), "guardian link")?;
             let rights = self.guardian_rights(&text(row, "id")?).await?;
             let granted_by_adult = sql::int(row, "grants")? > 0;
-            facts.wards.push(WardFacts { id, birth_date: date(&born)?, link, groups, granted_by_adult, rights });
+            wards.push(WardFacts { id, birth_date: date(&born)?, link, groups, granted_by_adult, rights });
         }
-        Ok(facts)
+        Ok(wards)
     }
 
     /// Roles in force on a day (INV-53).
@@ -155,11 +208,8 @@ impl Store {
         .await?;
         let mut roles = Vec::new();
         for row in &rows {
-            let from = sql::optional_date(optional_text(row, "valid_from")?)?;
-            let to = sql::optional_date(optional_text(row, "valid_to")?)?;
-            if in_force(day, from, to) {
-                let role = word(Role::parse(&text(row, "role")?), "role")?;
-                roles.push(Held { role, unit: optional_text(row, "unit_id")?.map(UnitId::new) });
+            if is_in_force(row, day)? {
+                roles.push(held(row, "role")?);
             }
         }
         Ok(roles)
@@ -174,9 +224,7 @@ impl Store {
         .await?;
         let mut groups = Vec::new();
         for row in &rows {
-            let from = sql::optional_date(optional_text(row, "valid_from")?)?;
-            let to = sql::optional_date(optional_text(row, "valid_to")?)?;
-            if in_force(day, from, to) {
+            if is_in_force(row, day)? {
                 groups.push(GroupId::new(text(row, "study_group_id")?));
             }
         }

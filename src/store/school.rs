@@ -35,10 +35,14 @@ pub struct School {
 }
 
 impl School {
-    /// The zone; a name this machine does not know counts as UTC (`kafedra doctor` says so).
     pub fn zone(&self) -> TimeZone {
-        TimeZone::get(&self.tz).unwrap_or(TimeZone::UTC)
+        zone(&self.tz)
     }
+}
+
+/// The zone of an IANA name; a name this machine does not know counts as UTC (`kafedra doctor` says so).
+pub(super) fn zone(tz: &str) -> TimeZone {
+    TimeZone::get(tz).unwrap_or(TimeZone::UTC)
 }
 
 /// A school year and its terms, as they are written.

@@ -147,7 +147,8 @@ impl Room {
         if !self.host_present {
             return;
         }
-        let peers = self.peers_where(|member| member.is_person() && member.is_seated());
+        let is_on = |member: &Member| KINDS.into_iter().any(|kind| member.switched_on.has(kind));
+        let peers = self.peers_where(|member| member.is_person() && member.is_seated() && is_on(member));
         for peer in peers {
             let forbidden: Vec<SourceKind> =
                 KINDS.into_iter().filter(|kind| self.may_publish(&peer, *kind).is_err()).collect();

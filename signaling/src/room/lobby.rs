@@ -158,7 +158,8 @@ impl Room {
             self.sat_down.entry(person.clone()).or_insert(last);
         }
         self.audience = None;
-        let Some(view) = self.member_view(peer) else { return };
+        let Some(member) = self.members.get(peer) else { return };
+        let view = self.view_of(peer, member);
         if let Some(member) = self.members.get_mut(peer) {
             member.sent_view = Some(view.clone());
         }

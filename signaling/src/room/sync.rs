@@ -3,15 +3,69 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::ids::PeerId;
+use crate::ids::{PeerId, PersonId};
 use crate::message::ServerMessage;
 use crate::message::floor::{HandQueue, Lobby, Rights, RightsChanged, WaitingView};
-use crate::message::media::Sources;
-use crate::message::session::{MemberChanged, MemberView, RoomChanged, RoomState, RoomView};
+use crate::message::media::{SignalLevel, SourceKind, Sources};
+use crate::message::session::{MemberChanged, MemberView, RoomChanged, RoomRole, RoomState, RoomView, SeatKind};
 
 use super::member::{Member, Place};
 use super::rights::{self, Circumstances};
 use super::{MediaCommand, Output, Record, Room};
+
+/// A member as everybody sees it, borrowed: what has not changed is compared and not copied.
+#[derive(PartialEq)]
+struct Looks<'a> {
+    peer: &'a PeerId,
+    person: &'a PersonId,
+    display_name: &'a str,
+    beside: Option<&'a PersonId>,
+    role: RoomRole,
+    seat: SeatKind,
+    connected: bool,
+    /// Microphone, camera, screen.
+    switched_on: (bool, bool, bool),
+    hand: bool,
+    promoted: bool,
+    signal: Option<SignalLevel>,
+}
+
+impl<'a> Looks<'a> {
+    fn of(view: &'a MemberView) -> Self {
+        Self {
+            peer: &view.peer,
+            person: &view.person,
+            display_name: &view.display_name,
+            beside: view.beside.as_ref(),
+            role: view.role,
+            seat: view.seat,
+            connected: view.connected,
+            switched_on: (view.microphone, view.camera, view.screen),
+            hand: view.hand,
+            promoted: view.promoted,
+            signal: view.signal,
+        }
+    }
+
+    fn into_view(self) -> MemberView {
+        let (microphone, camera, screen) = self.switched_on;
+        MemberView {
+            peer: self.peer.clone(),
+            person: self.person.clone(),
+            display_name: self.display_name.to_owned(),
+            role: self.role,
+            seat: self.seat,
+            connected: self.connected,
+            microphone,
+            camera,
+            screen,
+            hand: self.hand,
+            promoted: self.promoted,
+            beside: self.beside.cloned(),
+            signal: self.signal,
+        }
+    }
+}
 
 impl Room {
     /// Brings everybody up to date. Does nothing unless a handler changed something; changing nothing twice tells
@@ -47,13 +101,18 @@ impl Room {
     }
 
     fn sync_rights(&mut self) {
-        for peer in self.peers_where(Member::is_seated) {
-            let Some(rights) = self.rights_of(&peer) else { continue };
+        // Every change of the room looks at every seat: what is as it was told costs no copy.
+        let changed: Vec<(PeerId, Rights)> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.is_seated())
+            .map(|(peer, member)| (peer, member, self.rights_of_member(member)))
+            .filter(|(_, member, rights)| member.sent_rights.as_ref() != Some(rights))
+            .map(|(peer, _, rights)| (peer.clone(), rights))
+            .collect();
+        for (peer, rights) in changed {
             let Some(member) = self.members.get_mut(&peer) else { continue };
             let before = member.sent_rights.replace(rights.clone());
-            if before.as_ref() == Some(&rights) {
-                continue;
-            }
             let is_told = member.is_person() && member.is_connected();
             let has_transport = member.negotiation.has_transport();
             let allowed = rights::publish(&rights);
@@ -71,13 +130,18 @@ impl Room {
     }
 
     fn sync_members(&mut self) {
-        for peer in self.peers_where(Member::is_seated) {
-            let Some(view) = self.member_view(&peer) else { continue };
-            let Some(member) = self.members.get_mut(&peer) else { continue };
-            if member.sent_view.as_ref() != Some(&view) {
-                member.sent_view = Some(view.clone());
-                self.broadcast(None, ServerMessage::MemberChanged(MemberChanged { member: view }));
-            }
+        let changed: Vec<MemberView> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.is_seated())
+            .map(|(peer, member)| (member.sent_view.as_ref().map(Looks::of), self.looks(peer, member)))
+            .filter(|(sent, looks)| sent.as_ref() != Some(looks))
+            .map(|(_, looks)| looks.into_view())
+            .collect();
+        for view in changed {
+            let Some(member) = self.members.get_mut(&view.peer) else { continue };
+            member.sent_view = Some(view.clone());
+            self.broadcast(None, ServerMessage::MemberChanged(MemberChanged { member: view }));
         }
     }
 
@@ -175,9 +239,12 @@ impl Room {
     }
 
     pub(super) fn rights_of(&self, peer: &PeerId) -> Option<Rights> {
-        let member = self.members.get(peer)?;
+        self.members.get(peer).map(|member| self.rights_of_member(member))
+    }
+
+    fn rights_of_member(&self, member: &Member) -> Rights {
         let promoted = self.promoted.contains(&member.person);
-        Some(rights::rights(&self.circumstances(), &member.standing(promoted)))
+        rights::rights(&self.circumstances(), &member.standing(promoted))
     }
 
     pub(super) fn is_seated(&self, peer: &PeerId) -> bool {
@@ -201,25 +268,32 @@ impl Room {
         }
     }
 
-    pub(super) fn member_view(&self, peer: &PeerId) -> Option<MemberView> {
-        use crate::message::media::SourceKind as K;
-        let member = self.members.get(peer)?;
-        let is_on = |kind| member.switched_on.has(kind) && self.may_publish(peer, kind).is_ok();
-        Some(MemberView {
-            peer: peer.clone(),
-            person: member.person.clone(),
-            display_name: member.name.clone(),
+    pub(super) fn view_of(&self, peer: &PeerId, member: &Member) -> MemberView {
+        self.looks(peer, member).into_view()
+    }
+
+    fn looks<'a>(&self, peer: &'a PeerId, member: &'a Member) -> Looks<'a> {
+        Looks {
+            peer,
+            person: &member.person,
+            display_name: &member.name,
+            beside: member.beside.as_ref(),
             role: member.role,
             seat: member.seat_kind(),
             connected: member.is_connected(),
-            microphone: is_on(K::Microphone),
-            camera: is_on(K::Camera),
-            screen: is_on(K::Screen),
+            switched_on: self.switched_on(member),
             hand: self.hands.contains(peer),
             promoted: self.promoted.contains(&member.person),
-            beside: member.beside.clone(),
             signal: member.quality.level(),
-        })
+        }
+    }
+
+    /// Microphone, camera and screen: on, and allowed to be.
+    fn switched_on(&self, member: &Member) -> (bool, bool, bool) {
+        let who = member.standing(self.promoted.contains(&member.person));
+        let at = self.circumstances();
+        let is_on = |kind| member.switched_on.has(kind) && rights::may_publish(&at, &who, kind).is_ok();
+        (is_on(SourceKind::Microphone), is_on(SourceKind::Camera), is_on(SourceKind::Screen))
     }
 
     /// Everybody seated, in the order of arrival.
@@ -228,7 +302,7 @@ impl Room {
             .members
             .iter()
             .filter(|(_, member)| member.is_seated())
-            .filter_map(|(peer, member)| Some((member.order, self.member_view(peer)?)))
+            .map(|(peer, member)| (member.order, self.view_of(peer, member)))
             .collect();
         seated.sort_by_key(|(order, _)| *order);
         seated.into_iter().map(|(_, view)| view).collect()
