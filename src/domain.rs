@@ -59,6 +59,7 @@ pub mod performance;
 pub mod person;
 pub mod planning;
 pub mod policy;
+pub mod proposal;
 pub mod quiet;
 pub mod refusal;
 pub mod report;

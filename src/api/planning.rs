@@ -7,6 +7,7 @@ pub mod changes;
 pub mod load;
 pub mod modes;
 pub mod programmes;
+pub mod proposals;
 pub mod rules;
 
 use axum::http::HeaderMap;
@@ -61,6 +62,8 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(rules::norms, rules::put_norm))
         .routes(routes!(modes::hours, modes::put_hours))
         .routes(routes!(modes::modes, modes::put_mode))
+        .routes(routes!(proposals::proposals))
+        .routes(routes!(proposals::decide))
 }
 
 /// One thing that speaks against a date.

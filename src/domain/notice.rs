@@ -97,6 +97,11 @@ notices! {
     /// So many dates from this one on could not be planned; the first reason is a refusal's code.
     CardDatesRefused = "card_dates_refused" (Cards) { card: String, title: String, from: String, count: u32, code: String },
 
+    /// For those who decide: a change of the rules waits.
+    RuleProposed = "rule_proposed" (Oversight) { proposal: String },
+    RuleConfirmed = "rule_confirmed" (Oversight) { proposal: String },
+    RuleDeclined = "rule_declined" (Oversight) { proposal: String, reason: String },
+
     FeedbackAsked = "feedback_asked" (Feedback) { lesson: Lesson },
     ComplaintReceived = "complaint_received" (Feedback) { complaint: String },
     ComplaintAnswered = "complaint_answered" (Feedback) { complaint: String },
@@ -167,6 +172,9 @@ impl Notice {
             | Self::ErasureDone { .. } => "/privacy".to_owned(),
             Self::GuardianLinkProposed { .. } | Self::GuardianLinkConfirmed { .. } | Self::GuardianLinkEnded { .. } => {
                 "/guardians".to_owned()
+            }
+            Self::RuleProposed { .. } | Self::RuleConfirmed { .. } | Self::RuleDeclined { .. } => {
+                "/planning?tab=rules".to_owned()
             }
             Self::CardPublished { .. }
             | Self::CardAwaits { .. }

@@ -152,6 +152,15 @@ pub fn words(notice: &Notice, language: Language, zone: &TimeZone) -> Words {
             "Dates of a lesson card were not planned",
             format!("{title}: {from} ({count})"),
         ),
+        Notice::RuleProposed { .. } => {
+            say("Изменение правил ждёт решения", "A change of the rules awaits a decision", String::new())
+        }
+        Notice::RuleConfirmed { .. } => {
+            say("Изменение правил утверждено", "A change of the rules is confirmed", String::new())
+        }
+        Notice::RuleDeclined { .. } => {
+            say("Изменение правил отклонено", "A change of the rules is declined", String::new())
+        }
         Notice::FeedbackAsked { lesson } => say("Помогла ли консультация?", "Did the consultation help?", of(lesson)),
         Notice::ComplaintReceived { .. } => say("Получена жалоба", "A complaint has come", String::new()),
         Notice::ComplaintAnswered { .. } => say("На жалобу ответили", "Your complaint is answered", String::new()),

@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(160, "0160_media_quality"),
     migration!(170, "0170_holds"),
     migration!(180, "0180_guardian_index"),
+    migration!(190, "0190_rule_proposals"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

@@ -9,6 +9,7 @@ pub mod norms;
 pub mod notice;
 pub mod options;
 pub mod overrides;
+pub mod proposals;
 pub mod publish;
 pub mod substitute;
 pub mod view;

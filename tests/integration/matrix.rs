@@ -429,7 +429,7 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
                     Asks::SignIn => ask(path, true, "signed in").await,
                     Asks::OfOneself(action) => ask(path, allows(action, Relations::own()), "own").await,
                     Asks::OfAbsent(action) => {
-                        let answer = actor.client.send(request(&actor.client, method, &nowhere)).await;
+                        let answer = actor.client.send(request_of(&things, &actor.client, method, &nowhere)).await;
                         cells += 1;
                         let expected = if allows(action, Relations::own()) { 404 } else { 403 };
                         if answer.status.as_u16() != expected {

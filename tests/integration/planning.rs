@@ -3,6 +3,7 @@
 
 mod calendar;
 mod changes;
+mod proposals;
 mod refusals;
 
 use kafedra::clock::WallClock;

@@ -2,20 +2,22 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::super::ApiState;
 use super::super::auth::Session;
 use super::super::body::Json;
 use super::super::problem::Problem;
-use super::rules::decides;
-use super::{actor, day, parsed, school_of};
+use super::proposals::{Proposed, put};
+use super::{day, parsed};
 use crate::domain::norm::NormMode;
 use crate::domain::planning::finding::Rules;
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Relation, Relations};
 use crate::domain::refusal::RefusalCode;
 use crate::store::planning::modes::HoursRow;
+use crate::store::planning::proposals::RuleChange;
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct HoursNormsView {
@@ -51,9 +53,12 @@ pub struct HoursNormView {
 pub async fn hours(State(state): State<ApiState>, session: Session) -> Result<axum::Json<HoursNormsView>, Problem> {
     session.allow::<kind::TimetableView>(Relations::own().with(Relation::Ward).with(Relation::Unit))?;
     let rows = state.store.hours_rows(&session.principal.school).await?;
-    let items = rows
-        .into_iter()
-        .map(|row| HoursNormView {
+    Ok(axum::Json(HoursNormsView { items: rows.into_iter().map(HoursNormView::from).collect() }))
+}
+
+impl From<HoursRow> for HoursNormView {
+    fn from(row: HoursRow) -> Self {
+        Self {
             id: row.id,
             code: row.code,
             grade_from: row.grade_from,
@@ -64,23 +69,22 @@ pub async fn hours(State(state): State<ApiState>, session: Session) -> Result<ax
             valid_from: row.valid_from.map(|day| day.to_string()),
             valid_to: row.valid_to.map(|day| day.to_string()),
             mode: row.mode.as_str().to_owned(),
-        })
-        .collect();
-    Ok(axum::Json(HoursNormsView { items }))
+        }
+    }
 }
 
 /// Write hours down, or change a row.
 #[utoipa::path(put, path = "/api/v1/hours-norms", tag = "planning", request_body = HoursNormView, responses(
-    (status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 404, body = Problem), (status = 409, body = Problem)
+    (status = 204), (status = 202, description = "Proposed", body = Proposed), (status = 400, body = Problem),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 409, body = Problem)
 ))]
 pub async fn put_hours(
     State(state): State<ApiState>,
     session: Session,
     Json(body): Json<serde_json::Value>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let grant = session.allow::<kind::NormManage>(Relations::school())?;
-    decides(grant.condition)?;
     let asked: HoursNormView = parsed(body)?;
     let time = |text: &str| text.parse::<jiff::civil::Time>().map_err(|_| Problem::bad_request("times: HH:MM"));
     let (earliest, latest) = (time(&asked.earliest)?, time(&asked.latest)?);
@@ -106,9 +110,7 @@ pub async fn put_hours(
         valid_to: optional(asked.valid_to)?,
         mode: mode(&asked.mode)?,
     };
-    let (school, by, now_ms) = (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
-    state.store.write(move |tx| Box::pin(async move { tx.put_hours(&school.id, row, &by, now_ms).await })).await?;
-    Ok(StatusCode::NO_CONTENT)
+    put(&state, &session, &grant, RuleChange::Hours(row), StatusCode::NO_CONTENT).await
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -121,9 +123,9 @@ pub struct RuleModesView {
 #[serde(deny_unknown_fields)]
 pub struct RuleModeView {
     /// The code of its refusal.
-    rule: String,
+    pub(super) rule: String,
     /// `enforce`, `warn` or `off`.
-    mode: String,
+    pub(super) mode: String,
 }
 
 /// The rules that a school may soften, with what it has decided.
@@ -142,24 +144,21 @@ pub async fn modes(State(state): State<ApiState>, session: Session) -> Result<ax
 
 /// Decide how strictly a rule is meant.
 #[utoipa::path(put, path = "/api/v1/planning-rules", tag = "planning", request_body = RuleModeView, responses(
-    (status = 204), (status = 400, description = "Not a rule that a school may soften", body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem)
+    (status = 204), (status = 202, description = "Proposed", body = Proposed),
+    (status = 400, description = "Not a rule that a school may soften", body = Problem), (status = 401, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem)
 ))]
 pub async fn put_mode(
     State(state): State<ApiState>,
     session: Session,
     Json(body): Json<serde_json::Value>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let grant = session.allow::<kind::PolicyManage>(Relations::school())?;
-    decides(grant.condition)?;
     let asked: RuleModeView = parsed(body)?;
     let code = RefusalCode::parse(&asked.rule).filter(|code| Rules::SOFT.contains(code));
     let code = code.ok_or_else(|| Problem::bad_request("rule: one that a school may soften"))?;
     let mode = mode(&asked.mode)?;
-    let (school, by, now_ms) = (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
-    let rule = (code, mode);
-    state.store.write(move |tx| Box::pin(async move { tx.put_rule_mode(&school.id, rule, &by, now_ms).await })).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let change = RuleChange::Mode { rule: code.as_str().to_owned(), mode };
+    put(&state, &session, &grant, change, StatusCode::NO_CONTENT).await
 }
 
 fn mode(text: &str) -> Result<NormMode, Problem> {

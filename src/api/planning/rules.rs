@@ -1,18 +1,22 @@
 //! What planning is held against: local acts, and norms as dated rows.
 
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::super::ApiState;
 use super::super::auth::Session;
 use super::super::body::Json;
 use super::super::problem::Problem;
-use super::{actor, day, parsed, school_of};
+use super::proposals::{Proposed, put};
+use super::{day, parsed, school_of};
 use crate::domain::norm::NormMode;
 use crate::domain::policy::action::kind;
-use crate::domain::policy::{Condition, Relation, Relations};
+use crate::domain::policy::{Relation, Relations};
 use crate::store::planning::acts::LocalAct;
 use crate::store::planning::norms::NormRow;
+use crate::store::planning::proposals::RuleChange;
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ActsView {
@@ -43,9 +47,12 @@ pub async fn acts(State(state): State<ApiState>, session: Session) -> Result<axu
     session.allow::<kind::TimetableView>(Relations::own().with(Relation::Ward).with(Relation::Unit))?;
     let school = school_of(&state, &session).await?;
     let acts = state.store.local_acts(&school).await?;
-    let items = acts
-        .into_iter()
-        .map(|act| ActView {
+    Ok(axum::Json(ActsView { items: acts.into_iter().map(ActView::from).collect() }))
+}
+
+impl From<LocalAct> for ActView {
+    fn from(act: LocalAct) -> Self {
+        Self {
             id: act.id,
             number: act.number,
             dated: act.dated.to_string(),
@@ -53,33 +60,21 @@ pub async fn acts(State(state): State<ApiState>, session: Session) -> Result<axu
             basis: act.basis,
             valid_from: act.valid_from.to_string(),
             valid_to: act.valid_to.map(|day| day.to_string()),
-        })
-        .collect();
-    Ok(axum::Json(ActsView { items }))
-}
-
-/// An administrator proposes and others decide; there is no way to propose over HTTP yet.
-pub(super) fn decides(condition: Option<Condition>) -> Result<(), Problem> {
-    if condition == Some(Condition::Propose) {
-        return Err(
-            Problem::new("conflict").detail("an administrator proposes: the deputy head or the head writes it down")
-        );
+        }
     }
-    Ok(())
 }
 
 /// Write a local act down.
 #[utoipa::path(post, path = "/api/v1/local-acts", tag = "planning", request_body = ActView, responses(
-    (status = 201), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 409, body = Problem)
+    (status = 201), (status = 202, description = "Proposed", body = Proposed), (status = 400, body = Problem),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem)
 ))]
 pub async fn add_act(
     State(state): State<ApiState>,
     session: Session,
     Json(body): Json<serde_json::Value>,
-) -> Result<axum::http::StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let grant = session.allow::<kind::PolicyManage>(Relations::school())?;
-    decides(grant.condition)?;
     let asked: ActView = parsed(body)?;
     let texts = [&asked.number, &asked.title, &asked.basis];
     if texts.iter().any(|text| text.trim().is_empty() || text.chars().count() > 300) {
@@ -97,12 +92,7 @@ pub async fn add_act(
     if act.valid_to.is_some_and(|to| to < act.valid_from) {
         return Err(Problem::bad_request("valid_to: not before valid_from"));
     }
-    let (school, by, now_ms) = (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
-    state
-        .store
-        .write(move |tx| Box::pin(async move { tx.insert_local_act(&school, &act, Some(&by), now_ms).await }))
-        .await?;
-    Ok(axum::http::StatusCode::CREATED)
+    put(&state, &session, &grant, RuleChange::Act(act), StatusCode::CREATED).await
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -139,9 +129,12 @@ pub struct NormView {
 pub async fn norms(State(state): State<ApiState>, session: Session) -> Result<axum::Json<NormsView>, Problem> {
     session.allow::<kind::TimetableView>(Relations::own().with(Relation::Ward).with(Relation::Unit))?;
     let rows = state.store.norm_rows(&session.principal.school).await?;
-    let items = rows
-        .into_iter()
-        .map(|row| NormView {
+    Ok(axum::Json(NormsView { items: rows.into_iter().map(NormView::from).collect() }))
+}
+
+impl From<NormRow> for NormView {
+    fn from(row: NormRow) -> Self {
+        Self {
             id: row.id,
             code: row.code,
             grade_from: row.grade_from,
@@ -152,23 +145,22 @@ pub async fn norms(State(state): State<ApiState>, session: Session) -> Result<ax
             valid_from: row.valid_from.map(|day| day.to_string()),
             valid_to: row.valid_to.map(|day| day.to_string()),
             mode: row.mode.as_str().to_owned(),
-        })
-        .collect();
-    Ok(axum::Json(NormsView { items }))
+        }
+    }
 }
 
 /// Write a norm down, or change its dates and mode.
 #[utoipa::path(put, path = "/api/v1/norms", tag = "planning", request_body = NormView, responses(
-    (status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 404, body = Problem), (status = 409, body = Problem)
+    (status = 204), (status = 202, description = "Proposed", body = Proposed), (status = 400, body = Problem),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 409, body = Problem)
 ))]
 pub async fn put_norm(
     State(state): State<ApiState>,
     session: Session,
     Json(body): Json<serde_json::Value>,
-) -> Result<axum::http::StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let grant = session.allow::<kind::NormManage>(Relations::school())?;
-    decides(grant.condition)?;
     let asked: NormView = parsed(body)?;
     let is_wrong = asked.grade_from > asked.grade_to
         || asked.grade_to > 11
@@ -192,7 +184,5 @@ pub async fn put_norm(
         valid_to: optional(asked.valid_to)?,
         mode: NormMode::parse(&asked.mode).ok_or_else(|| Problem::bad_request("mode: enforce, warn or off"))?,
     };
-    let (school, by, now_ms) = (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
-    state.store.write(move |tx| Box::pin(async move { tx.put_norm(&school.id, row, &by, now_ms).await })).await?;
-    Ok(axum::http::StatusCode::NO_CONTENT)
+    put(&state, &session, &grant, RuleChange::Norm(row), StatusCode::NO_CONTENT).await
 }

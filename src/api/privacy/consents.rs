@@ -11,6 +11,7 @@ use super::super::ApiState;
 use super::super::auth::Session;
 use super::super::body;
 use super::super::people;
+use super::super::planning::proposals::propose;
 use super::super::problem::Problem;
 use super::super::session::rfc3339;
 use super::{about, actor};
@@ -19,8 +20,8 @@ use crate::domain::ids::PersonId;
 use crate::domain::person::age_on;
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Condition, Kind, Relation, Relations};
-use crate::domain::role::Role;
 use crate::store::StoreError;
+use crate::store::planning::proposals::RuleChange;
 use crate::store::privacy::consents::ConsentText;
 
 /// Longest text of a consent, characters.
@@ -203,18 +204,19 @@ pub async fn withdraw(
     sign::<kind::ConsentWithdraw>(&state, &session, form, Act::Withdrawn).await
 }
 
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextForm {
-    purpose: Purpose,
-    title: String,
-    body: String,
+    pub purpose: Purpose,
+    pub title: String,
+    pub body: String,
 }
 
 /// Put a new version of a text in force. Signatures under earlier ones are outdated from then on.
 #[utoipa::path(post, path = "/api/v1/consent-texts", tag = "privacy", request_body = TextForm, responses(
-    (status = 201, body = super::Made), (status = 400, body = Problem), (status = 401, body = Problem),
-    (status = 403, body = Problem)
+    (status = 201, body = super::Made), (status = 202, description = "Proposed", body = super::Made),
+    (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 409, body = Problem)
 ))]
 pub async fn add_text(
     State(state): State<ApiState>,
@@ -229,9 +231,9 @@ pub async fn add_text(
     if is_bad {
         return Err(Problem::bad_request(format!("a title, and a text of at most {MOST_TEXT} characters")));
     }
-    // An administrator may propose; here a text is in force at once.
-    if grant.condition.is_some() || grant.role == Role::Admin {
-        return Err(Problem::new("role_not_permitted"));
+    if grant.condition == Some(Condition::Propose) {
+        let change = RuleChange::Text { purpose: form.purpose, title: form.title, body: form.body };
+        return Ok((StatusCode::ACCEPTED, Json(super::Made { id: propose(&state, &session, &grant, change).await? })));
     }
     let school = session.principal.school.clone();
     let by = Some(actor(&session, grant.role));

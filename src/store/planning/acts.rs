@@ -1,6 +1,7 @@
 //! The local acts of the school (R1.1): the paper on which assistance rests, with the days on which it is in force.
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::super::school::School;
 use super::super::sql::{self, date, optional_date, optional_text, text};
@@ -9,7 +10,7 @@ use super::super::{AuditEvent, Store, StoreError, Tx};
 use crate::domain::role::Role;
 
 /// A local act.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalAct {
     pub id: String,
     pub number: String,

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::{Date, Time};
+use serde::{Deserialize, Serialize};
+use sqlx::AssertSqlSafe;
+use sqlx::any::AnyRow;
 
 use super::super::sql::{int, json, optional_date, optional_text, text, time, to_json, word};
 use super::super::transition::Actor;
@@ -14,7 +17,7 @@ use crate::domain::refusal::RefusalCode;
 use crate::domain::role::Role;
 
 /// From when to when students of some grades may be taught.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoursRow {
     /// Empty: a new one.
     pub id: String,
@@ -29,32 +32,30 @@ pub struct HoursRow {
     pub mode: NormMode,
 }
 
+const COLUMNS: &str = "id, code, grade_from, grade_to, earliest, latest, source, valid_from, valid_to, mode";
+
+fn hours(row: &AnyRow) -> Result<HoursRow, StoreError> {
+    Ok(HoursRow {
+        id: text(row, "id")?,
+        code: text(row, "code")?,
+        grade_from: word(u8::try_from(int(row, "grade_from")?).ok(), "grade")?,
+        grade_to: word(u8::try_from(int(row, "grade_to")?).ok(), "grade")?,
+        earliest: time(&text(row, "earliest")?)?,
+        latest: time(&text(row, "latest")?)?,
+        source: text(row, "source")?,
+        valid_from: optional_date(optional_text(row, "valid_from")?)?,
+        valid_to: optional_date(optional_text(row, "valid_to")?)?,
+        mode: word(NormMode::parse(&text(row, "mode")?), "norm's mode")?,
+    })
+}
+
 impl Store {
     /// All rows of a school, by grade.
     pub async fn hours_rows(&self, school: &SchoolId) -> Result<Vec<HoursRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, code, grade_from, grade_to, earliest, latest, source, valid_from, valid_to, mode FROM hours_norm
-             WHERE school_id = $1 ORDER BY grade_from, grade_to, valid_from",
-        )
-        .bind(school.as_str())
-        .fetch_all(self.readers())
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(HoursRow {
-                    id: text(row, "id")?,
-                    code: text(row, "code")?,
-                    grade_from: word(u8::try_from(int(row, "grade_from")?).ok(), "grade")?,
-                    grade_to: word(u8::try_from(int(row, "grade_to")?).ok(), "grade")?,
-                    earliest: time(&text(row, "earliest")?)?,
-                    latest: time(&text(row, "latest")?)?,
-                    source: text(row, "source")?,
-                    valid_from: optional_date(optional_text(row, "valid_from")?)?,
-                    valid_to: optional_date(optional_text(row, "valid_to")?)?,
-                    mode: word(NormMode::parse(&text(row, "mode")?), "norm's mode")?,
-                })
-            })
-            .collect()
+        let sql =
+            format!("SELECT {COLUMNS} FROM hours_norm WHERE school_id = $1 ORDER BY grade_from, grade_to, valid_from");
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(school.as_str()).fetch_all(self.readers()).await?;
+        rows.iter().map(hours).collect()
     }
 
     /// The rules that a school may soften, with what it has decided; what it says nothing about is enforced.
@@ -69,6 +70,22 @@ impl Store {
 }
 
 impl Tx {
+    /// The hours of this id; [`StoreError::NotFound`]: the school has none.
+    pub async fn hours_row(&mut self, school: &SchoolId, id: &str) -> Result<HoursRow, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM hours_norm WHERE id = $1 AND school_id = $2");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(id).bind(school.as_str());
+        hours(&query.fetch_one(self.connection()).await?)
+    }
+
+    /// How strictly a rule is meant now.
+    pub async fn rule_mode(&mut self, school: &SchoolId, code: RefusalCode) -> Result<NormMode, StoreError> {
+        let (policy,): (String,) = sqlx::query_as("SELECT policy FROM school WHERE id = $1")
+            .bind(school.as_str())
+            .fetch_one(self.connection())
+            .await?;
+        Ok(super::view::rules(&policy)?.mode(code))
+    }
+
     /// Writes hours down, or changes the row of that id. [`StoreError::NotFound`]: the school has none of that id.
     pub async fn put_hours(
         &mut self,

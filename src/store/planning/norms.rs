@@ -1,6 +1,9 @@
 //! Norms as rows that are written and changed; changes of mode are in the journal (DOMAIN 4.6).
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use sqlx::AssertSqlSafe;
+use sqlx::any::AnyRow;
 
 use super::super::sql::{int, optional_date, optional_int, optional_text, text, word};
 use super::super::transition::Actor;
@@ -10,7 +13,7 @@ use crate::domain::norm::NormMode;
 use crate::domain::role::Role;
 
 /// A norm as it is written down.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NormRow {
     /// Empty: a new one.
     pub id: String,
@@ -25,36 +28,42 @@ pub struct NormRow {
     pub mode: NormMode,
 }
 
+const COLUMNS: &str = "id, code, grade_from, grade_to, per_lesson, per_day_home, source, valid_from, valid_to, mode";
+
+fn norm(row: &AnyRow) -> Result<NormRow, StoreError> {
+    Ok(NormRow {
+        id: text(row, "id")?,
+        code: text(row, "code")?,
+        grade_from: word(u8::try_from(int(row, "grade_from")?).ok(), "grade")?,
+        grade_to: word(u8::try_from(int(row, "grade_to")?).ok(), "grade")?,
+        per_lesson: word(u16::try_from(int(row, "per_lesson")?).ok(), "norm")?,
+        per_day_home: optional_int(row, "per_day_home")?.and_then(|minutes| u16::try_from(minutes).ok()),
+        source: text(row, "source")?,
+        valid_from: optional_date(optional_text(row, "valid_from")?)?,
+        valid_to: optional_date(optional_text(row, "valid_to")?)?,
+        mode: word(NormMode::parse(&text(row, "mode")?), "norm's mode")?,
+    })
+}
+
 impl Store {
     /// All rows of a school, by grade.
     pub async fn norm_rows(&self, school: &SchoolId) -> Result<Vec<NormRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, code, grade_from, grade_to, per_lesson, per_day_home, source, valid_from, valid_to, mode FROM norm
-             WHERE school_id = $1 AND device = 'pc' ORDER BY grade_from, grade_to, valid_from",
-        )
-        .bind(school.as_str())
-        .fetch_all(self.readers())
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(NormRow {
-                    id: text(row, "id")?,
-                    code: text(row, "code")?,
-                    grade_from: word(u8::try_from(int(row, "grade_from")?).ok(), "grade")?,
-                    grade_to: word(u8::try_from(int(row, "grade_to")?).ok(), "grade")?,
-                    per_lesson: word(u16::try_from(int(row, "per_lesson")?).ok(), "norm")?,
-                    per_day_home: optional_int(row, "per_day_home")?.and_then(|minutes| u16::try_from(minutes).ok()),
-                    source: text(row, "source")?,
-                    valid_from: optional_date(optional_text(row, "valid_from")?)?,
-                    valid_to: optional_date(optional_text(row, "valid_to")?)?,
-                    mode: word(NormMode::parse(&text(row, "mode")?), "norm's mode")?,
-                })
-            })
-            .collect()
+        let sql = format!(
+            "SELECT {COLUMNS} FROM norm WHERE school_id = $1 AND device = 'pc' ORDER BY grade_from, grade_to, valid_from"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(school.as_str()).fetch_all(self.readers()).await?;
+        rows.iter().map(norm).collect()
     }
 }
 
 impl Tx {
+    /// The norm of this id; [`StoreError::NotFound`]: the school has none.
+    pub async fn norm_row(&mut self, school: &SchoolId, id: &str) -> Result<NormRow, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM norm WHERE id = $1 AND school_id = $2 AND device = 'pc'");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(id).bind(school.as_str());
+        norm(&query.fetch_one(self.connection()).await?)
+    }
+
     /// Writes a norm, or changes the one of that id. [`StoreError::NotFound`]: the school has none of that id.
     pub async fn put_norm(
         &mut self,

@@ -1,8 +1,10 @@
 //! Texts of consents and the acts of giving and withdrawing them: rows that are only appended.
 
+use sqlx::any::AnyRow;
+
 use super::super::sql::{int, text, word};
 use super::super::transition::Actor;
-use super::super::{AuditEvent, Store, StoreError, audit};
+use super::super::{AuditEvent, Store, StoreError, Tx, audit};
 use crate::domain::consent::{Act, Entry, Purpose};
 use crate::domain::ids::{PersonId, SchoolId};
 use crate::domain::role::Role;
@@ -30,19 +32,7 @@ impl Store {
         .bind(school.as_str())
         .fetch_all(self.readers())
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ConsentText {
-                    id: text(row, "id")?,
-                    purpose: word(Purpose::parse(&text(row, "purpose")?), "purpose")?,
-                    version: int(row, "version")?,
-                    title: text(row, "title")?,
-                    body: text(row, "body")?,
-                    sha256: text(row, "sha256")?,
-                    created_ms: int(row, "created_at")?,
-                })
-            })
-            .collect()
+        rows.iter().map(consent_text).collect()
     }
 
     /// Puts a new version of a text in force. Earlier signatures are outdated from then on.
@@ -56,40 +46,9 @@ impl Store {
         now_ms: i64,
     ) -> Result<String, StoreError> {
         self.write(move |tx| {
-            Box::pin(async move {
-                let id = uuid::Uuid::now_v7().to_string();
-                let row = sqlx::query(
-                    "SELECT COALESCE(MAX(version), 0) AS version FROM consent_text WHERE school_id = $1 AND purpose = $2",
-                )
-                .bind(school.as_str())
-                .bind(purpose.as_str())
-                .fetch_one(tx.connection())
-                .await?;
-                let version = int(&row, "version")? + 1;
-                let sha256 = audit::digest(&format!("{title}\n{body}"));
-                sqlx::query(
-                    "INSERT INTO consent_text (id, school_id, purpose, version, title, body, sha256, created_by, created_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                )
-                .bind(id.as_str())
-                .bind(school.as_str())
-                .bind(purpose.as_str())
-                .bind(version)
-                .bind(title)
-                .bind(body)
-                .bind(sha256.as_str())
-                .bind(actor.as_ref().map(|actor| actor.person.as_str()))
-                .bind(now_ms)
-                .execute(tx.connection())
-                .await?;
-                let detail = serde_json::json!({ "purpose": purpose, "version": version, "sha256": sha256 });
-                let mut event = AuditEvent::new(school, now_ms, "consent_text.add", "consent_text", &id).with(detail);
-                if let Some(actor) = &actor {
-                    event = event.by(&actor.person, actor.role.map(Role::as_str));
-                }
-                tx.audit(event).await?;
-                Ok(id)
-            })
+            Box::pin(
+                async move { tx.add_consent_text(&school, purpose, (&title, &body), actor.as_ref(), now_ms).await },
+            )
         })
         .await
     }
@@ -176,4 +135,71 @@ impl Store {
         })
         .await
     }
+}
+
+impl Tx {
+    /// Puts a new version of a text (title, body) in force; gives its id.
+    pub async fn add_consent_text(
+        &mut self,
+        school: &SchoolId,
+        purpose: Purpose,
+        (title, body): (&str, &str),
+        actor: Option<&Actor>,
+        now_ms: i64,
+    ) -> Result<String, StoreError> {
+        let id = uuid::Uuid::now_v7().to_string();
+        let version = self.consent_text_in_force(school, purpose).await?.map_or(0, |text| text.version) + 1;
+        let sha256 = audit::digest(&format!("{title}\n{body}"));
+        sqlx::query(
+            "INSERT INTO consent_text (id, school_id, purpose, version, title, body, sha256, created_by, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(id.as_str())
+        .bind(school.as_str())
+        .bind(purpose.as_str())
+        .bind(version)
+        .bind(title)
+        .bind(body)
+        .bind(sha256.as_str())
+        .bind(actor.map(|actor| actor.person.as_str()))
+        .bind(now_ms)
+        .execute(self.connection())
+        .await?;
+        let detail = serde_json::json!({ "purpose": purpose, "version": version, "sha256": sha256 });
+        let mut event = AuditEvent::new(school.clone(), now_ms, "consent_text.add", "consent_text", &id).with(detail);
+        if let Some(actor) = actor {
+            event = event.by(&actor.person, actor.role.map(Role::as_str));
+        }
+        self.audit(event).await?;
+        Ok(id)
+    }
+
+    /// The newest version of a purpose's text; `None`: there is none yet.
+    pub async fn consent_text_in_force(
+        &mut self,
+        school: &SchoolId,
+        purpose: Purpose,
+    ) -> Result<Option<ConsentText>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, purpose, version, title, body, sha256, created_at FROM consent_text
+             WHERE school_id = $1 AND purpose = $2 ORDER BY version DESC LIMIT 1",
+        )
+        .bind(school.as_str())
+        .bind(purpose.as_str())
+        .fetch_optional(self.connection())
+        .await?;
+        row.as_ref().map(consent_text).transpose()
+    }
+}
+
+fn consent_text(row: &AnyRow) -> Result<ConsentText, StoreError> {
+    Ok(ConsentText {
+        id: text(row, "id")?,
+        purpose: word(Purpose::parse(&text(row, "purpose")?), "purpose")?,
+        version: int(row, "version")?,
+        title: text(row, "title")?,
+        body: text(row, "body")?,
+        sha256: text(row, "sha256")?,
+        created_ms: int(row, "created_at")?,
+    })
 }

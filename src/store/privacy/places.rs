@@ -87,6 +87,8 @@ pub const PLACES: &[Place] = &[
     doer("import_run", "by_id"),
     doer("org_unit", "head_person_id"),
     doer("regular_lesson", "teacher_id"),
+    doer("rule_proposal", "proposed_by"),
+    doer("rule_proposal", "decided_by"),
     doer("request_event", "by_id"),
     doer("request_vote", "by_id"),
     doer("school_class", "homeroom_teacher_id"),

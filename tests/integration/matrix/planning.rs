@@ -44,6 +44,8 @@ pub const ROUTES: &[(&str, &str, Asks)] = &[
     ("put", "/api/v1/hours-norms", Asks::OfAnybody(Action::NormManage)),
     ("get", "/api/v1/planning-rules", Asks::OfAnybody(Action::TimetableView)),
     ("put", "/api/v1/planning-rules", Asks::OfAnybody(Action::PolicyManage)),
+    ("get", "/api/v1/rule-proposals", Asks::OfAnybody(Action::PolicyManage)),
+    ("post", "/api/v1/rule-proposals/{id}/decide", Asks::OfAbsent(Action::PolicyManage)),
 ];
 
 /// What the routes are asked about.
@@ -107,6 +109,7 @@ impl Things {
             path if path.ends_with("/parts") || path.starts_with("/api/v1/parts/") => json!({}),
             path if path.ends_with("/withdraw") => json!({ "reason": "" }),
             path if path.ends_with("/substitute") => json!({ "to": null, "reason": "" }),
+            path if path.starts_with("/api/v1/rule-proposals/") => json!({ "decision": "confirm" }),
             path if path.ends_with("/move") => json!({ "date": "x", "start": "x", "reason": "" }),
             _ => return None,
         };

@@ -95,3 +95,69 @@ test('the deputy writes down an act, softens and tightens, and a teacher only se
   assert.equal(await teacher.getByRole('button', { name: 'Добавить акт' }).count(), 0);
   assert.equal(await section(teacher, 'Время у экрана').getByRole('combobox').count(), 0);
 });
+
+test('an administrator proposes, the deputy sees both values, confirms one change and declines another', async () => {
+  const admin = await newPerson(browser, hub, { media: false });
+  await signIn(admin, 'A-001');
+  await admin.goto('/planning?tab=rules');
+  await admin.getByText('Ваши изменения — предложения').waitFor();
+  await admin.getByText('Предложений нет').waitFor();
+  const proposals = (page) => section(page, 'Предложения');
+
+  const rule = section(admin, 'Остальные правила').getByRole('combobox').last();
+  const before = await rule.inputValue();
+  const wanted = before === 'off' ? 'warn' : 'off';
+  await rule.selectOption(wanted);
+  await proposals(admin).getByRole('listitem').filter({ hasText: 'Строгость' }).getByText('Ждёт решения').waitFor();
+  assert.equal(await rule.inputValue(), before, 'nothing is in force yet');
+  await admin.getByRole('button', { name: 'Добавить акт' }).click();
+  const dialog = admin.getByRole('dialog');
+  await dialog.getByLabel('Номер').fill('14-ОД');
+  await dialog.getByLabel('Дата').fill('2026-12-02');
+  await dialog.getByLabel('Название').fill('О занятиях в каникулы');
+  await dialog.getByLabel('Основание').fill('Приказ директора');
+  await dialog.getByLabel('Действует с').fill('2027-01-11');
+  await dialog.getByRole('button', { name: 'Предложить' }).click();
+  await proposals(admin).getByRole('listitem').filter({ hasText: 'Новый локальный акт' }).waitFor();
+  await admin.getByRole('button', { name: 'Новая редакция: Сообщения и рассылки' }).click();
+  await dialog.getByRole('textbox', { name: /^Текст/ }).fill('Школа пишет только о занятиях.');
+  await screenshot(admin, 'rules-text');
+  await assertAccessible(admin, 'text of a consent');
+  await dialog.getByRole('button', { name: 'Предложить' }).click();
+  const text = proposals(admin).getByRole('listitem').filter({ hasText: 'Текст согласия' });
+  await text.getByRole('button', { name: 'Отозвать' }).click();
+  await text.getByText('Отозвано').waitFor();
+  await screenshot(admin, 'rules-proposed');
+  await assertAccessible(admin, 'proposals of one’s own');
+
+  const deputy = await newPerson(browser, hub, { viewport: PHONE, media: false });
+  await signIn(deputy, 'D-001');
+  await deputy.goto('/planning?tab=rules');
+  const of = (page, what) => proposals(page).getByRole('listitem').filter({ hasText: what });
+  await of(deputy, 'Новый локальный акт').getByRole('cell', { name: '14-ОД' }).waitFor();
+  await screenshot(deputy, 'rules-decide-phone');
+  await assertFitsWidth(deputy, 'rules-decide-phone');
+  await assertAccessible(deputy, 'proposals to decide on');
+  await of(deputy, 'Новый локальный акт').getByRole('button', { name: 'Утвердить' }).click();
+  await section(deputy, 'Локальные акты').getByRole('listitem').filter({ hasText: '№ 14-ОД' }).waitFor();
+  await of(deputy, 'Строгость').getByRole('button', { name: 'Отклонить' }).click();
+  await deputy.getByRole('dialog').getByLabel('Причина').fill('Закон этого не разрешает');
+  await deputy.getByRole('dialog').getByRole('button', { name: 'Отклонить' }).click();
+  await of(deputy, 'Строгость').getByText('Отклонено').first().waitFor();
+  assert.deepEqual(deputy.errors, []);
+
+  await admin.reload();
+  await of(admin, 'Строгость').getByText('Закон этого не разрешает').waitFor();
+  await of(admin, 'Новый локальный акт').getByText('Утверждено').first().waitFor();
+  assert.equal(await rule.inputValue(), before);
+  assert.deepEqual(admin.errors, []);
+  await admin.context().close();
+  await deputy.context().close();
+
+  const dark = await newPerson(browser, hub, { colorScheme: 'dark', media: false });
+  await signIn(dark, 'A-001');
+  await dark.goto('/planning?tab=rules');
+  await of(dark, 'Строгость').waitFor();
+  await screenshot(dark, 'rules-proposed-dark');
+  await assertAccessible(dark, 'proposals in the dark');
+});

@@ -1,5 +1,5 @@
 // A dialog for one dated row: its fields as a list, so that acts, norms and hours are written down alike.
-import { Button, TextInput } from '@mantine/core';
+import { Button, Textarea, TextInput } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import { refusalOf } from '../../shared/errors';
 import { useTexts } from '../../shared/i18n/use-texts';
@@ -11,21 +11,25 @@ import { withoutEmpty } from './rules-model';
 export type Field = {
   name: string;
   label: string;
-  type?: 'text' | 'date' | 'time' | 'number';
+  type?: 'text' | 'date' | 'time' | 'number' | 'long';
   required?: boolean;
   max?: number;
+  /** Over the whole width. */
+  wide?: boolean;
   initial?: string;
 };
 
 type Props = {
   title: string;
   fields: readonly Field[];
+  /** «Сохранить» without it. */
+  action?: string;
   doing: { isPending: boolean; isError: boolean; error: unknown };
   onClose: () => void;
   onSave: (values: Record<string, string>) => void;
 };
 
-export function RowDialog({ title, fields, doing, onClose, onSave }: Props): ReactNode {
+export function RowDialog({ title, fields, action, doing, onClose, onSave }: Props): ReactNode {
   const t = useTexts(planningTexts);
   const [values, setValues] = useState<Record<string, string>>(() =>
     Object.fromEntries(fields.map((field) => [field.name, field.initial ?? ''])),
@@ -40,24 +44,38 @@ export function RowDialog({ title, fields, doing, onClose, onSave }: Props): Rea
         }}
       >
         <div className={styles.grid}>
-          {fields.map(({ name, label, type = 'text', required, max }) => (
-            <TextInput
-              key={name}
-              type={type}
-              label={label}
-              required={required}
-              min={type === 'number' ? 1 : undefined}
-              max={type === 'number' ? max : undefined}
-              maxLength={type === 'text' ? 200 : undefined}
-              value={values[name] ?? ''}
-              onChange={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
-            />
-          ))}
+          {fields.map(({ name, label, type = 'text', required, max, wide }) =>
+            type === 'long' ? (
+              <Textarea
+                key={name}
+                className={styles.wide}
+                label={label}
+                required={required}
+                rows={8}
+                maxLength={max}
+                value={values[name] ?? ''}
+                onChange={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
+              />
+            ) : (
+              <TextInput
+                key={name}
+                className={wide ? styles.wide : undefined}
+                type={type}
+                label={label}
+                required={required}
+                min={type === 'number' ? 1 : undefined}
+                max={type === 'number' ? max : undefined}
+                maxLength={type === 'text' ? 200 : undefined}
+                value={values[name] ?? ''}
+                onChange={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
+              />
+            ),
+          )}
         </div>
         {doing.isError && <Refused refusal={refusalOf(doing.error)} />}
         <div className={styles.actions}>
           <Button type="submit" loading={doing.isPending}>
-            {t('save')}
+            {action ?? t('save')}
           </Button>
           <Button variant="default" onClick={onClose}>
             {t('cancel')}

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isInForce, withoutEmpty } from './rules-model';
+import { differences, isInForce, type Norm, withoutEmpty } from './rules-model';
 
 it('a row is in force from its first to its last day', () => {
   const row = { valid_from: '2026-09-01', valid_to: '2027-02-28' };
@@ -18,4 +18,19 @@ it('what was left empty is not sent', () => {
     code: 'pc',
     per_lesson: 0,
   });
+});
+
+it('a proposal shows what it changes, and everything where nothing stood', () => {
+  const norm = { id: 'n', code: 'pc', grade_from: 1, grade_to: 4, source: 'x', mode: 'warn', per_lesson: 20 } as Norm;
+  const change = { kind: 'norm', row: { ...norm, per_lesson: 15, valid_to: '2027-05-31' } } as const;
+  expect(differences({ change, was: { kind: 'norm', row: norm } })).toEqual([
+    ['per_lesson', 20, 15],
+    ['valid_to', undefined, '2027-05-31'],
+  ]);
+  expect(differences({ change }).map(([name]) => name)).toContain('source');
+  expect(differences({ change, was: { kind: 'norm', row: { ...norm, valid_from: '2026-09-01' } } })).toContainEqual([
+    'valid_from',
+    '2026-09-01',
+    undefined,
+  ]);
 });

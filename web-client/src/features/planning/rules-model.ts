@@ -20,6 +20,47 @@ export type Norm = Row & { per_lesson: number; per_day_home?: number };
 export type Hours = Row & { earliest: string; latest: string };
 export type Rule = { rule: string; mode: Mode };
 
+export type Text = { purpose: string; title: string; body: string };
+
+/** A change as its own route takes it. */
+export type Change =
+  | { kind: 'act'; row: Act }
+  | { kind: 'norm'; row: Norm }
+  | { kind: 'hours'; row: Hours }
+  | { kind: 'mode'; row: Rule }
+  | { kind: 'text'; row: Text };
+export type Decision = 'confirm' | 'decline' | 'withdraw';
+export type Proposal = {
+  id: string;
+  change: Change;
+  /** What stood in its place; missing: nothing did. */
+  was?: Change;
+  state: 'proposed' | 'confirmed' | 'declined' | 'withdrawn';
+  proposed_by: string;
+  proposed_at: string;
+  decided_by?: string;
+  decided_at?: string;
+  reason?: string;
+  may: Decision[];
+};
+/** `decides`: what this person changes is in force at once, and others' proposals wait for their word. */
+export type Proposals = { decides: boolean; items: Proposal[] };
+
+export const fetchProposals = () => request<Proposals>('GET', '/api/v1/rule-proposals');
+export const decide = (id: string, decision: Decision, reason = '') =>
+  request<void>('POST', `/api/v1/rule-proposals/${id}/decide`, { decision, reason });
+
+export type TextInForce = {
+  purpose: string;
+  text: { version: number; title: string; body: string; in_force_from: string };
+};
+/** The consents' texts in force: everybody is shown each beside their own signature. */
+export const fetchTexts = async (): Promise<TextInForce[]> => {
+  const { people } = await request<{ people: { is_own: boolean; items: TextInForce[] }[] }>('GET', '/api/v1/consents');
+  return people.find((person) => person.is_own)?.items ?? [];
+};
+export const addText = (text: Text) => request<void>('POST', '/api/v1/consent-texts', text);
+
 export const fetchActs = () => request<{ items: Act[] }>('GET', '/api/v1/local-acts');
 export const addAct = (act: Act) => request<void>('POST', '/api/v1/local-acts', act);
 export const fetchNorms = () => request<{ items: Norm[] }>('GET', '/api/v1/norms');
@@ -37,4 +78,14 @@ export function isInForce(row: Dated, day: string): boolean {
 /** Without the fields that stand empty: the hub reads an absent field as no end. */
 export function withoutEmpty<Body extends object>(body: Body): Body {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== '' && value !== undefined)) as Body;
+}
+
+/** Fields of a change in which it differs from what stood there, each with both values; all of them where nothing did. */
+export function differences({ change, was }: Pick<Proposal, 'change' | 'was'>): [string, unknown, unknown][] {
+  const next = change.row as Record<string, unknown>;
+  const before = (was?.row ?? {}) as Record<string, unknown>;
+  const names = [...new Set([...Object.keys(before), ...Object.keys(next)])];
+  return names
+    .filter((name) => !['id', 'rule', 'purpose'].includes(name) && before[name] !== next[name])
+    .map((name) => [name, before[name], next[name]]);
 }

@@ -5,12 +5,14 @@ import { type ReactNode, useState } from 'react';
 import { serverNow } from '../../shared/clock';
 import { isErrorCode, refusalOf } from '../../shared/errors';
 import { dayKey } from '../../shared/i18n/format';
-import { defineTexts } from '../../shared/i18n/texts';
-import { useLocale, useTexts } from '../../shared/i18n/use-texts';
-import { noonOf } from '../../shared/planning/explain';
+import { useTexts } from '../../shared/i18n/use-texts';
 import { Answered, Empty, Panel, Refused, styles, useMay } from '../../shared/planning/kit';
+import { Notice } from '../../shared/ui/notice';
 import { useRefusalWords } from '../../shared/ui/refusal';
+import { ConsentTexts } from './consent-texts';
+import { ProposalsPanel } from './proposals';
 import { type Field, RowDialog } from './rules-dialog';
+import { texts, useDay, useGrades, useProposals } from './rules-kit';
 import {
   type Act,
   addAct,
@@ -28,32 +30,28 @@ import {
   putRule,
   type Row,
 } from './rules-model';
-import russian from './rules-texts.ru';
-
-const texts = defineTexts(russian, () => import('./rules-texts.en'));
 
 export default function Rules() {
   const t = useTexts(texts);
+  const proposals = useProposals();
   return (
     <>
       <p className={styles.lead}>{t('lead')}</p>
+      {proposals.data?.decides === false && (
+        <div className={styles.above}>
+          <Notice tone="info" title={t('you_propose')}>
+            {t('you_propose_text')}
+          </Notice>
+        </div>
+      )}
+      <ProposalsPanel />
       <Acts />
       <Norms />
       <HoursOfDay />
       <Strictness />
+      <ConsentTexts />
     </>
   );
-}
-
-/** A day with its year: rows reach over several. */
-function useDay(): (key: string) => string {
-  const format = new Intl.DateTimeFormat(useLocale() === 'ru' ? 'ru-RU' : 'en-GB', {
-    day: 'numeric',
-    month: 'long',
-    year: 'numeric',
-    timeZone: 'UTC',
-  });
-  return (key) => format.format(noonOf(key));
 }
 
 /** «с 1 сентября 2026 по …», and whether that is now. */
@@ -80,6 +78,7 @@ function useChange<Body>(key: string, change: (body: Body) => Promise<void>, onD
     mutationFn: change,
     onSuccess: () => {
       void client.invalidateQueries({ queryKey: [key] });
+      void client.invalidateQueries({ queryKey: ['rule-proposals'] });
       onDone?.();
     },
   });
@@ -92,6 +91,7 @@ function Acts() {
   const mayEdit = useMay('policy.manage');
   const acts = useQuery({ queryKey: ['local-acts'], queryFn: fetchActs });
   const [isOpen, setOpen] = useState(false);
+  const action = useAction();
   const doing = useChange<Act>('local-acts', addAct, () => setOpen(false));
   const fields: Field[] = [
     { name: 'number', label: t('act_number'), required: true },
@@ -131,6 +131,7 @@ function Acts() {
         <RowDialog
           title={t('act_add')}
           fields={fields}
+          action={action}
           doing={doing}
           onClose={() => setOpen(false)}
           onSave={(values) => doing.mutate({ id: '', ...values } as unknown as Act)}
@@ -140,14 +141,14 @@ function Acts() {
   );
 }
 
+/** What the button of a dialog says: who may only propose is told so. */
+function useAction(): string | undefined {
+  const t = useTexts(texts);
+  return useProposals().data?.decides === false ? t('propose') : undefined;
+}
+
 const numbers = (values: Record<string, string>, names: readonly string[]) =>
   Object.fromEntries(names.filter((name) => values[name]).map((name) => [name, Number(values[name])]));
-
-function useGrades() {
-  const t = useTexts(texts);
-  return (row: { grade_from: number; grade_to: number }) =>
-    t(row.grade_from === row.grade_to ? 'grade' : 'grades', { from: row.grade_from, to: row.grade_to });
-}
 
 /** What norms and hours have in common in their dialogs. */
 function useRowFields(own: Field[]): Field[] {
@@ -181,6 +182,7 @@ function GradeRows<One extends Row>({ name, words, load, save, fields, numeric =
   const mayEdit = useMay('norm.manage');
   const rows = useQuery({ queryKey: [name], queryFn: load });
   const [isOpen, setOpen] = useState(false);
+  const action = useAction();
   const doing = useChange<One>(name, save, () => setOpen(false));
   const all = useRowFields(fields);
   return (
@@ -222,6 +224,7 @@ function GradeRows<One extends Row>({ name, words, load, save, fields, numeric =
         <RowDialog
           title={words.add}
           fields={all}
+          action={action}
           doing={doing}
           onClose={() => setOpen(false)}
           onSave={(values) =>
