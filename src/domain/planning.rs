@@ -20,7 +20,7 @@ use super::lesson_card::CardSlot;
 use super::norm::NormMode;
 use super::refusal::RefusalCode;
 use finding::{Finding, Params};
-use view::PlanView;
+use view::{Entry, PlanView};
 
 /// One occurrence of a slot that somebody wants to plan.
 #[derive(Clone, Debug)]
@@ -79,6 +79,29 @@ pub fn check(view: &PlanView, wish: &Wish<'_>) -> Vec<Finding> {
         }
     }
     found.retain(|finding| finding.mode != NormMode::Off);
+    found
+}
+
+/// What speaks against the appointments that go along when office hours move, each with its student and its own time there
+/// (INV-14, INV-41): one finding of a kind. The hours' own entries are out of the view.
+pub fn check_carried(view: &PlanView, hours: &Wish<'_>, carried: &[Entry]) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for one in carried {
+        let appointment = Wish {
+            id: hours.id.clone(),
+            start_ms: one.start_ms,
+            end_ms: one.end_ms,
+            students: one.students.clone(),
+            host: &one.host,
+            ..*hours
+        };
+        let of_students = [RefusalCode::StudentConflict, RefusalCode::DailyScreenCap];
+        for finding in check(view, &appointment).into_iter().filter(|finding| of_students.contains(&finding.code)) {
+            if found.iter().all(|known| known.code != finding.code) {
+                found.push(finding);
+            }
+        }
+    }
     found
 }
 

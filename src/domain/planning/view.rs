@@ -226,6 +226,14 @@ impl PlanView {
             .filter(move |one| one.date == date && one.id != *but)
     }
 
+    /// The booked appointments of office hours: their entries are called after them.
+    pub fn appointments_of(&self, hours: &ConsultationId) -> Vec<Entry> {
+        let own = format!("{hours}#");
+        let mut found: Vec<Entry> = self.planned().filter(|one| one.id.as_str().starts_with(&own)).cloned().collect();
+        found.sort_by_key(|one| one.start_ms);
+        found
+    }
+
     pub fn planned(&self) -> impl Iterator<Item = &Entry> {
         self.planned.values()
     }
@@ -244,6 +252,15 @@ fn day(at_ms: i64) -> i64 {
 }
 
 impl Entry {
+    /// The same so much later, on another date.
+    #[must_use]
+    pub fn moved(mut self, later_ms: i64, date: Date) -> Self {
+        self.start_ms += later_ms;
+        self.end_ms += later_ms;
+        self.date = date;
+        self
+    }
+
     /// What an accepted wish becomes.
     pub fn of(wish: &super::Wish<'_>, view: &PlanView, card: CardId) -> Self {
         let hour = view.academic_hour_minutes;

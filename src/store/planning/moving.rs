@@ -3,16 +3,17 @@
 use jiff::civil::{Date, Time};
 
 use super::super::school::School;
-use super::super::sql;
+use super::super::sql::{self, int, text};
 use super::super::transition::{Actor, TransitionError};
 use super::super::{AuditEvent, StoreError, Tx};
-use super::substitute::{again, checked};
+use super::substitute::{Again, again, checked};
 use super::{PlanError, successor_of, view};
 use crate::domain::calendar::{Calendar, Span};
 use crate::domain::consultation::{Event, Facts, State, Timings};
-use crate::domain::ids::ConsultationId;
-use crate::domain::planning::check;
+use crate::domain::ids::{CardId, ConsultationId, PersonId};
 use crate::domain::planning::finding::Finding;
+use crate::domain::planning::view::Entry;
+use crate::domain::planning::{check, check_carried};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::role::Role;
 
@@ -53,23 +54,27 @@ impl Tx {
         }
         let to = successor_of(id);
         let lasts = again.end_ms - again.start_ms;
+        let was_ms = again.start_ms;
         (again.date, again.start_ms) = (date, calendar.instant_ms(date, start));
         again.end_ms = again.start_ms + lasts;
         if again.start_ms <= now_ms {
             return Err(PlanError::Refused(RefusalCode::TooLate));
         }
         let mut view = view::load(self.connection(), school, calendar.clone(), Span { from: date, to: date }).await?;
+        let later_ms = again.start_ms - was_ms;
+        let carried = self.carried(&again, id).await?;
+        let carried: Vec<Entry> = carried.into_iter().map(|one| one.moved(later_ms, date)).collect();
         // The place that becomes free is no obstacle, and neither are its own appointments.
-        let own: Vec<ConsultationId> = view
-            .planned()
-            .filter(|one| one.id == *id || one.id.as_str().starts_with(&format!("{id}#")))
-            .map(|one| one.id.clone())
-            .collect();
-        for one in own {
-            view.remove(&one);
-        }
+        let own = format!("{id}#");
+        view.remove_where(|one| one.id == *id || one.id.as_str().starts_with(&own));
         let host = again.substitute.clone().unwrap_or_else(|| again.host.clone());
-        let findings = check(&view, &again.wish(&to, &host));
+        let mut wish = again.wish(&to, &host);
+        if again.slot.office_minutes().is_some() {
+            // Nobody sits there for all of it: each student has an appointment.
+            wish.students.clear();
+        }
+        let mut findings = check(&view, &wish);
+        findings.extend(check_carried(&view, &wish, &carried));
         if findings.iter().any(Finding::is_refusal) {
             return Err(PlanError::Findings(vec![checked(&to, &again, findings)]));
         }
@@ -120,6 +125,34 @@ impl Tx {
         self.audit(event).await?;
         self.access_changed();
         Ok(to)
+    }
+
+    /// Booked appointments, as entries of a plan.
+    async fn carried(&mut self, again: &Again, id: &ConsultationId) -> Result<Vec<Entry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, student_id, starts, ends FROM appointment
+             WHERE consultation_id = $1 AND state = 'booked' AND student_id IS NOT NULL ORDER BY starts",
+        )
+        .bind(id.as_str())
+        .fetch_all(self.connection())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Entry {
+                    id: ConsultationId::new(format!("{id}#{}", text(row, "id")?)),
+                    card: CardId::new(again.card.as_str()),
+                    date: again.date,
+                    start_ms: int(row, "starts")?,
+                    end_ms: int(row, "ends")?,
+                    // The host is counted with the consultation.
+                    host: PersonId::new(""),
+                    group: again.group.clone(),
+                    is_individual: true,
+                    students: vec![PersonId::new(text(row, "student_id")?)],
+                    academic_hours: 0,
+                })
+            })
+            .collect()
     }
 
     /// Bookings with their place inside the consultation, and what was chosen for the date.

@@ -1,6 +1,7 @@
 //! The calendar: preview, version, and what moves.
 
 use super::*;
+use crate::hub::OTHER_TEACHER;
 
 async fn doc(client: &Client) -> (i64, Value) {
     let answer = client.get("/api/v1/calendar").await;
@@ -104,6 +105,76 @@ async fn an_edit_does_not_plan_what_stands_against_a_rule() {
         heard == 2
     })
     .await;
+    hub.stop().await;
+}
+
+/// Office hours of 5А by the bells: Thursday, 3 December, sixth period, three appointments of ten minutes.
+async fn office_hours(deputy: &Client, host: &str) -> Value {
+    let school = School::of(deputy).await;
+    let mut body = card(deputy, &school, host).await;
+    body["content"]["title"] = "Приём".into();
+    let slot = &mut body["content"]["slots"][0];
+    slot["at"] = json!({ "type": "period", "value": 6 });
+    slot["form"] = "individual".into();
+    slot["appointment_minutes"] = 10.into();
+    let answer = published(deputy, &body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    planned(deputy, "Приём").await.remove(0)
+}
+
+/// Appointments go along with their hours: whoever would then be in two places is a reason against the move (INV-14).
+#[tokio::test]
+async fn office_hours_do_not_move_a_booked_child_into_another_lesson() {
+    let hub = hub().await;
+    let (deputy, pupil) = (hub.sign_in(DEPUTY).await, hub.sign_in("S-5A-01").await);
+    let (host, other) = (me(&hub.sign_in(TEACHER).await), me(&hub.sign_in(OTHER_TEACHER).await));
+    let school = School::of(&deputy).await;
+    let mut lesson = card(&deputy, &school, &other).await;
+    lesson["content"]["slots"][0]["at"] = json!({ "type": "start", "value": "14:20" });
+    let answer = published(&deputy, &lesson).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let hours = office_hours(&deputy, &host).await;
+    let id = hours["id"].as_str().unwrap();
+    // The whole period lies over the lesson of the class from now on. Nobody has booked: nothing speaks against it.
+    let (version, mut calendar) = doc(&deputy).await;
+    calendar["bells"][0]["periods"][5] = json!({ "n": 6, "starts": "13:55:00", "ends": "14:29:00" });
+    calendar["bells"][0]["periods"][6] = json!({ "n": 7, "starts": "14:30:00", "ends": "15:05:00" });
+    let of = |answer: &Answer, list: &str| {
+        let list = answer.body[list].as_array().unwrap().clone();
+        list.into_iter().find(|one| one["title"] == "Приём")
+    };
+    let try_edit = async || {
+        let answer = put(&deputy, "/api/v1/calendar?dry_run=true", Some(version), &calendar).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer
+    };
+    let free = try_edit().await;
+    assert!(of(&free, "moved").is_some() && of(&free, "refused").is_none(), "{}", free.body);
+
+    let times = pupil.get("/api/v1/office-hours").await.body["items"].as_array().unwrap().clone();
+    let mine = times.iter().find(|one| one["id"] == id).unwrap_or_else(|| panic!("{times:?}"))["times"].clone();
+    // By hand, the last ten minutes would lie in the lesson too.
+    let by_hand = format!("/api/v1/consultations/{id}/move");
+    let to = json!({ "date": "2026-12-03", "start": "14:00", "reason": "занят кабинет" });
+    // The first ten minutes end before the lesson begins, the last do not.
+    for (time, fits) in [(&mine[0], true), (&mine[2], false)] {
+        let time = time["id"].as_str().unwrap();
+        let booked = pupil.post(&format!("/api/v1/appointments/{time}/book"), &json!({})).await;
+        assert!(booked.status.is_success(), "{}", booked.body);
+        let tried = try_edit().await;
+        assert_eq!(of(&tried, "refused").is_none(), fits, "{}", tried.body);
+        let refused = of(&tried, "refused");
+        assert!(refused.is_none_or(|one| one["codes"] == json!(["student_conflict"])), "{}", tried.body);
+        if !fits {
+            let moved = deputy.post(&by_hand, &to).await;
+            assert_eq!((moved.status.as_u16(), moved.code()), (409, "student_conflict"), "{}", moved.body);
+            assert_eq!(moved.body["params"]["students"], json!([me(&pupil)]));
+        }
+        let cancelled = pupil.post(&format!("/api/v1/appointments/{time}/cancel"), &json!({ "reason": "x" })).await;
+        assert!(cancelled.status.is_success(), "{}", cancelled.body);
+    }
+    let moved = deputy.post(&by_hand, &to).await;
+    assert_eq!(moved.status, StatusCode::OK, "nobody is booked any more: {}", moved.body);
     hub.stop().await;
 }
 
