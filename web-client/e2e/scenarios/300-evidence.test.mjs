@@ -114,6 +114,32 @@ test('a guardian signs for a child and takes the data along', async () => {
   await page.context().close();
 });
 
+test('a hold keeps a person’s data until somebody lifts it for a reason', async () => {
+  const page = await person('A-001');
+  await page.goto('/privacy');
+  const holds = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Запреты на удаление' }) });
+  await holds.getByText('Запретов нет.').waitFor();
+  await holds.getByLabel('Код человека').fill('S-9X-99');
+  await holds.getByLabel('Основание').fill('Запрос прокуратуры');
+  await holds.getByRole('button', { name: 'Запретить удаление' }).click();
+  await holds.getByRole('alert').waitFor();
+  await holds.getByLabel('Код человека').fill('S-5A-01');
+  await holds.getByRole('button', { name: 'Запретить удаление' }).click();
+  const row = holds.getByRole('row').filter({ hasText: 'Запрос прокуратуры' });
+  await row.getByText('действует').waitFor();
+  await screenshot(page, 'holds');
+  await assertAccessible(page, 'holds');
+  await row.getByRole('button', { name: 'Снять запрет' }).click();
+  await row.getByLabel('Почему снимается').fill('Проверка окончена');
+  await row.getByRole('button', { name: 'Снять запрет' }).click();
+  await row.getByText('Проверка окончена').waitFor();
+  assert.equal(await row.getByRole('button').count(), 0, 'lifted once');
+  await page.setViewportSize(PHONE);
+  await screenshot(page, 'holds-phone');
+  await assertFitsWidth(page, 'holds-phone');
+  await page.context().close();
+});
+
 test('the bell rings at once, and notices lead where they should', async () => {
   const page = await person('S-5A-01', PHONE);
   const bell = page.getByRole('link', { name: /^Уведомления/ });

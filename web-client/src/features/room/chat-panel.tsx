@@ -274,6 +274,8 @@ function Field({ session, model, answering, onDone }: FieldProps) {
     return <p className={styles.closed}>{why}</p>;
   }
 
+  // It holds for those who came to be helped.
+  const slow = model.rights.raise_hand ? (model.room?.policy.slow_mode_s ?? 0) : 0;
   const left = LONGEST_BODY - [...text].length;
   const submit = () => {
     const body = text.trim();
@@ -314,6 +316,11 @@ function Field({ session, model, answering, onDone }: FieldProps) {
             <Icon name="close" size={16} />
           </button>
         </div>
+      )}
+      {slow > 0 && (
+        <p className={styles.soft} role="status">
+          {t('policy_slow')}: {t('slow_every', { seconds: slow })}
+        </p>
       )}
       <div className={styles.row}>
         <textarea
