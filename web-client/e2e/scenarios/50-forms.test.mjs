@@ -48,7 +48,10 @@ test('a chat: words only', async () => {
   await slow.selectOption({ label: 'одно сообщение в 60 с' });
   await student.getByText('Медленный режим чата: одно сообщение в 60 с').waitFor();
   await writeChat(student, 'Второй вопрос');
-  await student.getByRole('alert').filter({ hasText: /слишком часто/i }).waitFor();
+  await student
+    .getByRole('alert')
+    .filter({ hasText: /слишком часто/i })
+    .waitFor();
   await screenshot(student, 'chat-slow-phone');
   await screenshot(teacher, 'chat-slow');
   await assertAccessible(student, 'slow mode');
