@@ -27,6 +27,14 @@ export function ProposalsPanel() {
     // Also after a refusal: somebody else may have decided, or the row has changed.
     onSettled: refresh,
   });
+  if (proposals.isError && !proposals.data) {
+    return (
+      <Panel title={t('proposals')}>
+        <Refused refusal={refusalOf(proposals.error)} />
+      </Panel>
+    );
+  }
+  // Also whoever may neither propose nor decide.
   if (!proposals.data) return null;
   const { decides, items } = proposals.data;
   if (decides && items.length === 0) return null;
