@@ -10,7 +10,7 @@ use crate::domain::ids::{ConsultationId, PersonId};
 use crate::domain::refusal::RefusalCode;
 
 pub fn check(view: &PlanView, wish: &Wish<'_>, found: &mut Vec<Finding>) {
-    let students: BTreeSet<&PersonId> = wish.students(view).iter().collect();
+    let students = view.known(wish.students(view));
     let is_individual = wish.slot.form.mode() == Mode::Individual;
     let (mut of_host, mut of_group, mut of_students) = (Vec::new(), Vec::new(), Vec::new());
     let mut twice = BTreeSet::new();
@@ -23,10 +23,12 @@ pub fn check(view: &PlanView, wish: &Wish<'_>, found: &mut Vec<Finding>) {
             of_group.push(other.id.clone());
             continue;
         }
-        let both: Vec<_> = other.students.iter().filter(|student| students.contains(student)).collect();
-        if !both.is_empty() {
-            of_students.push(other.id.clone());
-            twice.extend(both);
+        let before = of_students.len();
+        for student in view.seated(other, &students) {
+            if of_students.len() == before {
+                of_students.push(other.id.clone());
+            }
+            twice.insert(student);
         }
     }
     let mut push = |code, ids: Vec<ConsultationId>, students: Vec<PersonId>| {

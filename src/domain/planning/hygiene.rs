@@ -1,12 +1,9 @@
 //! Time at the screen (DOMAIN 4.6, INV-40 to INV-43): length of a lesson, sum of a student's day, hours of the day.
 
-use std::collections::HashMap;
-
 use super::Wish;
 use super::finding::{Finding, Params};
 use super::load::local_times;
 use super::view::PlanView;
-use crate::domain::ids::PersonId;
 use crate::domain::norm::{check_daily, check_hours, check_length};
 use crate::domain::refusal::RefusalCode;
 
@@ -36,21 +33,18 @@ pub fn check(view: &PlanView, wish: &Wish<'_>, found: &mut Vec<Finding>) {
 
 /// INV-41, for the student whose day is fullest.
 fn day_of_students(view: &PlanView, wish: &Wish<'_>, grades: &[u8], minutes: i64, found: &mut Vec<Finding>) {
-    let mut sums: HashMap<&PersonId, i64> = wish.students(view).iter().map(|student| (student, 0)).collect();
-    if sums.is_empty() {
+    let students = wish.students(view);
+    if students.is_empty() {
         return;
     }
-    for other in view.on_date(wish.date, wish.start_ms, &wish.id) {
-        let lasts = (other.end_ms - other.start_ms) / 60_000;
-        for student in &other.students {
-            if let Some(sum) = sums.get_mut(student) {
-                *sum += lasts;
-            }
-        }
-    }
-    let fullest = sums.values().copied().max().unwrap_or_default();
+    let known = view.known(students);
+    let sums: Vec<i64> = view.minutes_on(wish.date, &known, &wish.id).collect();
+    // Who is planned for nothing yet has an empty day.
+    let fullest = sums.iter().copied().max().unwrap_or(0).max(0);
     let Some(breach) = check_daily(&view.norms, grades, wish.date, fullest + minutes) else { return };
-    let over = sums.values().filter(|sum| **sum + minutes > i64::from(breach.cap_minutes)).count();
+    let is_over = |sum: i64| sum + minutes > i64::from(breach.cap_minutes);
+    let unknown = students.len() - known.len();
+    let over = sums.iter().filter(|sum| is_over(**sum)).count() + if is_over(0) { unknown } else { 0 };
     let params = Params::Daily {
         cap_minutes: breach.cap_minutes,
         planned_minutes: fullest,

@@ -28,8 +28,14 @@ pub struct PlanView {
     pub hosts: HashMap<PersonId, HostFacts>,
     pub overrides: HashMap<(ConsultationId, RefusalCode), Order>,
     planned: HashMap<ConsultationId, Entry>,
-    /// Names by the UTC day of the start: nothing lasts longer than a day.
-    by_day: HashMap<i64, Vec<ConsultationId>>,
+    /// Start, end and name by the UTC day of the start: nothing lasts longer than a day.
+    by_day: HashMap<i64, Vec<(i64, i64, ConsultationId)>>,
+    /// Students that anything is planned for, numbered: what follows asks for many of them at once.
+    numbers: HashMap<PersonId, u32>,
+    /// Numbers of an entry's students, sorted.
+    seats: HashMap<ConsultationId, Vec<u32>>,
+    /// Minutes that a student is planned for on a date.
+    minutes: HashMap<(Date, u32), i64>,
     /// What counts for a host's load, by date.
     load: HashMap<PersonId, BTreeMap<Date, HashMap<ConsultationId, Hundredths>>>,
 }
@@ -147,6 +153,9 @@ impl PlanView {
             overrides: HashMap::new(),
             planned: HashMap::new(),
             by_day: HashMap::new(),
+            numbers: HashMap::new(),
+            seats: HashMap::new(),
+            minutes: HashMap::new(),
             load: HashMap::new(),
         }
     }
@@ -168,7 +177,15 @@ impl PlanView {
     pub fn add(&mut self, entry: Entry) {
         self.remove(&entry.id);
         self.count(&entry.host, entry.date, entry.id.clone(), entry.academic_hours);
-        self.by_day.entry(day(entry.start_ms)).or_default().push(entry.id.clone());
+        let time = (entry.start_ms, entry.end_ms, entry.id.clone());
+        self.by_day.entry(day(entry.start_ms)).or_default().push(time);
+        let mut seats: Vec<u32> = entry.students.iter().map(|student| self.numbered(student)).collect();
+        seats.sort_unstable();
+        seats.dedup();
+        for student in &seats {
+            *self.minutes.entry((entry.date, *student)).or_default() += entry.minutes();
+        }
+        self.seats.insert(entry.id.clone(), seats);
         self.planned.insert(entry.id.clone(), entry);
     }
 
@@ -176,7 +193,12 @@ impl PlanView {
     pub fn remove(&mut self, id: &ConsultationId) -> Option<Entry> {
         let entry = self.planned.remove(id)?;
         if let Some(names) = self.by_day.get_mut(&day(entry.start_ms)) {
-            names.retain(|name| name != id);
+            names.retain(|(_, _, name)| name != id);
+        }
+        for student in self.seats.remove(id).unwrap_or_default() {
+            if let Some(sum) = self.minutes.get_mut(&(entry.date, student)) {
+                *sum -= entry.minutes();
+            }
         }
         if let Some(on) = self.load.get_mut(&entry.host).and_then(|dates| dates.get_mut(&entry.date)) {
             on.remove(id);
@@ -213,17 +235,57 @@ impl PlanView {
         (day(start_ms) - 1..=day(end_ms))
             .filter_map(|day| self.by_day.get(&day))
             .flatten()
-            .filter_map(|id| self.planned.get(id))
-            .filter(move |one| one.start_ms < end_ms && start_ms < one.end_ms && one.id != *but)
+            .filter(move |(starts, ends, id)| *starts < end_ms && start_ms < *ends && id != but)
+            .filter_map(|(_, _, id)| self.planned.get(id))
     }
 
-    /// Entries on a date of the school, without one.
-    pub fn on_date(&self, date: Date, around_ms: i64, but: &ConsultationId) -> impl Iterator<Item = &Entry> {
-        (day(around_ms) - 1..=day(around_ms) + 1)
-            .filter_map(|day| self.by_day.get(&day))
-            .flatten()
-            .filter_map(|id| self.planned.get(id))
-            .filter(move |one| one.date == date && one.id != *but)
+    fn numbered(&mut self, student: &PersonId) -> u32 {
+        let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        match self.numbers.get(student) {
+            Some(number) => *number,
+            None => *self.numbers.entry(student.clone()).or_insert(next),
+        }
+    }
+
+    /// Those of these students that anything is planned for, by their numbers in ascending order.
+    pub fn known<'s>(&self, students: &'s [PersonId]) -> Vec<(u32, &'s PersonId)> {
+        let mut known: Vec<(u32, &PersonId)> =
+            students.iter().filter_map(|student| Some((*self.numbers.get(student)?, student))).collect();
+        known.sort_unstable_by_key(|(number, _)| *number);
+        known
+    }
+
+    /// Who of these ([`Self::known`]) sits in an entry of the plan.
+    pub fn seated<'s>(
+        &self,
+        entry: &Entry,
+        students: &'s [(u32, &'s PersonId)],
+    ) -> impl Iterator<Item = &'s PersonId> + use<'s, '_> {
+        let mut seats = self.seats.get(&entry.id).map_or(&[][..], Vec::as_slice);
+        students.iter().filter_map(move |(number, student)| {
+            while let [first, rest @ ..] = seats
+                && first < number
+            {
+                seats = rest;
+            }
+            (seats.first() == Some(number)).then_some(*student)
+        })
+    }
+
+    /// Minutes that each of these students ([`Self::known`]) is planned for on a date, without one entry.
+    pub fn minutes_on<'v>(
+        &'v self,
+        date: Date,
+        students: &'v [(u32, &'v PersonId)],
+        but: &ConsultationId,
+    ) -> impl Iterator<Item = i64> + use<'v> {
+        let own = self.planned.get(but).filter(|entry| entry.date == date);
+        let seats = own.and_then(|entry| self.seats.get(&entry.id)).map_or(&[][..], Vec::as_slice);
+        let lasts = own.map_or(0, Entry::minutes);
+        students.iter().map(move |(number, _)| {
+            let sum = self.minutes.get(&(date, *number)).copied().unwrap_or(0);
+            if seats.binary_search(number).is_ok() { sum - lasts } else { sum }
+        })
     }
 
     /// The booked appointments of office hours: their entries are called after them.
@@ -252,6 +314,10 @@ fn day(at_ms: i64) -> i64 {
 }
 
 impl Entry {
+    fn minutes(&self) -> i64 {
+        (self.end_ms - self.start_ms) / 60_000
+    }
+
     /// The same so much later, on another date.
     #[must_use]
     pub fn moved(mut self, later_ms: i64, date: Date) -> Self {
