@@ -82,25 +82,20 @@ pub fn check(view: &PlanView, wish: &Wish<'_>) -> Vec<Finding> {
     found
 }
 
-/// What speaks against the appointments that go along when office hours move, each with its student and its own time there
-/// (INV-14, INV-41): one finding of a kind. The hours' own entries are out of the view.
+/// What speaks against the appointments that go along when office hours move: each for its student at its own new time (INV-14),
+/// and all of a student's for that day (INV-41). One finding of a kind; the hours' own entries are out of the view.
 pub fn check_carried(view: &PlanView, hours: &Wish<'_>, carried: &[Entry]) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
+    let mut ask = |code: RefusalCode, one: &Entry, lasts_ms: i64| {
+        let (start_ms, end_ms) = (one.start_ms, one.start_ms + lasts_ms);
+        let appointment = Wish { id: hours.id.clone(), start_ms, end_ms, students: one.students.clone(), ..*hours };
+        let of_kind = check(view, &appointment).into_iter().find(|finding| finding.code == code);
+        found.extend(of_kind.filter(|_| found.iter().all(|known| known.code != code)));
+    };
     for one in carried {
-        let appointment = Wish {
-            id: hours.id.clone(),
-            start_ms: one.start_ms,
-            end_ms: one.end_ms,
-            students: one.students.clone(),
-            host: &one.host,
-            ..*hours
-        };
-        let of_students = [RefusalCode::StudentConflict, RefusalCode::DailyScreenCap];
-        for finding in check(view, &appointment).into_iter().filter(|finding| of_students.contains(&finding.code)) {
-            if found.iter().all(|known| known.code != finding.code) {
-                found.push(finding);
-            }
-        }
+        let of_student = carried.iter().filter(|other| other.students == one.students);
+        ask(RefusalCode::StudentConflict, one, one.end_ms - one.start_ms);
+        ask(RefusalCode::DailyScreenCap, one, of_student.map(|other| other.end_ms - other.start_ms).sum());
     }
     found
 }

@@ -143,6 +143,8 @@ pub struct CalendarChange {
     pub removed: Vec<Moved>,
     /// Dates that stand against a rule at the time that the calendar gives them: they are not planned.
     pub refused: Vec<RefusedMove>,
+    /// Booked appointments of moved office hours that hosts take back: they no longer fit, or the student has another lesson.
+    pub taken_back: usize,
     /// People who are told.
     pub people: usize,
     /// Consultations that collide after the change, in pairs.

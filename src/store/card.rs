@@ -52,6 +52,8 @@ pub struct PlanChange {
     pub planned: usize,
     pub moved: usize,
     pub removed: usize,
+    /// Booked appointments of moved office hours that hosts take back: they no longer fit, or the student has another lesson.
+    pub taken_back: usize,
 }
 
 /// A consultation as the cards want it.
@@ -361,17 +363,18 @@ impl Tx {
         let tells = matches!(scope, Scope::Cards(_));
         let mut change = PlanChange::default();
         let mut kept = HashSet::new();
-        let (mut rows, mut bookings, mut hours) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rows, mut bookings, mut hours, mut moved_hours) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for one in wanted {
             kept.insert(one.occurrence.id.clone());
             match existing.get(&one.occurrence.id) {
                 Some(row) if !touches || !row.is_planned || row.is_as(&one, timing) => {}
                 Some(row) => {
                     let was = (row.start_ms, row.end_ms, row.host.clone(), row.form.clone());
-                    self.move_to(&one, row.start_ms, timing, now_ms).await?;
+                    change.taken_back += self.move_to(&one, row.start_ms, timing, now_ms).await?;
                     change.moved += 1;
                     let occurrence = &one.occurrence;
                     let is_moved = (was.0, was.1) != (occurrence.start_ms, occurrence.end_ms);
+                    moved_hours.extend(one.hours().filter(|_| is_moved).map(|hours| hours.id));
                     let is_other = was.2 != one.host.as_str() || was.3 != one.form;
                     if tells && (is_moved || is_other) {
                         self.tell_moved_by_card(school, &occurrence.id, was.0, is_moved, now_ms).await?;
@@ -416,6 +419,10 @@ impl Tx {
                 }
                 query.execute(self.connection()).await?;
             }
+        }
+        // Only now everything stands where it will: whoever is booked and would be in two places keeps the lesson (INV-14).
+        for id in &moved_hours {
+            change.taken_back += self.take_back_clashing(id, now_ms).await?;
         }
         if change.planned + change.moved > 0 {
             // R1.1: each names the act in force on its date.
@@ -488,7 +495,8 @@ impl Tx {
         Ok(found)
     }
 
-    async fn move_to(&mut self, one: &Wanted, was_ms: i64, timing: &Timing, now_ms: i64) -> Result<(), StoreError> {
+    /// Gives how many bookings no longer fit and are taken back.
+    async fn move_to(&mut self, one: &Wanted, was_ms: i64, timing: &Timing, now_ms: i64) -> Result<usize, StoreError> {
         let occurrence = &one.occurrence;
         sqlx::query(
             "UPDATE consultation SET slot_id = $1, start_at = $2, end_at = $3, opens_at = $4, closes_at = $5, form = $6,
@@ -510,9 +518,10 @@ impl Tx {
         .execute(self.connection())
         .await?;
         self.access_changed();
-        if let Some(hours) = one.hours() {
-            self.recut_hours(&hours, was_ms, now_ms).await?;
-        }
+        let taken_back = match one.hours() {
+            Some(hours) => self.recut_hours(&hours, was_ms, now_ms).await?,
+            None => 0,
+        };
         sqlx::query("DELETE FROM appointment WHERE consultation_id = $1 AND origin = 'card'")
             .bind(occurrence.id.as_str())
             .execute(self.connection())
@@ -521,7 +530,7 @@ impl Tx {
             let into = "appointment (id, consultation_id, starts, ends, student_id, state, origin)";
             sql::insert_many(self.connection(), into, 7, vec![booking(one, student)]).await?;
         }
-        Ok(())
+        Ok(taken_back)
     }
 }
 

@@ -39,6 +39,9 @@ pub struct ChangeView {
     removed: Vec<MovedView>,
     /// Dates that stand against a rule at their new time (`to`): they are not planned, and those who answer for their cards are told.
     refused: Vec<RefusedView>,
+    /// Booked appointments of moved office hours that hosts take back, because they no longer fit or the student has another
+    /// lesson then.
+    taken_back: usize,
     /// How many people are told.
     people: usize,
     /// Pairs of consultations that one host or one group would have at the same time.
@@ -95,6 +98,7 @@ impl ChangeView {
             planned: views(change.planned),
             removed: views(change.removed),
             refused: change.refused.into_iter().map(RefusedView::from).collect(),
+            taken_back: change.taken_back,
             people: change.people,
             collisions: change
                 .collisions

@@ -20,10 +20,10 @@ use crate::domain::policy::{Condition, Grant, Relations};
 use crate::domain::proposal::{Decision, State as ProposalState};
 use crate::store::StoreError;
 use crate::store::planning::PlanError;
-use crate::store::planning::proposals::{Proposal, RuleChange};
+use crate::store::planning::proposals::{MOST_WAITING, Proposal, RuleChange};
 
 /// Proposals in one answer: what waits, and the latest that are decided.
-const MOST_SHOWN: i64 = 200;
+const MOST_SHOWN: i64 = MOST_WAITING + 20;
 
 /// A change that waits for somebody else's decision.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -44,10 +44,12 @@ pub struct ProposalsView {
 pub struct ProposalView {
     id: String,
     change: ChangeView,
-    /// Missing where there was nothing.
+    /// Missing where there was nothing, and of what is decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     was: Option<ChangeView>,
     state: ProposalState,
+    /// It waits, and what it would replace has changed since: it can only be declined or withdrawn.
+    is_stale: bool,
     /// Name of the person.
     proposed_by: String,
     proposed_at: String,
@@ -135,18 +137,22 @@ pub async fn proposals(State(state): State<ApiState>, session: Session) -> Resul
     let me = &session.principal.person;
     let of = (!decides).then_some(me);
     let known = state.store.rule_proposals(&session.principal.school, of, MOST_SHOWN).await?;
+    let stale = state.store.stale_proposals(&session.principal.school, &known).await?;
     let view = |proposal: Proposal| {
         let is_mine = proposal.proposed_by == *me;
+        let (is_waiting, is_stale) = (proposal.state == ProposalState::Proposed, stale.contains(&proposal.id));
         let may = match proposal.state {
             ProposalState::Proposed if is_mine => vec![Decision::Withdraw],
+            ProposalState::Proposed if decides && is_stale => vec![Decision::Decline],
             ProposalState::Proposed if decides => vec![Decision::Confirm, Decision::Decline],
             _ => Vec::new(),
         };
         ProposalView {
             id: proposal.id,
             change: proposal.change.into(),
-            was: proposal.was.map(ChangeView::from),
+            was: proposal.was.filter(|_| is_waiting).map(ChangeView::from),
             state: proposal.state,
+            is_stale,
             proposed_by: proposal.proposer,
             proposed_at: rfc3339(proposal.proposed_ms),
             decided_by: proposal.decider,

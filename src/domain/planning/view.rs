@@ -288,14 +288,6 @@ impl PlanView {
         })
     }
 
-    /// The booked appointments of office hours: their entries are called after them.
-    pub fn appointments_of(&self, hours: &ConsultationId) -> Vec<Entry> {
-        let own = format!("{hours}#");
-        let mut found: Vec<Entry> = self.planned().filter(|one| one.id.as_str().starts_with(&own)).cloned().collect();
-        found.sort_by_key(|one| one.start_ms);
-        found
-    }
-
     pub fn planned(&self) -> impl Iterator<Item = &Entry> {
         self.planned.values()
     }

@@ -228,19 +228,7 @@ impl Tx {
         .fetch_one(self.connection())
         .await?;
         let here: Option<i64> = held.try_get("here")?;
-        let clash = sqlx::query(
-            "SELECT (SELECT COUNT(*) FROM consultation c JOIN card_slot s ON s.id = c.slot_id
-              JOIN enrollment e ON e.study_group_id = c.group_id AND e.role = 'student' AND e.person_id = $1
-              WHERE c.form <> 'individual' AND s.audience_students = 1 AND c.state IN ('planned', 'open', 'live')
-              AND c.start_at < $3 AND c.end_at > $2)
-             + (SELECT COUNT(*) FROM appointment a WHERE a.student_id = $1 AND a.state = 'booked'
-              AND a.starts < $3 AND a.ends > $2) AS n",
-        )
-        .bind(student.as_str())
-        .bind(one.starts_ms)
-        .bind(one.ends_ms)
-        .fetch_one(self.connection())
-        .await?;
+        let has_conflict = self.is_elsewhere(student, (one.starts_ms, one.ends_ms), &one.id).await?;
         let minutes = sqlx::query(
             "SELECT (SELECT COALESCE(SUM(c.end_at - c.start_at), 0) FROM consultation c JOIN card_slot s ON s.id = c.slot_id
               JOIN enrollment e ON e.study_group_id = c.group_id AND e.role = 'student' AND e.person_id = $1
@@ -271,10 +259,34 @@ impl Tx {
             is_on: matches!(text(&row, "state")?.as_str(), "planned" | "open" | "live"),
             held_with_host: u32::try_from(here.unwrap_or(0)).unwrap_or(u32::MAX),
             held_in_all: u32::try_from(int(&held, "in_all")?).unwrap_or(u32::MAX),
-            has_conflict: int(&clash, "n")? > 0,
+            has_conflict,
             screen_minutes: int(&minutes, "ms")? / 60_000,
             screen_cap: cap,
         })
+    }
+
+    /// Whether a student has a lesson or another appointment at a time (INV-14).
+    pub(super) async fn is_elsewhere(
+        &mut self,
+        student: &PersonId,
+        (starts_ms, ends_ms): (i64, i64),
+        but: &AppointmentId,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT COUNT(*) FROM consultation c JOIN card_slot s ON s.id = c.slot_id
+              JOIN enrollment e ON e.study_group_id = c.group_id AND e.role = 'student' AND e.person_id = $1
+              WHERE c.form <> 'individual' AND s.audience_students = 1 AND c.state IN ('planned', 'open', 'live')
+              AND c.start_at < $3 AND c.end_at > $2)
+             + (SELECT COUNT(*) FROM appointment a WHERE a.student_id = $1 AND a.state = 'booked' AND a.id <> $4
+              AND a.starts < $3 AND a.ends > $2) AS n",
+        )
+        .bind(student.as_str())
+        .bind(starts_ms)
+        .bind(ends_ms)
+        .bind(but.as_str())
+        .fetch_one(self.connection())
+        .await?;
+        Ok(int(&row, "n")? > 0)
     }
 
     pub(in crate::store) async fn give_back(&mut self, back: &GiveBack) -> Result<(), BookingError> {
@@ -334,7 +346,7 @@ impl Tx {
     }
 
     /// The row of a time that was given back stays as it is; a new one is free.
-    async fn free_again(&mut self, one: &Appointment) -> Result<AppointmentId, StoreError> {
+    pub(super) async fn free_again(&mut self, one: &Appointment) -> Result<AppointmentId, StoreError> {
         let id = AppointmentId::fresh();
         let row = vec![
             id.as_str().into(),

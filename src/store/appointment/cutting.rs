@@ -36,13 +36,13 @@ impl Tx {
     }
 
     /// Office hours have moved from `was_ms`: booked times go with them, those that no longer fit are taken back by the host,
-    /// and the rest is cut anew.
+    /// and the rest is cut anew. Gives how many were taken back.
     pub(in crate::store) async fn recut_hours(
         &mut self,
         hours: &Hours,
         was_ms: i64,
         now_ms: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
         sqlx::query("DELETE FROM appointment WHERE consultation_id = $1 AND state = 'free'")
             .bind(hours.id.as_str())
             .execute(self.connection())
@@ -58,9 +58,10 @@ impl Tx {
             .execute(self.connection())
             .await?;
         }
-        let mut taken = Vec::new();
+        let (mut taken, mut taken_back) = (Vec::new(), 0);
         for one in self.booked_in(&hours.id).await? {
             if one.ends_ms > hours.end_ms || one.starts_ms < hours.start_ms {
+                taken_back += 1;
                 self.end_booking(&one, AppointmentState::CancelledByHost, None, "moved", now_ms).await?;
             } else {
                 taken.push((one.starts_ms, one.ends_ms));
@@ -80,7 +81,28 @@ impl Tx {
                 ]
             })
             .collect();
-        sql::insert_many(self.connection(), "appointment (id, consultation_id, starts, ends, state)", 5, rows).await
+        sql::insert_many(self.connection(), "appointment (id, consultation_id, starts, ends, state)", 5, rows).await?;
+        Ok(taken_back)
+    }
+
+    /// Office hours have come to stand where some who had booked have another lesson or appointment: the host takes those
+    /// bookings back, their times are free for others. Gives how many.
+    pub(in crate::store) async fn take_back_clashing(
+        &mut self,
+        hours: &ConsultationId,
+        now_ms: i64,
+    ) -> Result<usize, StoreError> {
+        let mut taken_back = 0;
+        for one in self.booked_in(hours).await? {
+            let Some(student) = &one.student else { continue };
+            if !self.is_elsewhere(&student.id, (one.starts_ms, one.ends_ms), &one.id).await? {
+                continue;
+            }
+            taken_back += 1;
+            self.end_booking(&one, AppointmentState::CancelledByHost, None, "moved", now_ms).await?;
+            self.free_again(&one).await?;
+        }
+        Ok(taken_back)
     }
 
     pub(super) async fn booked_in(

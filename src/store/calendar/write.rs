@@ -66,10 +66,11 @@ impl Tx {
         let ids: Vec<ConsultationId> = before.keys().cloned().collect();
         // Whoever is told has to be known before rows go.
         let mut concerned = self.people_of(&ids).await?;
-        self.settle_school(&school.id, wanted, timings.of(&school.id), now_ms).await?;
+        let settled = self.settle_school(&school.id, wanted, timings.of(&school.id), now_ms).await?;
         let after = self.future_of(&school, now_ms).await?;
         let mut change = difference(&before, &after);
         change.version = version + 1;
+        change.taken_back = settled.taken_back;
         change.collisions = collisions(&after);
         let changed: Vec<ConsultationId> =
             change.moved.iter().chain(&change.planned).chain(&change.removed).map(|one| one.id.clone()).collect();
@@ -87,7 +88,7 @@ impl Tx {
         }
         let detail = serde_json::json!({
             "version": change.version, "moved": change.moved.len(), "planned": change.planned.len(),
-            "removed": change.removed.len(), "refused": change.refused.len(),
+            "removed": change.removed.len(), "refused": change.refused.len(), "taken_back": change.taken_back,
         });
         let mut event = AuditEvent::new(school.id.clone(), now_ms, "calendar.change", "school", school.id.as_str())
             .by(&actor.person, actor.role.map(Role::as_str))

@@ -64,17 +64,6 @@ impl Tx {
         let dates = || moving.iter().chain(&new).map(|one| one.occurrence.date);
         let (Some(from), Some(to)) = (dates().min(), dates().max()) else { return Ok((kept, Vec::new())) };
         let mut view = view::load(self.connection(), school, calendar.clone(), Span { from, to }).await?;
-        // What is booked in hours that move goes along, as far as it still fits (`recut_hours`).
-        let mut carried: HashMap<ConsultationId, Vec<Entry>> = HashMap::new();
-        for one in moving.iter().filter(|one| one.office.is_some()) {
-            let occurrence = &one.occurrence;
-            let Some(row) = existing.get(&occurrence.id) else { continue };
-            let later_ms = occurrence.start_ms - row.start_ms;
-            let booked = view.appointments_of(&occurrence.id).into_iter();
-            let booked = booked.map(|entry| entry.moved(later_ms, occurrence.date));
-            let fits = |entry: &Entry| occurrence.start_ms <= entry.start_ms && entry.end_ms <= occurrence.end_ms;
-            carried.insert(occurrence.id.clone(), booked.filter(fits).collect());
-        }
         // Places that become free stand in nobody's way, and neither do the appointments in them.
         let moves: HashSet<&str> = moving.iter().map(|one| one.occurrence.id.as_str()).collect();
         let is_leaving = |entry: &Entry| {
@@ -97,8 +86,7 @@ impl Tx {
             let id = &one.occurrence.id;
             let host = existing.get(id).and_then(|row| row.substitute.clone()).unwrap_or_else(|| one.host.clone());
             let more = sources.get(id).copied().unwrap_or(0);
-            let carried = carried.remove(id).unwrap_or_default();
-            judge.ask(one, &host, more, carried);
+            judge.ask(one, &host, more);
         }
         let (accepted, refused) = judge.done();
         kept.extend(accepted);

@@ -13,7 +13,7 @@ use super::Wanted;
 use crate::domain::ids::{CardId, ConsultationId, GroupId, PersonId};
 use crate::domain::notice::Notice;
 use crate::domain::planning::view::{Entry, PlanView};
-use crate::domain::planning::{Wish, check, check_carried};
+use crate::domain::planning::{Wish, check};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::role::Role;
 
@@ -43,9 +43,8 @@ impl Judge {
         Self { view, kept: Vec::new(), refused: Vec::new() }
     }
 
-    /// `host`: who will hold it. `more_sources`: what the date has of its own besides the sources of its slot. `carried`: the
-    /// appointments that go along, at their new times.
-    pub(super) fn ask(&mut self, mut one: Wanted, host: &PersonId, more_sources: usize, carried: Vec<Entry>) {
+    /// `host`: who will hold it. `more_sources`: what the date has of its own besides the sources of its slot.
+    pub(super) fn ask(&mut self, mut one: Wanted, host: &PersonId, more_sources: usize) {
         let occurrence = &one.occurrence;
         let group = GroupId::new(one.group.as_str());
         let wish = Wish {
@@ -62,12 +61,10 @@ impl Judge {
             allow_in_break: true,
             more_sources,
         };
-        let mut found = check(&self.view, &wish);
-        found.extend(check_carried(&self.view, &wish, &carried));
+        let found = check(&self.view, &wish);
         let mut codes: Vec<RefusalCode> = found.iter().filter(|one| one.is_refusal()).map(|one| one.code).collect();
         if codes.is_empty() {
             self.view.add(Entry::of(&wish, &self.view, one.card.clone()));
-            carried.into_iter().for_each(|entry| self.view.add(entry));
             // An empty list, not none: a date that moved has no remarks of its old place.
             one.warnings = Some(to_json(&found.iter().map(|one| one.code.as_str()).collect::<Vec<_>>()));
             self.kept.push(one);

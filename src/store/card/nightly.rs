@@ -34,7 +34,7 @@ impl Tx {
         let mut judge = Judge::over(view);
         for one in wanted {
             let host = one.host.clone();
-            judge.ask(one, &host, 0, Vec::new());
+            judge.ask(one, &host, 0);
         }
         let (kept, refused) = judge.done();
         let today = calendar.date_at(now_ms).to_string();

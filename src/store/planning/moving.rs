@@ -61,15 +61,16 @@ impl Tx {
             return Err(PlanError::Refused(RefusalCode::TooLate));
         }
         let mut view = view::load(self.connection(), school, calendar.clone(), Span { from: date, to: date }).await?;
+        let is_office = again.slot.office_minutes().is_some();
+        let carried = if is_office { self.carried(&again, id).await? } else { Vec::new() };
         let later_ms = again.start_ms - was_ms;
-        let carried = self.carried(&again, id).await?;
         let carried: Vec<Entry> = carried.into_iter().map(|one| one.moved(later_ms, date)).collect();
         // The place that becomes free is no obstacle, and neither are its own appointments.
         let own = format!("{id}#");
         view.remove_where(|one| one.id == *id || one.id.as_str().starts_with(&own));
         let host = again.substitute.clone().unwrap_or_else(|| again.host.clone());
         let mut wish = again.wish(&to, &host);
-        if again.slot.office_minutes().is_some() {
+        if is_office {
             // Nobody sits there for all of it: each student has an appointment.
             wish.students.clear();
         }

@@ -1,6 +1,8 @@
 //! Changes of rules as an administrator proposes them, and the decision on each: what is confirmed is applied in the same
 //! transaction, if what it would replace still stands as it did.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
@@ -8,7 +10,7 @@ use sqlx::any::AnyRow;
 use super::super::school::School;
 use super::super::sql::{self, int, json, optional_int, optional_text, text, to_json, word};
 use super::super::transition::Actor;
-use super::super::{AuditEvent, Store, StoreError, Tx};
+use super::super::{AuditEvent, Store, StoreError, Tx, audit};
 use super::PlanError;
 use super::acts::LocalAct;
 use super::modes::HoursRow;
@@ -24,6 +26,9 @@ use crate::domain::role::Role;
 
 /// Proposals of one school that wait at once: those who decide read each.
 pub const MOST_WAITING: i64 = 50;
+/// Proposals of one person in a day: each is a letter to those who decide and a row of the journal.
+const MOST_A_DAY: i64 = 100;
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// A change of what planning is held against, checked and ready to be written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +112,45 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Those of these proposals that wait while what they would replace has changed since, by id: they can no longer be
+    /// confirmed.
+    pub async fn stale_proposals(&self, school: &SchoolId, known: &[Proposal]) -> Result<HashSet<String>, StoreError> {
+        let waiting: Vec<&Proposal> = known.iter().filter(|one| one.state == State::Proposed).collect();
+        if waiting.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let (norms, hours) = (self.norm_rows(school).await?, self.hours_rows(school).await?);
+        let (modes, texts) = (self.rule_modes(school).await?, self.consent_texts(school).await?);
+        let now = |change: &RuleChange| match change {
+            RuleChange::Act(_) => None,
+            RuleChange::Norm(row) => norms.iter().find(|one| one.id == row.id).cloned().map(RuleChange::Norm),
+            RuleChange::Hours(row) => hours.iter().find(|one| one.id == row.id).cloned().map(RuleChange::Hours),
+            RuleChange::Mode { rule, .. } => modes
+                .iter()
+                .find(|(code, _)| code.as_str() == rule)
+                .map(|(_, mode)| RuleChange::Mode { rule: rule.clone(), mode: *mode }),
+            RuleChange::Text { purpose, .. } => texts
+                .iter()
+                .find(|one| one.purpose == *purpose)
+                .map(|one| RuleChange::Text { purpose: *purpose, title: one.title.clone(), body: one.body.clone() }),
+        };
+        Ok(waiting.into_iter().filter(|one| now(&one.change) != one.was).map(|one| one.id.clone()).collect())
+    }
+}
+
+impl RuleChange {
+    /// As the journal keeps it: of a long text its digest, like that of a text in force.
+    fn noted(&self) -> serde_json::Value {
+        match self {
+            Self::Text { purpose, title, body } => {
+                serde_json::json!({ "purpose": purpose, "sha256": audit::digest(&format!("{title}\n{body}")) })
+            }
+            other => serde_json::json!(other),
+        }
+    }
+}
+
 impl Tx {
     /// Writes the change down: from now on it is in force.
     pub async fn apply_rule_change(
@@ -150,7 +194,7 @@ impl Tx {
     }
 
     /// Keeps a change until somebody decides on it, and tells those who may; gives its id. Refusals: `conflict` when
-    /// [`MOST_WAITING`] wait already.
+    /// [`MOST_WAITING`] wait already, when this person proposes without end, and for what would change nothing.
     pub async fn propose_rule_change(
         &mut self,
         school: &School,
@@ -158,15 +202,21 @@ impl Tx {
         actor: &Actor,
         now_ms: i64,
     ) -> Result<String, StoreError> {
-        let (waiting,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM rule_proposal WHERE school_id = $1 AND state = 'proposed'")
-                .bind(school.id.as_str())
-                .fetch_one(self.connection())
-                .await?;
-        if waiting >= MOST_WAITING {
+        self.lock_planning(school).await?;
+        let (waiting, today): (i64, i64) = sqlx::query_as(
+            "SELECT (SELECT COUNT(*) FROM rule_proposal WHERE school_id = $1 AND state = 'proposed'),
+             (SELECT COUNT(*) FROM rule_proposal WHERE school_id = $2 AND proposed_by = $3 AND created_at > $4)",
+        )
+        .bind(school.id.as_str())
+        .bind(school.id.as_str())
+        .bind(actor.person.as_str())
+        .bind(now_ms - DAY_MS)
+        .fetch_one(self.connection())
+        .await?;
+        let was = self.standing(&school.id, change).await?;
+        if waiting >= MOST_WAITING || today >= MOST_A_DAY || was.as_ref() == Some(change) {
             return Err(StoreError::Conflict);
         }
-        let was = self.standing(&school.id, change).await?;
         let id = uuid::Uuid::now_v7().to_string();
         let row = vec![
             id.as_str().into(),
@@ -182,7 +232,9 @@ impl Tx {
         sql::insert_many(self.connection(), into, 8, vec![row]).await?;
         let event = AuditEvent::new(school.id.clone(), now_ms, "rule.propose", "rule_proposal", &id)
             .by(&actor.person, actor.role.map(Role::as_str));
-        self.audit(event.with(serde_json::json!({ "change": change, "was": was }))).await?;
+        let was = was.as_ref().map(RuleChange::noted);
+        self.audit(event.with(serde_json::json!({ "kind": change.kind(), "change": change.noted(), "was": was })))
+            .await?;
         let day = date_in(&school.zone(), now_ms).to_string();
         let mut to = self.holders(&school.id, &[Role::DeputyHead, Role::Head], &day).await?;
         to.retain(|person| *person != actor.person);
@@ -201,6 +253,7 @@ impl Tx {
         actor: &Actor,
         now_ms: i64,
     ) -> Result<(), PlanError> {
+        self.lock_planning(school).await?;
         let sql = format!("{SELECT} WHERE r.id = $1 AND r.school_id = $2");
         let query = sqlx::query(AssertSqlSafe(sql)).bind(id).bind(school.id.as_str());
         let known = proposal(&query.fetch_one(self.connection()).await.map_err(StoreError::from)?)?;

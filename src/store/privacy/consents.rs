@@ -138,7 +138,8 @@ impl Store {
 }
 
 impl Tx {
-    /// Puts a new version of a text (title, body) in force; gives its id.
+    /// Puts a new version of a text (title, body) in force; gives its id. [`StoreError::Conflict`]: it says what is in force
+    /// already, and would outdate every signature for nothing.
     pub async fn add_consent_text(
         &mut self,
         school: &SchoolId,
@@ -148,7 +149,11 @@ impl Tx {
         now_ms: i64,
     ) -> Result<String, StoreError> {
         let id = uuid::Uuid::now_v7().to_string();
-        let version = self.consent_text_in_force(school, purpose).await?.map_or(0, |text| text.version) + 1;
+        let before = self.consent_text_in_force(school, purpose).await?;
+        if before.as_ref().is_some_and(|text| text.title == title && text.body == body) {
+            return Err(StoreError::Conflict);
+        }
+        let version = before.map_or(0, |text| text.version) + 1;
         let sha256 = audit::digest(&format!("{title}\n{body}"));
         sqlx::query(
             "INSERT INTO consent_text (id, school_id, purpose, version, title, body, sha256, created_by, created_at)

@@ -50,7 +50,7 @@ async fn a_proposed_norm_is_in_force_once_somebody_else_confirms_it() {
     // Its author sees it and may take it back, the deputy head decides, nobody else sees any.
     let (mine, theirs) = (proposals(&admin).await, proposals(&deputy).await);
     assert_eq!((mine[0]["state"].as_str(), &mine[0]["may"]), (Some("proposed"), &json!(["withdraw"])));
-    assert_eq!(theirs[0]["may"], json!(["confirm", "decline"]));
+    assert_eq!((&theirs[0]["may"], &theirs[0]["is_stale"]), (&json!(["confirm", "decline"]), &json!(false)));
     assert_eq!((&theirs[0]["change"]["row"], &theirs[0]["was"]["row"]), (&norm, &before));
     for code in [TEACHER, STUDENT] {
         let other = hub.sign_in(code).await;
@@ -110,6 +110,8 @@ async fn what_has_changed_since_it_was_proposed_is_not_overwritten() {
     assert_eq!(put(&deputy, "/api/v1/hours-norms", None, &early).await.status, StatusCode::NO_CONTENT);
     refused(&decide(&deputy, &id, "confirm", "").await, 409, "version_conflict");
     assert_eq!(first(&deputy, "/api/v1/hours-norms").await, early);
+    let stale = &proposals(&deputy).await[0];
+    assert_eq!((&stale["is_stale"], &stale["may"]), (&json!(true), &json!(["decline"])));
     // The refusal left the proposal as it was: it can still be declined.
     assert_eq!(decide(&deputy, &id, "decline", "Уже изменено").await.status, StatusCode::NO_CONTENT);
     // A row that is not there cannot be proposed for.
@@ -136,6 +138,10 @@ async fn acts_and_texts_are_proposed_too_checked_alike_and_bounded() {
     }
     assert_eq!(deputy.get("/api/v1/local-acts").await.body["items"].as_array().unwrap().len(), acts + 1);
     assert!(admin.get("/api/v1/consents").await.body.to_string().contains("Новый текст"));
+    // What is in force already would outdate every signature for nothing.
+    for client in [&admin, &deputy] {
+        refused(&client.post("/api/v1/consent-texts", &text).await, 409, "conflict");
+    }
     // Those who decide read each: no more than fifty wait.
     for _ in 0..50 {
         proposed(&admin.post("/api/v1/local-acts", &act).await);

@@ -104,6 +104,7 @@ function Preview({
       {change.collisions.length > 0 && (
         <Notice tone="error">{t('collisions', { count: change.collisions.length })}</Notice>
       )}
+      {change.taken_back > 0 && <Notice tone="error">{t('taken_back', { count: change.taken_back })}</Notice>}
       {change.refused.length > 0 && (
         <>
           <Notice tone="error">{t('refused_note')}</Notice>

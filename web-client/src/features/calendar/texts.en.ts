@@ -53,6 +53,11 @@ const english: Translation<typeof russian> = {
     one: 'After the change {count} pair of consultations collides.',
     other: 'After the change {count} pairs of consultations collide.',
   },
+  taken_back: {
+    one: '{count} booked appointment is taken back: it does not fit, or the child has a lesson. The family is told.',
+    other:
+      '{count} booked appointments are taken back: they do not fit, or the child has a lesson. The families are told.',
+  },
   apply: 'Change the calendar',
   applied: 'The calendar is changed.',
   revert: 'Put back',

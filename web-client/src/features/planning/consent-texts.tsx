@@ -2,6 +2,7 @@
 import { Button } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { dayKey } from '../../shared/i18n/format';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { Answered, Empty, Panel, styles, useMay } from '../../shared/planning/kit';
 import { RowDialog } from './rules-dialog';
@@ -27,6 +28,9 @@ export function ConsentTexts() {
   const decides = useProposals().data?.decides;
   const known = useQuery({ queryKey: ['consent-texts'], queryFn: fetchTexts });
   const [edited, setEdited] = useState<Text>();
+  const inForce = new Map(known.data?.map(({ purpose, text }) => [purpose, text]));
+  // Whoever writes them sees what is missing too.
+  const shown = PURPOSES.filter((purpose) => mayEdit || inForce.has(purpose));
   const doing = useMutation({
     mutationFn: addText,
     onSuccess: () => {
@@ -36,32 +40,38 @@ export function ConsentTexts() {
   });
   return (
     <Panel title={t('texts')}>
-      <p className={styles.soft}>{t('texts_lead')}</p>
+      <p className={styles.soft}>{t(decides === false ? 'texts_lead_propose' : 'texts_lead')}</p>
       <Answered query={known}>
-        {known.data?.length === 0 && <Empty title={t('texts_empty')} icon="info" />}
+        {shown.length === 0 && <Empty title={t('texts_empty')} icon="info" />}
         <ul className={styles.list}>
-          {known.data?.map(({ purpose, text }) => (
-            <li key={purpose} className={styles.date}>
-              <div className={styles.dateTop}>
-                {name(purpose)}
-                <span className={styles.soft}>
-                  {t('text_version', { version: text.version, date: day(text.in_force_from.slice(0, 10)) })}
-                </span>
-              </div>
-              <div>{text.title}</div>
-              {mayEdit && (
-                <Button
-                  size="compact-sm"
-                  variant="light"
-                  mt={8}
-                  aria-label={t('text_new_of', { what: name(purpose) })}
-                  onClick={() => setEdited({ purpose, title: text.title, body: text.body })}
-                >
-                  {t('text_new')}
-                </Button>
-              )}
-            </li>
-          ))}
+          {shown.map((purpose) => {
+            const text = inForce.get(purpose);
+            const what = { what: name(purpose) };
+            return (
+              <li key={purpose} className={styles.date}>
+                <div className={styles.dateTop}>
+                  {name(purpose)}
+                  {text && (
+                    <span className={styles.soft}>
+                      {t('text_version', { version: text.version, date: day(dayKey(Date.parse(text.in_force_from))) })}
+                    </span>
+                  )}
+                </div>
+                {text && <div>{text.title}</div>}
+                {mayEdit && (
+                  <Button
+                    size="compact-sm"
+                    variant="light"
+                    mt={8}
+                    aria-label={text ? t('text_new_of', what) : t('text_write_of', what)}
+                    onClick={() => setEdited({ purpose, title: text?.title ?? '', body: text?.body ?? '' })}
+                  >
+                    {t(text ? 'text_new' : 'text_write')}
+                  </Button>
+                )}
+              </li>
+            );
+          })}
         </ul>
       </Answered>
       {edited && (

@@ -3,8 +3,10 @@ import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { isErrorCode, refusalOf } from '../../shared/errors';
+import { dayKey } from '../../shared/i18n/format';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { Empty, Panel, ReasonDialog, Refused, styles } from '../../shared/planning/kit';
+import { Notice } from '../../shared/ui/notice';
 import { useRefusalWords } from '../../shared/ui/refusal';
 import { usePurpose } from './consent-texts';
 import { texts, useDay, useGrades, useProposals } from './rules-kit';
@@ -37,6 +39,7 @@ export function ProposalsPanel() {
   // Also whoever may neither propose nor decide.
   if (!proposals.data) return null;
   const { decides, items } = proposals.data;
+  const refusal = doing.isError ? refusalOf(doing.error) : undefined;
   if (decides && items.length === 0) return null;
   const waiting = items.filter((proposal) => proposal.state === 'proposed');
   const decided = items.filter((proposal) => proposal.state !== 'proposed').slice(0, MOST_DECIDED);
@@ -45,7 +48,13 @@ export function ProposalsPanel() {
       {(!decides || waiting.length > 0) && (
         <p className={styles.soft}>{t(decides ? 'proposals_waiting' : 'proposals_yours')}</p>
       )}
-      {doing.isError && <Refused refusal={refusalOf(doing.error)} />}
+      {refusal?.code === 'version_conflict' ? (
+        <Notice tone="error" alert>
+          {t('stale')}
+        </Notice>
+      ) : (
+        refusal && <Refused refusal={refusal} />
+      )}
       {items.length === 0 && <Empty title={t('proposals_empty')} icon="info" />}
       <ul className={styles.list}>
         {[...waiting, ...decided].map((proposal) => (
@@ -73,8 +82,11 @@ export function ProposalsPanel() {
         action={t('decline')}
         danger
         onDone={async (reason) => {
-          if (declined) await decide(declined, 'decline', reason);
-          refresh();
+          try {
+            if (declined) await decide(declined, 'decline', reason);
+          } finally {
+            refresh();
+          }
         }}
       />
     </Panel>
@@ -85,7 +97,7 @@ function One({ proposal, children }: { proposal: Proposal; children: ReactNode[]
   const t = useTexts(texts);
   const day = useDay();
   const title = useTitleOf();
-  const when = (at: string) => day(at.slice(0, 10));
+  const when = (at: string) => day(dayKey(Date.parse(at)));
   const { state, reason, decided_by: by, decided_at: at } = proposal;
   return (
     <li className={styles.date}>
@@ -105,6 +117,8 @@ function One({ proposal, children }: { proposal: Proposal; children: ReactNode[]
       )}
       {reason && <div>{reason}</div>}
       {state === 'proposed' && <Differences proposal={proposal} />}
+      {state === 'proposed' && proposal.change.kind === 'text' && <p className={styles.soft}>{t('text_outdates')}</p>}
+      {proposal.is_stale && <Notice tone="wait">{t('stale')}</Notice>}
       {children.length > 0 && <div className={styles.actions}>{children}</div>}
     </li>
   );
@@ -169,7 +183,7 @@ function Differences({ proposal }: { proposal: Proposal }) {
         <thead>
           <tr>
             <th scope="col">{t('what')}</th>
-            {proposal.was && <th scope="col">{t('now')}</th>}
+            {proposal.was && <th scope="col">{t(proposal.is_stale ? 'before' : 'now')}</th>}
             <th scope="col">{t('next')}</th>
           </tr>
         </thead>

@@ -36,6 +36,8 @@ export type Proposal = {
   /** What stood in its place; missing: nothing did. */
   was?: Change;
   state: 'proposed' | 'confirmed' | 'declined' | 'withdrawn';
+  /** What it would replace has changed since: it can no longer be confirmed. */
+  is_stale: boolean;
   proposed_by: string;
   proposed_at: string;
   decided_by?: string;

@@ -297,6 +297,8 @@ export type CalendarChange = {
   planned: MovedLesson[];
   removed: MovedLesson[];
   refused: RefusedLesson[];
+  /** Booked appointments that hosts take back. */
+  taken_back: number;
   people: number;
   collisions: [string, string][];
 };
