@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::reports::files::attachment;
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Relation, Relations};
-use crate::domain::{card_csv, sheet};
+use crate::domain::{asc, card_csv, sheet};
 use crate::store::asc::{AscImportError, AscReport};
 use crate::store::roster::{RosterImportError, RosterReport, RosterRequest};
 use crate::store::transition::Actor;
@@ -30,6 +30,7 @@ pub fn routes(max_bytes: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(import_roster))
         .routes(routes!(import_asc))
         .layer(axum::extract::DefaultBodyLimit::max(max_bytes))
+        .routes(routes!(export_asc))
         .routes(routes!(export_roster))
         .routes(routes!(export_cards))
 }
@@ -116,6 +117,18 @@ pub async fn import_asc(
         AscImportError::Store(error) => error.into(),
     })?;
     Ok(Json(report))
+}
+
+/// Regular lessons and the usual bells as a timetable of aSc (XML): an import of it finds nothing to change.
+#[utoipa::path(get, path = "/api/v1/timetable/export", tag = "imports", responses(
+    (status = 200, content_type = "text/xml", body = String), (status = 401, body = Problem), (status = 403, body = Problem)
+))]
+pub async fn export_asc(State(state): State<ApiState>, session: Session) -> Result<Response, Problem> {
+    session.allow::<kind::BellsManage>(Relations::school())?;
+    let school = state.store.school(&session.principal.school).await?;
+    let timetable = state.store.export_asc(&school).await?;
+    let bytes = asc::write(&timetable).map_err(|error| Problem::fault(&error))?;
+    Ok(attachment("text/xml; charset=utf-8", "kafedra-timetable.xml", bytes))
 }
 
 /// The school's people as a OneRoster 1.2 archive: an import of it finds nothing to change.

@@ -3,11 +3,15 @@
 //! A document type or an entity of one's own is refused at once: nothing is expanded, nothing is fetched. Files are often in
 //! windows-1251 and say so in their first line.
 
+mod write;
+
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::Time;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
+
+pub use write::write;
 
 /// Bounds: a school of 3,000 has some 5,000 cards.
 const MOST_BYTES: usize = 32 << 20;

@@ -4,9 +4,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::roster::RosterRequest;
+use super::school::School;
 use super::sql::{self, Value};
 use super::{AuditEvent, Store, StoreError};
-use crate::domain::asc::{AscError, Timetable, parse};
+use crate::domain::asc::{AscError, Lesson, Timetable, parse};
 use crate::domain::fold::{fold, fold_code};
 use crate::domain::role::Role;
 
@@ -153,6 +154,57 @@ impl Store {
         .await
         .map_err(AscImportError::Store)?;
         Ok(report)
+    }
+}
+
+impl Store {
+    /// The regular lessons and the usual bells as a timetable of aSc: an import of it finds nothing to change. Two teachers of
+    /// one whole name cannot be told apart in such a file.
+    pub async fn export_asc(&self, school: &School) -> Result<Timetable, StoreError> {
+        let rows = sqlx::query(
+            "SELECT r.weekday, r.period, r.parity, p.family_name, p.given_name, p.middle_name, c.name AS class,
+             g.name AS group_name, s.name AS subject FROM regular_lesson r LEFT JOIN person p ON p.id = r.teacher_id
+             LEFT JOIN school_class c ON c.id = r.class_id LEFT JOIN study_group g ON g.id = r.group_id
+             LEFT JOIN subject s ON s.id = r.subject_id WHERE r.school_id = $1",
+        )
+        .bind(school.id.as_str())
+        .fetch_all(self.readers())
+        .await?;
+        let calendar = self.calendar(school).await?;
+        let usual = calendar.bells.get(&calendar.usual_bells);
+        let mut timetable = Timetable {
+            bells: usual.into_iter().flatten().map(|(number, (from, to))| (*number, *from, *to)).collect(),
+            ..Timetable::default()
+        };
+        timetable.bells.sort();
+        let (mut teachers, mut classes) = (BTreeSet::new(), BTreeSet::new());
+        let (mut subjects, mut groups) = (BTreeSet::new(), BTreeSet::new());
+        for row in &rows {
+            let some = |column| Ok::<_, StoreError>(sql::optional_text(row, column)?.filter(|name| !name.is_empty()));
+            let names = [some("family_name")?, some("given_name")?, some("middle_name")?];
+            let teacher = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let teacher = Some(teacher).filter(|name| !name.is_empty());
+            let (class, subject) = (some("class")?, some("subject")?);
+            let group = class.clone().zip(some("group_name")?);
+            let small = |column| Ok::<_, StoreError>(sql::int(row, column)?);
+            timetable.lessons.push(Lesson {
+                weekday: sql::word(i8::try_from(small("weekday")?).ok(), "weekday")?,
+                period: sql::word(u8::try_from(small("period")?).ok(), "period")?,
+                is_odd: some("parity")?.map(|parity| parity == "odd"),
+                subject: subject.clone().unwrap_or_default(),
+                teachers: teacher.iter().cloned().collect(),
+                classes: class.iter().cloned().collect(),
+                groups: group.iter().map(|(_, name)| name.clone()).collect(),
+            });
+            teachers.extend(teacher);
+            classes.extend(class);
+            subjects.extend(subject);
+            groups.extend(group);
+        }
+        timetable.lessons.sort();
+        (timetable.teachers, timetable.classes) = (teachers.into_iter().collect(), classes.into_iter().collect());
+        (timetable.subjects, timetable.groups) = (subjects.into_iter().collect(), groups.into_iter().collect());
+        Ok(timetable)
     }
 }
 

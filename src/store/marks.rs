@@ -239,6 +239,45 @@ impl Store {
         Ok(found)
     }
 
+    /// Marks of this school year in the long form of the import, which finds nothing to change in them; with `own_only` those of
+    /// groups and subjects that the actor teaches. A topic that two parts of a programme share, or whose name no programme
+    /// has any more, is found by its name again.
+    pub async fn export_marks(&self, request: &MarksRequest) -> Result<Vec<[String; 6]>, StoreError> {
+        let known = self.known_for_marks(request).await?;
+        let Some((from, to)) = known.year else { return Ok(Vec::new()) };
+        let rows = sqlx::query(
+            "SELECT m.student_id, m.topic_id, m.date, m.value, m.weight, p.code, p.code_fold, s.id AS subject_id,
+             s.name AS subject, t.title AS topic FROM mark m JOIN person p ON p.id = m.student_id
+             JOIN programme g ON g.id = m.programme_id JOIN subject s ON s.id = g.subject_id
+             LEFT JOIN topic t ON t.id = m.topic_id WHERE m.school_id = $1 AND m.date >= $2 AND m.date <= $3
+             ORDER BY p.code_fold, s.name, m.date, m.n",
+        )
+        .bind(request.school.id.as_str())
+        .bind(from.to_string())
+        .bind(to.to_string())
+        .fetch_all(self.readers())
+        .await?;
+        let mut lines = Vec::with_capacity(rows.len());
+        for row in &rows {
+            // Who has left the school's classes cannot be brought in again.
+            let Some(student) = known.students.get(&text(row, "code_fold")?) else { continue };
+            let subject = SubjectId::new(text(row, "subject_id")?);
+            if request.own_only && !known.taught.contains(&(student.group.clone(), subject)) {
+                continue;
+            }
+            let mark = mark(row)?;
+            lines.push([
+                text(row, "code")?,
+                text(row, "subject")?,
+                mark.date.strftime("%d.%m.%Y").to_string(),
+                mark.value.map_or_else(|| "н".to_owned(), |value| value.to_string()),
+                mark.weight.to_string(),
+                optional_text(row, "topic")?.unwrap_or_default(),
+            ]);
+        }
+        Ok(lines)
+    }
+
     /// A student's marks, newest first, with the names of subject and topic.
     pub async fn marks_of(&self, student: &PersonId) -> Result<Vec<(Mark, String, Option<String>)>, StoreError> {
         let rows = sqlx::query(

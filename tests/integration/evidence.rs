@@ -262,6 +262,34 @@ async fn what_is_exported_is_imported_without_a_change_and_mistakes_have_their_p
         );
         assert!(back.body["unchanged"].as_u64().unwrap() > 5);
     }
+    // The timetable of regular lessons, brought in and taken out again.
+    let file = r#"<?xml version="1.0" encoding="UTF-8"?><timetable>
+        <teachers><teacher id="t" name="Соколова Мария Игоревна"/></teachers><classes><class id="c" name="5А"/></classes>
+        <subjects><subject id="s" name="Математика"/></subjects>
+        <lessons><lesson id="l" subjectid="s" classids="c" teacherids="t"/></lessons>
+        <cards><card lessonid="l" period="2" days="01000" weeks="10"/><card lessonid="l" period="3" days="00101" weeks="1"/></cards>
+        </timetable>"#;
+    let asc = upload(&deputy, "/api/v1/timetable/import", "text/xml", file).await;
+    assert_eq!((asc.status, &asc.body["lessons"]), (StatusCode::OK, &json!(3)), "{}", asc.body);
+    let (status, exported) = bytes(&deputy, "/api/v1/timetable/export").await;
+    assert_eq!(status, StatusCode::OK);
+    let again = upload(&deputy, "/api/v1/timetable/import", "text/xml", exported.clone()).await;
+    assert_eq!((&again.body["lessons"], &again.body["lessons_before"]), (&json!(3), &json!(3)), "{}", again.body);
+    assert_eq!(again.body["bells_changed"], false, "{}", again.body);
+    for unknown in ["unknown_teachers", "unknown_classes", "unknown_subjects"] {
+        assert_eq!(again.body[unknown], json!([]), "{}", again.body);
+    }
+    assert_eq!(bytes(&deputy, "/api/v1/timetable/export").await.1, exported, "the same lessons");
+    assert_eq!(bytes(&teacher, "/api/v1/timetable/export").await.0, StatusCode::FORBIDDEN);
+    // Marks: all of them for the deputy head, a teacher's own for the teacher.
+    let (_, marks) = bytes(&deputy, "/api/v1/marks/export").await;
+    let back = upload(&deputy, "/api/v1/marks/import?dry_run=true", "text/csv", marks.clone()).await;
+    assert_eq!((&back.body["created"], &back.body["updated"]), (&json!(0), &json!(0)), "{}", back.body);
+    assert!(back.body["unchanged"].as_u64().unwrap() > 10 && back.body["warnings"] == json!([]), "{}", back.body);
+    let (_, own) = bytes(&teacher, "/api/v1/marks/export").await;
+    assert!(!own.is_empty() && own.len() <= marks.len());
+    let back = upload(&teacher, "/api/v1/marks/import?dry_run=true", "text/csv", own).await;
+    assert_eq!((back.status, &back.body["updated"]), (StatusCode::OK, &json!(0)), "{}", back.body);
     // A mistake is told of by the line of the sheet; a change by its cells.
     let head = "Код;Дата;Начало;Минут;Класс;Предмет;Часть;Учитель;Вид;Форма";
     let sheet = |row: &str| kafedra::domain::sheet::write(&format!("{head}\n{row}\n")).unwrap();

@@ -103,6 +103,7 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("post", "/api/v1/consent-texts", Asks::OfOneself(Action::PolicyManage)),
     ("post", "/api/v1/roster/import", Asks::OfOneself(Action::RosterImport)),
     ("post", "/api/v1/timetable/import", Asks::OfOneself(Action::BellsManage)),
+    ("get", "/api/v1/timetable/export", Asks::OfOneself(Action::BellsManage)),
     ("get", "/api/v1/roster/export", Asks::OfOneself(Action::RosterImport)),
     ("get", "/api/v1/lesson-cards/export", Asks::OfOneself(Action::CardsImport)),
     // Opened by its secret address alone.
@@ -129,6 +130,7 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("get", "/api/v1/consultations/{id}/topics", Asks::OfLesson(Action::ConsultationCancel)),
     ("put", "/api/v1/consultations/{id}/topics", Asks::OfLesson(Action::CardEdit)),
     ("post", "/api/v1/marks/import", Asks::OfAnybody(Action::MarksImport)),
+    ("get", "/api/v1/marks/export", Asks::OfAnybody(Action::MarksImport)),
     ("get", "/api/v1/performance", Asks::OfHelp),
     ("get", "/api/v1/office-hours", Asks::OfHelp),
     ("get", "/api/v1/office-hours/{id}", Asks::OfHelp),

@@ -57,6 +57,19 @@ pub fn parse(bytes: &[u8], year: Option<(Date, Date)>) -> Result<Vec<MarkRow>, V
     if file.errors.is_empty() { Ok(file.rows) } else { Err(file.errors) }
 }
 
+/// Writes the long form (UTF-8 with BOM, `;`): code of the student, subject, date, mark, weight, topic.
+///
+/// # Errors
+/// None but those of writing into memory.
+pub fn write(lines: &[[String; 6]]) -> Result<Vec<u8>, csv::Error> {
+    let mut file = csv::WriterBuilder::new().delimiter(b';').from_writer(vec![0xef, 0xbb, 0xbf]);
+    file.write_record(["Код ученика", "Предмет", "Дата", "Отметка", "Вес", "Тема"])?;
+    for line in lines {
+        file.write_record(line)?;
+    }
+    file.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
 const STUDENT: &[&str] = &["код ученика", "код", "ученик", "student"];
 const SUBJECT: &[&str] = &["предмет", "subject"];
 const DATE: &[&str] = &["дата", "date"];

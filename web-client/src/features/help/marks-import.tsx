@@ -108,6 +108,9 @@ export function MarksImport() {
         >
           {t('import_apply')}
         </Button>
+        <Button component="a" variant="default" href="/api/v1/marks/export" download>
+          {t('import_download')}
+        </Button>
       </div>
     </div>
   );

@@ -127,6 +127,7 @@ export default {
   coverage_topics: 'by topics',
   import_marks: 'Import marks',
   import_title: 'Marks from the gradebook',
+  import_download: 'Download the marks',
   import_lead: 'CSV: “Код ученика;Предмет;Дата;Отметка;Вес;Тема”, or a class grid with dates as columns.',
   import_file: 'CSV file',
   import_check: 'Check',

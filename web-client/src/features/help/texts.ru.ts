@@ -167,6 +167,7 @@ export default {
   coverage_topics: 'по темам',
   import_marks: 'Загрузить отметки',
   import_title: 'Отметки из журнала',
+  import_download: 'Скачать отметки',
   import_lead: 'CSV: «Код ученика;Предмет;Дата;Отметка;Вес;Тема» или таблица класса, где столбцы — даты.',
   import_file: 'Файл CSV',
   import_check: 'Проверить',

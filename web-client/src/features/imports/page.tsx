@@ -70,7 +70,11 @@ export default function ImportsPage() {
           send={sendAsc}
           isUnchanged={(report) => report.lessons === 0 && !report.bells_changed}
           show={(report) => <Asc report={report} />}
-        />
+        >
+          <a className={sheet.button} href="/api/v1/timetable/export" download>
+            {t('download_asc')}
+          </a>
+        </Upload>
       )}
     </>
   );

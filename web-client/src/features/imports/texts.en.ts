@@ -21,6 +21,7 @@ export default {
   applied: 'Imported',
   download_cards_xlsx: 'Download cards as Excel',
   download_cards_csv: 'Download cards as CSV',
+  download_asc: 'Download the lessons as an aSc timetable',
   download_roster: 'Download a OneRoster archive',
   rejected: {
     one: '{count} mistake in the file. Nothing was changed.',

@@ -18,6 +18,7 @@ export default {
   applied: 'Загружено',
   download_cards_xlsx: 'Скачать карты в Excel',
   download_cards_csv: 'Скачать карты в CSV',
+  download_asc: 'Скачать расписание уроков aSc',
   download_roster: 'Скачать список OneRoster',
   rejected: {
     one: 'В файле {count} ошибка. Ничего не изменено.',
