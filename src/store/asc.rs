@@ -186,7 +186,7 @@ impl Store {
             let teacher = Some(teacher).filter(|name| !name.is_empty());
             let (class, subject) = (some("class")?, some("subject")?);
             let group = class.clone().zip(some("group_name")?);
-            let small = |column| Ok::<_, StoreError>(sql::int(row, column)?);
+            let small = |column| sql::int(row, column);
             timetable.lessons.push(Lesson {
                 weekday: sql::word(i8::try_from(small("weekday")?).ok(), "weekday")?,
                 period: sql::word(u8::try_from(small("period")?).ok(), "period")?,
