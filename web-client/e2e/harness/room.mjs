@@ -2,29 +2,17 @@
 import { PASSWORD } from './hub.mjs';
 import { until } from './until.mjs';
 
-/**
- * Signs in. A page that has not come after 15 s is said to have stalled, with what it shows, and is opened once more, as a
- * person would.
- */
+/** Signs in; a page that does not come to the timetable is told of with what it shows instead. */
 export async function signIn(page, code, password = PASSWORD) {
-  const heading = page.getByRole('heading', { name: 'Расписание консультаций' });
-  const login = page.getByLabel('Логин');
-  for (const patience of [15_000, 30_000]) {
-    await page.goto('/sign-in');
-    await login.or(heading).first().waitFor();
-    if (await heading.isVisible()) return;
-    await login.fill(code);
-    await page.getByLabel('Пароль', { exact: true }).fill(password);
-    await page.getByRole('button', { name: 'Войти', exact: true }).click();
-    try {
-      await heading.waitFor({ timeout: patience });
-      return;
-    } catch (cause) {
-      const shown = await page.locator('body').innerText();
-      const what = `the sign-in of ${code} has stalled; ${page.url()} shows: ${shown}`;
-      if (patience === 30_000) throw new Error(what, { cause });
-      console.log(what);
-    }
+  await page.goto('/sign-in');
+  await page.getByLabel('Логин').fill(code);
+  await page.getByLabel('Пароль', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Войти', exact: true }).click();
+  try {
+    await page.getByRole('heading', { name: 'Расписание консультаций' }).waitFor();
+  } catch (cause) {
+    const shown = await page.locator('body').innerText();
+    throw new Error(`${code} is not signed in; ${page.url()} shows: ${shown}`, { cause });
   }
 }
 
