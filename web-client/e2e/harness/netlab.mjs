@@ -54,6 +54,9 @@ export class Netlab {
     this.folder = mkdtempSync(join(tmpdir(), 'kafedra-lab-'));
     for (const host of HOSTS) {
       run('ip', 'netns', 'add', this.name(host));
+      // IPv4 only: an IPv6 address is looked for on the link before it is used, and seconds later, when it is, a browser drops
+      // what it is loading (ERR_NETWORK_CHANGED).
+      this.inside(host, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1');
       this.ip(host, 'link', 'set', 'lo', 'up');
     }
     for (const [number, host] of ['client', 'hub', 'relay'].entries()) {

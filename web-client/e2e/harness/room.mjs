@@ -4,15 +4,20 @@ import { until } from './until.mjs';
 
 /** Signs in; a page that does not come to the timetable is told of with what it shows instead. */
 export async function signIn(page, code, password = PASSWORD) {
-  await page.goto('/sign-in');
-  await page.getByLabel('Логин').fill(code);
-  await page.getByLabel('Пароль', { exact: true }).fill(password);
-  await page.getByRole('button', { name: 'Войти', exact: true }).click();
+  const failed = [];
+  const keep = (request) => failed.push(`${request.url()}: ${request.failure()?.errorText}`);
+  page.on('requestfailed', keep);
   try {
+    await page.goto('/sign-in');
+    await page.getByLabel('Логин').fill(code);
+    await page.getByLabel('Пароль', { exact: true }).fill(password);
+    await page.getByRole('button', { name: 'Войти', exact: true }).click();
     await page.getByRole('heading', { name: 'Расписание консультаций' }).waitFor();
   } catch (cause) {
     const shown = await page.locator('body').innerText();
-    throw new Error(`${code} is not signed in; ${page.url()} shows: ${shown}`, { cause });
+    throw new Error(`${code} is not signed in; ${page.url()} shows: ${shown}\n${failed.join('\n')}`, { cause });
+  } finally {
+    page.off('requestfailed', keep);
   }
 }
 

@@ -38,6 +38,31 @@ test('a camera that is not allowed: help, and the room all the same', async () =
   await page.context().close();
 });
 
+test('scripts that do not come: loaded again, at last a word and a link', async () => {
+  const page = await newPerson(browser, hub, { viewport: PHONE });
+  let drops = 2;
+  await page.route('**/assets/*.js', (route) => {
+    drops -= 1;
+    return drops >= 0 ? route.abort('connectionreset') : route.continue();
+  });
+  await page.goto('/sign-in');
+  await page.getByLabel('Логин').waitFor();
+  assert.ok(drops < 0, 'the first scripts were dropped');
+  await page.context().close();
+
+  const cutOff = await newPerson(browser, hub, { viewport: PHONE });
+  await cutOff.route('**/assets/*.js', (route) => route.abort('connectionreset'));
+  await cutOff.goto('/sign-in');
+  const link = cutOff.getByRole('link', { name: 'Загрузить ещё раз' });
+  await link.waitFor();
+  await assertAccessible(cutOff, 'a page without its scripts');
+  await screenshot(cutOff, 'error-not-loaded-phone-light');
+  await cutOff.unroute('**/assets/*.js');
+  await link.click();
+  await cutOff.getByLabel('Логин').waitFor();
+  await cutOff.context().close();
+});
+
 test('too early: a countdown, and somebody else’s lesson: a refusal', async () => {
   const { item } = await castOf(hub, 'video_conference');
   const outsider = await hub.as('S-5A-02');
