@@ -89,6 +89,10 @@ impl Source {
             Allowance::Paused => (layer::choose(&self.layers, 1, may_come), Layers::ALL),
         };
         slot.wish = Some(wish);
+        slot.inner_wish = match (self.layers.get(usize::from(wish)), slot.allowance) {
+            (_, Allowance::Paused) | (None, _) => 0,
+            (Some(layer), _) => layer.choose_spatial(slot.max_height).min(limits.spatial),
+        };
         slot.target = layer::choose_below(&self.layers, wish, is_there);
         let is_wished = slot.target == wish;
         let mut is_highest = is_wished && wish == ideal;

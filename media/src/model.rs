@@ -97,7 +97,8 @@ pub enum SfuEvent {
     SlotsChanged { peer: PeerKey, slots: Vec<(String, Option<SourceKey>)> },
     /// What anybody watches of a source, when that has changed: its publisher may stop the layers that are not named, and
     /// is to start those that are. `rids` is empty for a source without simulcast; then `is_watched` says it all.
-    LayersWanted { peer: PeerKey, source: SourceKey, rids: Vec<String>, is_watched: bool },
+    /// `spatial_unwatched`: how many of the layers within its only stream, from the largest down, nobody watches.
+    LayersWanted { peer: PeerKey, source: SourceKey, rids: Vec<String>, is_watched: bool, spatial_unwatched: u8 },
     /// Who speaks, the dominant speaker first, at most four.
     Speakers { peers: Vec<PeerKey> },
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use media::model::{PeerKey, Publish, SlotWish, SourceKey, SourceKind};
+use media::model::{PeerKey, Publish, SfuEvent, SlotWish, SourceKey, SourceKind};
 use media::rtp::bits::BitWriter;
 use media::rtp::{dependency, vp9};
 use media::sdp;
@@ -37,17 +37,23 @@ fn watcher(world: &mut World, all_codecs: bool, max_height: u16) -> Peer {
 
 /// One VP9 picture of three spatial layers in non-flexible mode, one packet each, as L3T3_KEY.
 fn vp9_picture(number: u16, is_key: bool) -> Vec<Vec<u8>> {
+    vp9_layers(number, is_key, 3)
+}
+
+/// The same of so many layers, lowest first.
+fn vp9_layers(number: u16, is_key: bool, count: u8) -> Vec<Vec<u8>> {
     let temporal = if is_key { 0 } else { [0u8, 2, 1, 2][usize::from(number) % 4] };
-    (0..3u8)
+    (0..count)
         .map(|spatial| {
             // I, P, L, B, E, V on the first packet of a key picture, Z where upper layers do without.
-            let needless = u8::from(!is_key || spatial == 2);
+            let needless = u8::from(!is_key || spatial + 1 == count);
             let first = 0xac | u8::from(!is_key) << 6 | u8::from(is_key && spatial == 0) << 1 | needless;
             let layer = temporal << 5 | u8::from(temporal == 0) << 4 | spatial << 1 | u8::from(is_key && spatial > 0);
             let mut payload = vec![first, 0x80 | (number >> 8) as u8, number as u8, layer, number as u8];
             if is_key && spatial == 0 {
-                payload.push(0x50);
-                for (width, height) in [(320u16, 180u16), (640, 360), (1280, 720)] {
+                payload.push((count - 1) << 5 | 0x10);
+                for (width, height) in [(320u16, 180u16), (640, 360), (1280, 720)].into_iter().take(usize::from(count))
+                {
                     payload.extend_from_slice(&width.to_be_bytes());
                     payload.extend_from_slice(&height.to_be_bytes());
                 }
@@ -64,10 +70,14 @@ struct Sender {
 
 impl Sender {
     fn vp9(&mut self, world: &mut World, peer: &mut Peer, number: u16, is_key: bool) {
+        self.vp9_layers(world, peer, number, is_key, 3);
+    }
+
+    fn vp9_layers(&mut self, world: &mut World, peer: &mut Peer, number: u16, is_key: bool, count: u8) {
         peer.payload_type = Some(VP9);
-        for (spatial, payload) in vp9_picture(number, is_key).iter().enumerate() {
+        for (spatial, payload) in vp9_layers(number, is_key, count).iter().enumerate() {
             self.sequence = self.sequence.wrapping_add(1);
-            peer.marker = spatial == 2;
+            peer.marker = spatial + 1 == usize::from(count);
             peer.send(world, 1000, 0, "", self.sequence, u32::from(number) * 3000, payload);
         }
         world.pass(Duration::from_millis(33));
@@ -155,6 +165,72 @@ fn of_a_layered_vp9_stream_a_slot_gets_what_its_height_shows() {
     assert_eq!(flows(&mut world, &mut publisher, &mut watcher, false), "2!");
     assert_eq!(flows(&mut world, &mut publisher, &mut watcher, true), "0!");
     assert_eq!(flows(&mut world, &mut publisher, &mut watcher, false), "0!");
+}
+
+/// What the publisher was told last: whether anybody watches, and how many of its layers nobody does.
+fn told(world: &World) -> Option<(bool, u8)> {
+    world.events.iter().rev().find_map(|event| match event {
+        SfuEvent::LayersWanted { is_watched, spatial_unwatched, .. } => Some((*is_watched, *spatial_unwatched)),
+        _ => None,
+    })
+}
+
+#[test]
+fn layers_within_a_stream_that_nobody_watches_are_stopped_and_come_back() {
+    let mut world = World::new();
+    let mut publisher = publisher(1, CAMERA);
+    publisher.with_feedback = true;
+    publisher.connect(&mut world);
+    let mut watcher = watcher(&mut world, true, 720);
+    let mut sender = Sender { sequence: 10 };
+    let (mut number, mut obeyed) = (0, (true, 0));
+    let mut last = String::new();
+    // A publisher that obeys at once, with a key frame; what flows at the end.
+    let mut run = |world: &mut World, watcher: &mut Peer, seconds: u16| {
+        // Consent (RFC 7675).
+        for peer in [&publisher, &*watcher] {
+            let check = peer.good_check();
+            world.deliver(peer.address, &check);
+        }
+        for _ in 0..seconds * 30 {
+            let (is_watched, unwatched) = told(world).unwrap_or((true, 0));
+            number += 1;
+            if is_watched {
+                let is_key = number == 1 || (is_watched, unwatched) != obeyed;
+                sender.vp9_layers(world, &mut publisher, number, is_key, 3 - unwatched);
+            } else {
+                world.pass(Duration::from_millis(33));
+            }
+            obeyed = (is_watched, unwatched);
+            last = layers(&watcher.receive(world));
+        }
+        (told(world), last.clone())
+    };
+    assert_eq!(run(&mut world, &mut watcher, 7), (None, "2!".to_owned()));
+
+    let ask = |world: &mut World, height: u16| {
+        world.sfu.set_slots(world.now, ROOM, PeerKey(2), vec![wish(CAMERA, height)]);
+        world.drain();
+    };
+    ask(&mut world, 200);
+    assert_eq!(run(&mut world, &mut watcher, 3).0, None, "who looks back within seconds makes nothing flap");
+    assert_eq!(run(&mut world, &mut watcher, 4), (Some((true, 2)), "0!".to_owned()));
+    // At once when somebody looks: as much as is looked at, and no more.
+    ask(&mut world, 400);
+    assert_eq!(told(&world), Some((true, 1)));
+    assert_eq!(run(&mut world, &mut watcher, 1), (Some((true, 1)), "1!".to_owned()));
+    ask(&mut world, 720);
+    assert_eq!(told(&world), Some((true, 0)));
+    assert_eq!(run(&mut world, &mut watcher, 1), (Some((true, 0)), "2!".to_owned()));
+
+    // Nobody looks at all, and then at a small one: the large ones are started for nobody.
+    ask(&mut world, 200);
+    run(&mut world, &mut watcher, 7);
+    ask(&mut world, 0);
+    assert_eq!(run(&mut world, &mut watcher, 7).0, Some((false, 2)));
+    ask(&mut world, 180);
+    assert_eq!(told(&world), Some((true, 2)));
+    assert_eq!(run(&mut world, &mut watcher, 1), (Some((true, 2)), "0!".to_owned()));
 }
 
 #[test]

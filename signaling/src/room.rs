@@ -237,6 +237,7 @@ pub enum MediaEvent {
         source: SourceId,
         rids: Vec<String>,
         watched: bool,
+        spatial_unwatched: u8,
     },
     Speakers {
         peers: Vec<PeerId>,

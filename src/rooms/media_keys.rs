@@ -94,8 +94,9 @@ impl MediaKeys {
                 peer: peer(key)?,
                 slots: slots.into_iter().map(|(mid, key)| (Mid::new(mid), key.and_then(source))).collect(),
             },
-            sfu::SfuEvent::LayersWanted { peer: owner, source: key, rids, is_watched } => {
-                MediaEvent::LayersWanted { peer: peer(owner)?, source: source(key)?, rids, watched: is_watched }
+            sfu::SfuEvent::LayersWanted { peer: owner, source: key, rids, is_watched, spatial_unwatched } => {
+                let (peer, source) = (peer(owner)?, source(key)?);
+                MediaEvent::LayersWanted { peer, source, rids, watched: is_watched, spatial_unwatched }
             }
             sfu::SfuEvent::Speakers { peers } => {
                 MediaEvent::Speakers { peers: peers.into_iter().filter_map(peer).collect() }

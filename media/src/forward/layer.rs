@@ -15,6 +15,9 @@ use crate::rtp::frame::Tracker;
 /// A layer that has sent nothing for this long is gone: the publisher lacks the bandwidth for it, or nobody may see it.
 const ACTIVE: Duration = Duration::from_millis(700);
 
+/// Spatial layers within a stream, and the height of each.
+type Inner = (u8, [u16; MAX_LAYERS as usize]);
+
 /// State of one layer.
 #[derive(Debug)]
 pub struct Layer {
@@ -31,8 +34,13 @@ pub struct Layer {
     pub request: KeyFrameRequest,
     /// Height of its last key frame, when the codec tells it.
     pub height: Option<u16>,
-    /// Spatial layers within it, and the height of each (0: not told), as of its last key frame.
-    pub spatial: Option<(u8, [u16; MAX_LAYERS as usize])>,
+    /// Spatial layers within it, and the height of each (0: not told), as of its last key frame; those above `kept` as of
+    /// when they were sent.
+    pub spatial: Option<Inner>,
+    /// The publisher was told to send no spatial layer above this one, for nobody watches them. `None`: all.
+    kept: Option<u8>,
+    /// Since when nobody has wanted the highest that is sent.
+    inner_unwanted: Option<Instant>,
     last_packet: Option<Instant>,
     /// What it costs to forward.
     pub rates: Rates,
@@ -59,6 +67,8 @@ impl Layer {
             request: KeyFrameRequest::default(),
             height: None,
             spatial: None,
+            kept: None,
+            inner_unwanted: None,
             last_packet: None,
             rates: Rates::default(),
             is_asleep: false,
@@ -90,14 +100,14 @@ impl Layer {
         let mut changed = !was_active;
         if packet.info.starts_key_frame {
             self.request.satisfy();
-            if let Some(height) = packet.info.height()
-                && self.height != Some(height)
-            {
-                self.height = Some(height);
+            let inner = packet.info.heights.map(|found| whole(found, self.kept.and(self.spatial)));
+            let height = inner.and_then(highest);
+            if height.is_some() && self.height != height {
+                self.height = height;
                 changed = true;
             }
-            if packet.info.heights.is_some() && packet.info.heights != self.spatial {
-                self.spatial = packet.info.heights;
+            if inner.is_some() && inner != self.spatial {
+                self.spatial = inner;
                 changed = true;
             }
         }
@@ -138,9 +148,66 @@ impl Layer {
         self.unwanted = None;
     }
 
+    /// Told the highest spatial layer that anybody wants of it (`u8::MAX`: all). `true`: the publisher is to send others
+    /// than so far: at once what is wanted and not sent, no longer what nobody has wanted for `after`.
+    pub fn keep(&mut self, now: Instant, wanted: u8, after: Duration) -> bool {
+        let Some((count @ 2.., _)) = self.spatial else {
+            self.inner_unwanted = None;
+            return false;
+        };
+        let top = count - 1;
+        let wanted = wanted.min(top);
+        let sent = self.kept.unwrap_or(top);
+        if wanted >= sent {
+            self.inner_unwanted = None;
+        }
+        let is_over = |since: Instant| now.saturating_duration_since(since) >= after;
+        let changes = wanted > sent || wanted < sent && is_over(*self.inner_unwanted.get_or_insert(now));
+        if changes {
+            self.inner_unwanted = None;
+            self.kept = (wanted < top).then_some(wanted);
+            self.rates.set_stopped_above(self.kept);
+        }
+        changes
+    }
+
+    /// How many of its spatial layers, from the largest down, the publisher is not to send.
+    pub fn stopped_layers(&self) -> u8 {
+        match (self.kept, self.spatial) {
+            (Some(kept), Some((count, _))) => count.saturating_sub(kept + 1),
+            _ => 0,
+        }
+    }
+
+    /// Whether a spatial layer is not sent because the hub asked for that.
+    pub fn is_stopped(&self, spatial: u8) -> bool {
+        let top = self.spatial.map_or(0, |(count, _)| count.saturating_sub(1));
+        self.kept.is_some_and(|kept| spatial.min(top) > kept)
+    }
+
     pub fn last_packet(&self) -> Option<Instant> {
         self.last_packet
     }
+}
+
+/// What a stream has in all, by what its key frame shows and by what was known when the layers above were stopped: those are
+/// taken on, or where the publisher has changed its size meanwhile, as twice the height of the one below each.
+fn whole(found: Inner, known: Option<Inner>) -> Inner {
+    let Some((count, heights)) = known.filter(|(count, _)| found.0 < *count) else { return found };
+    let shown = usize::from(found.0);
+    if found.1[..shown] == heights[..shown] || found.1[..shown].contains(&0) {
+        return (count, heights);
+    }
+    let mut heights = found.1;
+    for layer in shown.max(1)..usize::from(count).min(heights.len()) {
+        heights[layer] = heights[layer - 1].saturating_mul(2);
+    }
+    (count, heights)
+}
+
+/// Height of the largest picture, where it is told.
+fn highest((count, heights): Inner) -> Option<u16> {
+    heights.into_iter().take(usize::from(count)).max().filter(|height| *height > 0)
 }
 
 /// The layer for a picture drawn `max_height` high, of those that pass: the highest that is not higher, else the lowest

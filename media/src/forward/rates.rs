@@ -27,6 +27,8 @@ pub struct Rates {
     bps: [[f32; TEMPORAL]; SPATIAL],
     since: Option<Instant>,
     samples: u8,
+    /// Spatial layers above this one are not sent because nobody watches them: their silence says nothing.
+    stopped_above: Option<u8>,
 }
 
 impl Rates {
@@ -48,7 +50,11 @@ impl Rates {
             return;
         }
         let seconds = elapsed.as_secs_f32();
-        for (row, bytes) in self.bps.iter_mut().zip(bytes) {
+        for (spatial, (row, bytes)) in self.bps.iter_mut().zip(bytes).enumerate() {
+            let is_stopped = self.stopped_above.is_some_and(|kept| spatial > usize::from(kept));
+            if is_stopped && bytes.iter().all(|bytes| *bytes == 0) {
+                continue;
+            }
             for (bps, bytes) in row.iter_mut().zip(bytes) {
                 let sample = bytes as f32 * 8.0 / seconds;
                 let weight = match self.samples {
@@ -60,6 +66,11 @@ impl Rates {
             }
         }
         self.samples = self.samples.saturating_add(1);
+    }
+
+    /// Spatial layers above this one stop; what they cost stays known. `None`: none.
+    pub fn set_stopped_above(&mut self, kept: Option<u8>) {
+        self.stopped_above = kept;
     }
 
     /// Bit/s of everything up to these layers. `height` and `rank` (0: lowest simulcast layer) are what a guess is made by.
@@ -102,6 +113,24 @@ mod tests {
         assert!((140_000.0..165_000.0).contains(&base), "{base}");
         assert!((290_000.0..315_000.0).contains(&all), "{all}");
         assert_eq!(rates.top_temporal(), 1);
+        // A layer above that nobody watches is stopped: what it would cost stays known.
+        let sent = |rates: &mut Rates, from: u64, layers: u8| {
+            for frame in 0..300u32 {
+                for spatial in 0..layers {
+                    let at = start + Duration::from_secs(from) + Duration::from_millis(33) * frame;
+                    rates.note(at, spatial, 0, 1250 - OVERHEAD as usize);
+                }
+            }
+        };
+        let mut layered = Rates::default();
+        sent(&mut layered, 0, 2);
+        layered.set_stopped_above(Some(0));
+        sent(&mut layered, 10, 1);
+        let (low, high) = (layered.bps(0, 0, None, 0), layered.bps(1, 0, None, 0));
+        assert!((550_000.0..630_000.0).contains(&high) && (290_000.0..315_000.0).contains(&low), "{low} {high}");
+        layered.set_stopped_above(None);
+        sent(&mut layered, 20, 1);
+        assert!(layered.bps(1, 0, None, 0) < 320_000.0);
         rates.note(start + Duration::from_secs(100), 0, 0, 100);
         assert!((rates.bps(0, u8::MAX, None, 0) - all).abs() < 1.0);
     }

@@ -132,6 +132,8 @@ pub struct Slot {
     pub has_overflowed: bool,
     /// The layer that would be taken if the publisher sent it.
     pub wish: Option<u8>,
+    /// The highest spatial layer within it that would be taken. `u8::MAX`: all.
+    pub inner_wish: u8,
     /// The layer that is forwarded now; `None`: waiting for a key frame.
     current: Option<u8>,
     /// The layer that should be forwarded.
@@ -169,6 +171,7 @@ impl Slot {
             switches: 0,
             has_overflowed: false,
             wish: None,
+            inner_wish: u8::MAX,
             current: None,
             target: 0,
             selector: Selector::default(),

@@ -11,6 +11,7 @@ use super::Sfu;
 use crate::bandwidth::budget::{self, Claim, Class};
 use crate::bandwidth::feedback::Feedback;
 use crate::forward::ladder;
+use crate::forward::layer::Layer;
 use crate::forward::slot::{Allowance, Reason, Slot};
 use crate::forward::{Source, SourceIndex};
 use crate::model::{PeerKey, RoomKey, SfuEvent, SourceKind};
@@ -125,8 +126,10 @@ impl Sfu {
             let Some(place) = slot.source.filter(|_| slot.media == Media::Video) else { continue };
             let Some(Some(source)) = self.sources.get(place.0) else { continue };
             source.aim(now, slot);
-            let is_asleep = |wish: u8| source.layers.get(usize::from(wish)).is_some_and(|layer| layer.is_asleep());
-            let wakes = slot.wish.is_some_and(is_asleep);
+            let inner = slot.inner_wish;
+            let is_missing = |layer: &Layer| layer.is_asleep() || layer.is_stopped(inner);
+            let wished = slot.wish.and_then(|wish| source.layers.get(usize::from(wish)));
+            let wakes = wished.is_some_and(is_missing);
             let awaits = slot.awaits().is_some();
             if wakes {
                 self.look_at_wants(now, place);
@@ -244,17 +247,22 @@ impl Sfu {
         if source.kind.is_audio() || !source.is_open() || !source.announced {
             return;
         }
-        let mut highest = None;
+        let (mut highest, mut inner) = (None, None);
         for subscriber in &source.subscribers {
             let Some(Some(transport)) = self.transports.get(subscriber.transport.0) else { continue };
             let Some(Role::Slot(slot)) = transport.lines.get(subscriber.line).map(|line| &line.role) else { continue };
             // Whoever just came or went without a word may be back in a moment.
             let wish = slot.wish.map(|wish| source.rank_of(wish));
             highest = highest.max(wish);
+            inner = inner.max(slot.wish.map(|_| slot.inner_wish));
         }
         let ranks: [usize; crate::sdp::MAX_LAYERS] = std::array::from_fn(|layer| source.rank_of(layer as u8));
         let Some(Some(source)) = self.sources.get_mut(place.0) else { return };
         let mut changed = false;
+        // Layers within a stream are counted where it is the only one: a publisher of several stops whole streams.
+        if let ([only], Some(inner)) = (source.layers.as_mut_slice(), inner) {
+            changed |= only.keep(now, inner, SLEEP_AFTER);
+        }
         for (layer, rank) in source.layers.iter_mut().zip(ranks) {
             let is_wanted = highest.is_some_and(|highest| rank <= highest);
             if is_wanted {
@@ -272,8 +280,12 @@ impl Sfu {
             let awake = source.layers.iter().filter(|layer| !layer.is_asleep());
             let rids = awake.clone().filter_map(|layer| layer.rid.clone()).collect();
             let is_watched = awake.count() > 0;
+            let spatial_unwatched = match source.layers.as_slice() {
+                [only] => only.stopped_layers(),
+                _ => 0,
+            };
             let (room, peer, source) = (source.room, source.peer, source.key);
-            self.tell(room, SfuEvent::LayersWanted { peer, source, rids, is_watched });
+            self.tell(room, SfuEvent::LayersWanted { peer, source, rids, is_watched, spatial_unwatched });
         }
     }
 }

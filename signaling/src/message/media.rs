@@ -84,13 +84,16 @@ wire! {
 
 wire! {
     /// To the publisher of a source: what anybody watches of it now. It stops the simulcast layers that are not named, and
-    /// starts those that are, with a key frame; a source without simulcast goes by `watched` alone. Sent when that has
-    /// changed, a few seconds after somebody looked away and at once when somebody looks. Everything is wanted until the
-    /// first, and again after every offer that makes the source anew.
+    /// starts those that are, with a key frame; a source without simulcast goes by `watched`, and where it has spatial
+    /// layers inside (SVC), by how many of those nobody watches, from the largest down: 2 of `L3T3_KEY` leave `L1T3` of a
+    /// quarter of the size. Sent when that has changed, a few seconds after somebody looked away and at once when somebody
+    /// looks. Everything is wanted until the first, and again after every offer that makes the source anew.
     pub struct LayersWanted {
         pub source: SourceId,
         pub rids: Vec<String>,
         pub watched: bool,
+        #[serde(default)]
+        pub spatial_unwatched: u8,
     }
 }
 

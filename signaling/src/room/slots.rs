@@ -207,10 +207,11 @@ impl Room {
                     self.send(&peer, ServerMessage::SlotMap(SlotMap { slots }));
                 }
             }
-            MediaEvent::LayersWanted { peer, source, rids, watched } => {
+            MediaEvent::LayersWanted { peer, source, rids, watched, spatial_unwatched } => {
                 // A program publishes as it likes: there is no socket to tell it.
                 if self.members.get(&peer).is_some_and(|member| member.is_connected() && member.is_seated()) {
-                    self.send(&peer, ServerMessage::LayersWanted(LayersWanted { source, rids, watched }));
+                    let wanted = LayersWanted { source, rids, watched, spatial_unwatched };
+                    self.send(&peer, ServerMessage::LayersWanted(wanted));
                 }
             }
             MediaEvent::Speakers { peers } => self.speak(now, peers),

@@ -143,12 +143,18 @@ fn only_the_publisher_of_a_source_is_told_what_is_watched_of_it() {
     scene.take_all();
     let source = SourceId::new(format!("{host}:camera"));
     let rids = vec!["q".to_owned()];
-    scene.media_event(MediaEvent::LayersWanted { peer: host.clone(), source, rids: rids.clone(), watched: true });
+    scene.media_event(MediaEvent::LayersWanted {
+        peer: host.clone(),
+        source,
+        rids: rids.clone(),
+        watched: true,
+        spatial_unwatched: 2,
+    });
     let told = |message: &ServerMessage| match message {
-        ServerMessage::LayersWanted(wanted) => Some((wanted.rids.clone(), wanted.watched)),
+        ServerMessage::LayersWanted(wanted) => Some((wanted.rids.clone(), wanted.watched, wanted.spatial_unwatched)),
         _ => None,
     };
-    assert_eq!(scene.inbox(&host).iter().filter_map(told).collect::<Vec<_>>(), [(rids, true)]);
+    assert_eq!(scene.inbox(&host).iter().filter_map(told).collect::<Vec<_>>(), [(rids, true, 2)]);
     assert_eq!(scene.inbox(&ann).iter().filter_map(told).count(), 0);
 }
 

@@ -9,6 +9,9 @@ export const PHONE = { width: 360, height: 740 };
 /** For people whose picture nobody takes: less to draw. */
 export const SMALL = { width: 800, height: 500 };
 
+/** Four people on one machine encode and decode everything here, on two cores in CI. */
+const SMALL_CAMERA = { width: 320, height: 180, frameRate: 10 };
+
 const artefacts = fileURLToPath(new URL('../artefacts/', import.meta.url));
 
 /** `program`: what to start instead of the browser, in a network of its own for example. */
@@ -38,7 +41,11 @@ export async function launchBrowser({ program, args = [] } = {}) {
 }
 
 /** A person at a device: a context of their own and a page in it. */
-export async function newPerson(browser, hub, { viewport = DESKTOP, colorScheme = 'light', media = true } = {}) {
+export async function newPerson(
+  browser,
+  hub,
+  { viewport = DESKTOP, colorScheme = 'light', media = true, camera = SMALL_CAMERA } = {},
+) {
   const context = await browser.newContext({
     baseURL: hub.url,
     viewport,
@@ -50,7 +57,7 @@ export async function newPerson(browser, hub, { viewport = DESKTOP, colorScheme 
   });
   // Generous: without a graphics card the browser draws on the processors that everything else here needs too.
   context.setDefaultTimeout(30_000);
-  await context.addInitScript(spyOnConnections);
+  await context.addInitScript(spyOnConnections, camera);
   const page = await context.newPage();
   page.errors = [];
   page.on('pageerror', (error) => page.errors.push(error.message));
@@ -58,7 +65,7 @@ export async function newPerson(browser, hub, { viewport = DESKTOP, colorScheme 
 }
 
 /** Runs in the page before its own code: keeps its peer connections and what the sockets carried, for looking at. */
-function spyOnConnections() {
+function spyOnConnections(camera) {
   const spy = { peers: [], last: {}, seats: 0, members: new Map() };
   window.__spy = spy;
   const note = (message) => {
@@ -76,14 +83,13 @@ function spyOnConnections() {
       spy.members.set(message.member.peer, message.member);
     if (message.type === 'member_left') spy.members.delete(message.peer);
   };
-  // A small picture: four people on one machine encode and decode everything here, on two cores in CI.
   const devices = navigator.mediaDevices;
   const open = devices?.getUserMedia.bind(devices);
   if (open) {
     devices.getUserMedia = ({ video, ...rest }) =>
       open({
         ...rest,
-        video: video && { ...(video === true ? {} : video), width: 320, height: 180, frameRate: 10 },
+        video: video && { ...(video === true ? {} : video), ...camera },
       });
   }
   const Peer = window.RTCPeerConnection;

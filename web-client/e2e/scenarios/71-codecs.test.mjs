@@ -203,6 +203,78 @@ test('lips and voice stay together, also after the slot changed its layer and it
   );
 });
 
+test('what nobody watches is not even sent: layers within a stream, and whole ones', { timeout: 150_000 }, async () => {
+  // What a camera of the web client sends, largest last: the mode, the height, and whether it goes on.
+  const outbound = (page) =>
+    page.evaluate(async () => {
+      const peer = window.__spy.peers.at(-1);
+      const rows = async () =>
+        [...(await peer.getStats()).values()].filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video');
+      const before = new Map((await rows()).map(({ id, framesSent }) => [id, framesSent]));
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      return (await rows())
+        .filter(({ id, framesSent }) => framesSent > (before.get(id) ?? 0))
+        .map(({ scalabilityMode, frameHeight, rid }) => ({ scalabilityMode, height: frameHeight, rid }))
+        .sort((a, b) => a.height - b.height);
+    });
+  const sends = (page, what, fits) =>
+    until(
+      what,
+      async () => {
+        const rows = await outbound(page);
+        if (fits(rows)) return rows;
+        throw new Error(JSON.stringify(rows));
+      },
+      { within: 25_000, every: 300 },
+    );
+  for (const [codec, processors] of [
+    ['vp9', 8],
+    ['vp8', 2],
+  ]) {
+    const page = await newPerson(browser, hub, { viewport: SMALL, camera: { width: 960, height: 540, frameRate: 10 } });
+    await page.addInitScript((count) => {
+      Object.defineProperty(Navigator.prototype, 'hardwareConcurrency', { get: () => count });
+    }, processors);
+    await signIn(page, cast.teacher);
+    await joinByLink(page, cast.item);
+    await student.evaluate(async (room) => {
+      window.__watcher = await window.__seat.open(room, { watches: { audio: 1, video: 1 } });
+    }, room);
+    await until('the camera is told', () =>
+      student.evaluate(() => window.__watcher.sources.some(({ kind, muted }) => kind === 'camera' && !muted)),
+    );
+    await ask('camera', 1080);
+    await shown(codec, (height) => height > 400);
+    await sends(
+      page,
+      'all of it is sent',
+      (rows) => rows.at(-1)?.height === 540 && rows.length === (codec === 'vp9' ? 1 : 3),
+    );
+    await ask('camera', 135);
+    await shown(codec, (height) => height <= 140);
+    await sends(page, 'only the smallest is sent', (rows) => rows.length === 1 && rows[0].height === 135);
+    await ask('camera', 270);
+    await shown(codec, (height) => height === 270);
+    await sends(
+      page,
+      'and one more',
+      (rows) => rows.at(-1)?.height === 270 && rows.every(({ height }) => height <= 270),
+    );
+    await ask('camera', 0);
+    await sends(page, 'nothing is sent', (rows) => rows.length === 0);
+    await ask('camera', 1080);
+    await shown(codec, (height) => height > 400);
+    await student.evaluate(() => {
+      window.__watcher.say({ type: 'leave' });
+      window.__watcher.peer.close();
+      window.__watcher.socket.close();
+      window.__watcher = undefined;
+    });
+    await leaveRoom(page);
+    await page.context().close();
+  }
+});
+
 test('the web client sends what the school wants where the device can, else VP8 in layers', {
   timeout: 90_000,
 }, async () => {

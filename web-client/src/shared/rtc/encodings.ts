@@ -23,7 +23,9 @@ const MIME: Record<VideoCodec, RegExp> = {
 const PROCESSORS: Record<VideoCodec, number> = { vp8: 1, h264: 1, vp9: 4, av1: 8 };
 /** When the server takes one layer only. */
 const CAMERA_SINGLE_BPS = 1_000_000;
-const CAMERA_SVC_BPS = 1_500_000;
+/** With layers inside, by how many: what the simulcast layers of their sizes get, a little less. */
+const CAMERA_SVC_BPS = [120_000, 450_000, 1_500_000];
+const SVC_LAYERS = CAMERA_SVC_BPS.length;
 const SCREEN_BPS = 2_500_000;
 /** Slides and text change seldom; a film on the screen still moves. */
 const SCREEN_FPS = 15;
@@ -78,7 +80,7 @@ export function encodingsFor(kind: SourceKind, codec: VideoCodec): Encoding[] | 
     case 'screen_audio':
       return undefined;
     case 'camera':
-      if (svc) return [{ maxBitrate: CAMERA_SVC_BPS, scalabilityMode: 'L3T3_KEY' }];
+      if (svc) return [svcWithout(0)].map(({ maxBitrate, scalabilityMode }) => ({ maxBitrate, scalabilityMode }));
       return [
         { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 120_000, scalabilityMode: 'L1T3' },
         { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 400_000, scalabilityMode: 'L1T3' },
@@ -102,10 +104,23 @@ export function degradationFor(kind: SourceKind): Degradation {
   return kind === 'screen' ? 'maintain-resolution' : 'balanced';
 }
 
-type Layer = Required<Pick<RTCRtpEncodingParameters, 'active' | 'scaleResolutionDownBy' | 'maxBitrate'>>;
+type Layer = Required<Pick<RTCRtpEncodingParameters, 'active' | 'scaleResolutionDownBy' | 'maxBitrate'>> & {
+  scalabilityMode?: string;
+};
 
-/** What each of `count` encodings sends of a camera that is `width` pixels wide; unknown: taken as large. */
-export function layersFor(count: number, width = 1280, svc = false): Layer[] {
+/** One stream with layers inside, without so many of the largest: each is twice the size of the one below. */
+function svcWithout(unwatched: number): Layer {
+  const layers = Math.max(1, SVC_LAYERS - unwatched);
+  const scaleResolutionDownBy = 2 ** (SVC_LAYERS - layers);
+  const scalabilityMode = layers === 1 ? 'L1T3' : `L${layers}T3_KEY`;
+  return { active: true, scaleResolutionDownBy, maxBitrate: CAMERA_SVC_BPS[layers - 1] ?? 0, scalabilityMode };
+}
+
+/**
+ * What each of `count` encodings sends of a camera that is `width` pixels wide; unknown: taken as large. `svc`: it has layers
+ * inside, of which nobody watches so many of the largest.
+ */
+export function layersFor(count: number, width = 1280, svc?: number): Layer[] {
   const layer = (scaleResolutionDownBy: number, maxBitrate: number): Layer => ({
     active: true,
     scaleResolutionDownBy,
@@ -113,7 +128,7 @@ export function layersFor(count: number, width = 1280, svc = false): Layer[] {
   });
   const off: Layer = { active: false, scaleResolutionDownBy: 1, maxBitrate: 100_000 };
   // The server took no simulcast, or the layers are inside.
-  if (count === 1) return [layer(1, svc ? CAMERA_SVC_BPS : CAMERA_SINGLE_BPS)];
+  if (count === 1) return [svc === undefined ? layer(1, CAMERA_SINGLE_BPS) : svcWithout(svc)];
   if (width >= 960) return [layer(4, 120_000), layer(2, 400_000), layer(1, 1_300_000)];
   if (width >= 480) return [layer(2, 150_000), layer(1, 600_000), off];
   return [layer(1, 200_000), off, off];

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ClientMessage, Rights } from '../wire.gen';
-import { layersFor } from './encodings';
+import type { ClientMessage, Rights, VideoCodec } from '../wire.gen';
+import { type Encoding, layersFor } from './encodings';
 import { Peer, type PeerState } from './peer';
 
 class FakeSender {
@@ -107,7 +107,7 @@ const LISTENS: Rights = {
 };
 const SPEAKS: Rights = { ...LISTENS, publish_audio: true, publish_video: true };
 
-function setup(rights: Rights) {
+function setup(rights: Rights, camera: VideoCodec = 'vp8') {
   const sent: ClientMessage[] = [];
   const states: PeerState[] = [];
   const silences: number[] = [];
@@ -116,7 +116,7 @@ function setup(rights: Rights) {
     iceServers: [],
     audioSlots: 2,
     videoSlots: 3,
-    codecs: { camera: 'vp8', screen: 'vp8' },
+    codecs: { camera, screen: 'vp8' },
     send: (message) => {
       sent.push(message);
       return true;
@@ -290,6 +290,34 @@ describe('layers that nobody watches', () => {
     expect(active()).toEqual([true, true, false]);
     await peer.setWanted('camera', { rids: [], watched: false });
     expect(active()).toEqual([false, false, false]);
+  });
+});
+
+describe('layers inside of one stream that nobody watches', () => {
+  it('are taken from the top, and the picture gets as much smaller', async () => {
+    const known = { codecs: [{ mimeType: 'video/VP9' }, { mimeType: 'video/VP8' }] };
+    vi.stubGlobal('RTCRtpSender', { getCapabilities: () => known });
+    vi.stubGlobal('navigator', { hardwareConcurrency: 8 });
+    const { peer, connection } = setup(SPEAKS, 'vp9');
+    await settle();
+    await peer.onAnswer({ id: 1, sdp: 'a' });
+    const sent = () => {
+      const { active, scalabilityMode, scaleResolutionDownBy }: Encoding =
+        connection.transceivers[1]?.sender.encodings[0] ?? {};
+      return [active, scalabilityMode, scaleResolutionDownBy];
+    };
+    expect(sent()).toEqual([true, 'L3T3_KEY', 1]);
+    await peer.setWanted('camera', { rids: [], watched: true, spatial_unwatched: 2 });
+    expect(sent()).toEqual([true, 'L1T3', 4]);
+    // Another camera, while one layer is left.
+    await peer.setTrack('camera', { getSettings: () => ({ width: 640 }) } as unknown as MediaStreamTrack);
+    expect(sent()).toEqual([true, 'L1T3', 4]);
+    await peer.setWanted('camera', { rids: [], watched: true, spatial_unwatched: 1 });
+    expect(sent()).toEqual([true, 'L2T3_KEY', 2]);
+    await peer.setWanted('camera', { rids: [], watched: false, spatial_unwatched: 1 });
+    expect(sent()).toEqual([false, 'L2T3_KEY', 2]);
+    await peer.setWanted('camera', { rids: [], watched: true, spatial_unwatched: 0 });
+    expect(sent()).toEqual([true, 'L3T3_KEY', 1]);
   });
 });
 

@@ -57,6 +57,8 @@ export class Peer {
   readonly #allowed = new Set<Kind>();
   /** What anybody watches of the own sources; not there: everything. */
   readonly #wantedLayers = new Map<Kind, Wanted>();
+  /** Those that send layers inside of one stream, also while all but one are stopped. */
+  readonly #layered = new WeakSet<RTCRtpSender>();
   readonly #audio: RTCRtpTransceiver[] = [];
   readonly #video: RTCRtpTransceiver[] = [];
   #offerId = 0;
@@ -289,15 +291,21 @@ export class Peer {
       const parameters: SendParameters = sender.getParameters();
       const encodings: Encoding[] = parameters.encodings;
       if (encodings.length === 0) continue;
-      const svc = encodings.some(({ scalabilityMode }) => /^L[23]/.test(scalabilityMode ?? ''));
-      const fitting = kind === 'camera' ? layersFor(encodings.length, sender.track?.getSettings?.().width, svc) : [];
       const kept = this.#wantedLayers.get(kind);
+      if (encodings.some(({ scalabilityMode }) => /^L[23]/.test(scalabilityMode ?? ''))) this.#layered.add(sender);
+      const svc = this.#layered.has(sender) ? (kept?.spatial_unwatched ?? 0) : undefined;
+      const fitting = kind === 'camera' ? layersFor(encodings.length, sender.track?.getSettings?.().width, svc) : [];
       for (const [n, layer] of fitting.entries()) layer.active &&= isWanted(encodings[n]?.rid, kept);
       const degradation = degradationFor(kind);
       const fits = encodings.every((encoding, n) => {
         const wanted = fitting[n];
         if (!wanted) return true;
-        return wanted.scaleResolutionDownBy === encoding.scaleResolutionDownBy && wanted.active === encoding.active;
+        const { active, scaleResolutionDownBy, scalabilityMode = encoding.scalabilityMode } = wanted;
+        return (
+          scaleResolutionDownBy === encoding.scaleResolutionDownBy &&
+          active === encoding.active &&
+          scalabilityMode === encoding.scalabilityMode
+        );
       });
       if (fits && parameters.degradationPreference === degradation) continue;
       for (const [n, encoding] of encodings.entries()) Object.assign(encoding, fitting[n]);
@@ -355,8 +363,8 @@ function onNetworkChange(listener: () => void): () => void {
   return () => globalThis.removeEventListener?.('online', listener);
 }
 
-/** As the hub says it: layers by rid, and whether anybody watches at all. */
-export type Wanted = { rids: readonly string[]; watched: boolean };
+/** As the hub says it: layers by rid or the number of the largest inside that nobody watches, and whether anybody does at all. */
+export type Wanted = { rids: readonly string[]; watched: boolean; spatial_unwatched?: number };
 
 /** Whether an encoding is to be sent; without rid there is but one. */
 export function isWanted(rid: string | undefined, wanted: Wanted | undefined): boolean {
