@@ -6,7 +6,6 @@ import { useTexts } from '../../shared/i18n/use-texts';
 import { Dialog } from '../../shared/ui/dialog';
 import { Icon } from '../../shared/ui/icon';
 import { Banners } from './banners';
-import { ChatPanel } from './chat-panel';
 import { Controls, type Panel } from './controls';
 import { Heading } from './heading';
 import type { View } from './layout';
@@ -18,8 +17,9 @@ import { Stage, Voices } from './stage';
 import { roomTexts } from './texts';
 
 // Opened on demand: the room itself must be small.
-const loadPeoplePanel = () => import('./later');
-const PeoplePanel = lazy(async () => ({ default: (await loadPeoplePanel()).PeoplePanel }));
+const loadPanels = () => import('./later');
+const PeoplePanel = lazy(async () => ({ default: (await loadPanels()).PeoplePanel }));
+const ChatPanel = lazy(async () => ({ default: (await loadPanels()).ChatPanel }));
 
 type Props = { session: RoomSession; snapshot: Snapshot };
 
@@ -40,7 +40,7 @@ export function RoomView({ session, snapshot }: Props) {
   useHotkeys(session);
   // Fetched while nobody waits for it, so that it opens at once, on a dropped line too.
   useEffect(() => {
-    void loadPeoplePanel();
+    void loadPanels();
   }, []);
 
   return (
@@ -50,20 +50,22 @@ export function RoomView({ session, snapshot }: Props) {
       <main className={styles.middle}>
         {isChat ? (
           <section className={styles.page} aria-label={t('chat')}>
-            <ChatPanel session={session} model={model} seen={panel === undefined} page />
+            <Suspense>
+              <ChatPanel session={session} model={model} seen={panel === undefined} page />
+            </Suspense>
           </section>
         ) : (
           <Stage session={session} model={model} view={view} onView={changeView} />
         )}
         {panel && (
           <PanelFrame title={panel === 'chat' ? t('chat') : t('people')} onClose={() => setPanel(undefined)}>
-            {panel === 'chat' ? (
-              <ChatPanel session={session} model={model} seen />
-            ) : (
-              <Suspense>
+            <Suspense>
+              {panel === 'chat' ? (
+                <ChatPanel session={session} model={model} seen />
+              ) : (
                 <PeoplePanel session={session} model={model} />
-              </Suspense>
-            )}
+              )}
+            </Suspense>
           </PanelFrame>
         )}
         <Notices session={session} model={model} panel={panel} />
