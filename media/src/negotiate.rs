@@ -308,10 +308,9 @@ pub fn write_answer(plan: &Plan, local: &Local<'_>, ssrcs: impl Fn(usize) -> Opt
     let mut text = String::with_capacity(1024 * plan.lines.len());
     let bundle: Vec<&str> =
         plan.lines.iter().filter(|line| line.purpose != Purpose::Refused).map(|line| line.mid.as_str()).collect();
-    let slots = |media| plan.lines.iter().filter(|line| line.purpose == Purpose::Slot && line.media == media).count();
-    // One stream for one picture and one sound: the player then keeps lips and voice together. A pool of slots carries
-    // different people, and synchronising those would delay one for the other.
-    let one_stream = slots(Media::Audio) <= 1 && slots(Media::Video) <= 1;
+    // A picture and a sound in one stream: the player then keeps lips and voice together. Slots go in pairs by their order;
+    // whose picture is in one of a pair has their voice in the other (`sfu/slots.rs`).
+    let mut slots = [0; 2];
 
     let mut write = |line: std::fmt::Arguments<'_>| {
         text.write_fmt(line).expect("writing to a String cannot fail");
@@ -373,8 +372,9 @@ pub fn write_answer(plan: &Plan, local: &Local<'_>, ssrcs: impl Fn(usize) -> Opt
             write(format_args!("a=simulcast:recv {}", rids.join(";")));
         }
         if let (Purpose::Slot, Some(ssrcs)) = (&line.purpose, ssrcs(index)) {
-            let stream = if one_stream { "kafedra" } else { &line.mid };
-            write(format_args!("a=msid:{stream} slot-{}", line.mid));
+            let pair = &mut slots[usize::from(line.media == Media::Video)];
+            write(format_args!("a=msid:pair-{pair} slot-{}", line.mid));
+            *pair += 1;
             if line.codecs.iter().any(|codec| codec.retransmission.is_some()) {
                 write(format_args!("a=ssrc-group:FID {} {}", ssrcs.media, ssrcs.retransmission));
                 write(format_args!("a=ssrc:{} cname:kafedra", ssrcs.media));

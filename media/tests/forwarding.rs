@@ -411,6 +411,46 @@ fn audio_slots_carry_the_loudest_but_never_the_receivers_own() {
 }
 
 #[test]
+fn a_voice_takes_the_slot_beside_its_picture_and_both_are_one_stream() {
+    let mut world = World::new();
+    let mut speakers: Vec<Peer> = (1..=3)
+        .map(|key| {
+            let voice = LineSpec::Send(SourceKey(key * 10), SourceKind::Microphone, &[]);
+            Peer::new(key, vec![voice, LineSpec::Send(SourceKey(key * 10 + 1), SourceKind::Camera, &[])])
+        })
+        .collect();
+    let lines = ["audio", "audio", "audio", "video", "video", "video"].map(LineSpec::Receive);
+    let mut watcher = Peer::new(50, lines.to_vec());
+    watcher.connect(&mut world);
+    for peer in &mut speakers {
+        peer.connect(&mut world);
+        peer.send(&mut world, 1, 0, "", 1, 960, b"opus");
+        peer.send(&mut world, 2, 1, "", 1, 3000, &vp8(Some(360), 1, b"picture"));
+    }
+    let streams: Vec<&str> =
+        watcher.answer.lines().filter_map(|line| line.strip_prefix("a=msid:")?.split(' ').next()).collect();
+    assert_eq!(streams, ["pair-0", "pair-1", "pair-2", "pair-0", "pair-1", "pair-2"]);
+
+    let shows = |world: &mut World, pictures: [u64; 3]| {
+        let wishes = pictures.iter().zip(3..).filter(|(key, _)| **key > 0).map(|(key, mid)| SlotWish {
+            mid: mid.to_string(),
+            source: Some(SourceKey(key * 10 + 1)),
+            max_height: 360,
+        });
+        world.sfu.set_slots(world.now, ROOM, PeerKey(50), wishes.collect());
+        world.drain();
+        let carried = world.slots_of(PeerKey(50));
+        carried.iter().take(3).map(|(_, source)| source.map_or(0, |source| source.0 / 10)).collect::<Vec<u64>>()
+    };
+    assert_eq!(shows(&mut world, [3, 1, 2]), [3, 1, 2]);
+    assert_eq!(shows(&mut world, [2, 1, 3]), [2, 1, 3]);
+    // Those without a picture take what is left, and stay there.
+    let alone = shows(&mut world, [0, 3, 0]);
+    assert_eq!(alone[1], 3);
+    assert_eq!(shows(&mut world, [0, 3, 0]), alone);
+}
+
+#[test]
 fn lips_and_voice_of_a_publisher_share_one_clock_in_the_reports() {
     let mut world = World::new();
     let microphone = LineSpec::Send(SourceKey(12), SourceKind::Microphone, &[]);

@@ -2,7 +2,7 @@
 
 use super::Sfu;
 use crate::forward::{SourceIndex, Subscriber};
-use crate::model::{RoomKey, SfuEvent, SourceKey};
+use crate::model::{RoomKey, SfuEvent, SourceKey, SourceKind};
 use crate::sdp::Media;
 use crate::transport::{Role, TransportIndex};
 
@@ -30,6 +30,11 @@ impl Sfu {
                 slot.max_height = max_height;
             }
             self.assign(index, line, source);
+        }
+        let room = self.transports[index.0].as_ref().map(|transport| transport.room);
+        if let Some(room) = room {
+            // Voices follow their pictures.
+            self.assign_audio_of(room, index);
         }
         self.divide(self.now, index);
         self.tell_slots(index);
@@ -61,8 +66,8 @@ impl Sfu {
         }
     }
 
-    /// Fills one receiver's audio slots with the loudest sources of others. A source that stays in the choice stays in its
-    /// slot.
+    /// Fills one receiver's audio slots with the loudest sources of others. A voice takes the slot beside its picture, which
+    /// the player keeps together with it; else it stays in its slot while it stays in the choice.
     pub(super) fn assign_audio_of(&mut self, room: RoomKey, index: TransportIndex) {
         let Some(Some(transport)) = self.transports.get(index.0) else { return };
         let free: Vec<(usize, Option<SourceIndex>)> = transport
@@ -90,23 +95,55 @@ impl Sfu {
             .filter(|source| self.sources[source.0].as_ref().is_some_and(|source| source.owner != index))
             .take(free.len())
             .collect();
-        let mut open = Vec::new();
-        for (line, current) in free {
-            match current.and_then(|current| chosen.iter().position(|source| *source == current)) {
-                Some(place) => {
-                    chosen.swap_remove(place);
+        let beside = self.beside_their_pictures(index, &chosen);
+        let mut places: Vec<(usize, Option<SourceIndex>)> = Vec::with_capacity(free.len());
+        let mut take = |chosen: &mut Vec<SourceIndex>, wanted: &dyn Fn(usize, SourceIndex) -> bool| {
+            for (line, _) in &free {
+                if places.iter().any(|(taken, _)| taken == line) {
+                    continue;
                 }
-                None => open.push(line),
+                if let Some(place) = chosen.iter().position(|source| wanted(*line, *source)) {
+                    places.push((*line, Some(chosen.remove(place))));
+                }
+            }
+        };
+        take(&mut chosen, &|line, source| beside.contains(&(line, source)));
+        take(&mut chosen, &|line, source| free.contains(&(line, Some(source))));
+        take(&mut chosen, &|_, _| true);
+        for (line, current) in free {
+            let wanted = places.iter().find(|(place, _)| *place == line).and_then(|(_, source)| *source);
+            if current != wanted {
+                self.assign(index, line, wanted);
             }
         }
-        if open.is_empty() {
-            return;
-        }
-        let mut chosen = chosen.into_iter();
-        for line in open {
-            self.assign(index, line, chosen.next());
-        }
         self.tell_slots(index);
+    }
+
+    /// Which of these sounds belong into which audio slot of a receiver: the video slot at the same place of the order carries
+    /// the camera to the microphone, or the screen to its sound.
+    fn beside_their_pictures(&self, index: TransportIndex, sounds: &[SourceIndex]) -> Vec<(usize, SourceIndex)> {
+        let Some(Some(transport)) = self.transports.get(index.0) else { return Vec::new() };
+        let slots = |media| {
+            transport.lines.iter().enumerate().filter_map(move |(line, state)| match &state.role {
+                Role::Slot(slot) if slot.media == media => Some((line, slot.source)),
+                _ => None,
+            })
+        };
+        let pairs = slots(Media::Audio).zip(slots(Media::Video));
+        pairs
+            .filter_map(|((line, _), (_, picture))| {
+                let picture = self.sources[picture?.0].as_ref()?;
+                let kind = match picture.kind {
+                    SourceKind::Screen => SourceKind::ScreenAudio,
+                    _ => SourceKind::Microphone,
+                };
+                let sound = sounds.iter().find(|sound| {
+                    let sound = self.sources[sound.0].as_ref();
+                    sound.is_some_and(|sound| sound.peer == picture.peer && sound.kind == kind)
+                })?;
+                Some((line, *sound))
+            })
+            .collect()
     }
 
     /// Makes a slot carry a source (or nothing), and the source know it.

@@ -47,9 +47,10 @@ async function freeMediaPort() {
 export class Hub {
   /**
    * Starts a hub with the demo school. `env`: further KAFEDRA_* settings; `on`: a command that starts it on another host,
-   * where it has this `address`; `twin`: another hub, stopped for the moment, with a copy of whose data it begins.
+   * where it has this `address`; `twin`: another hub, stopped for the moment, with a copy of whose data it begins; `jitter`:
+   * makes a line in front of the media port that it is given, whose port browsers are told.
    */
-  static async start({ env = {}, on = [], address, twin } = {}) {
+  static async start({ env = {}, on = [], address, twin, jitter } = {}) {
     if (!existsSync(binary)) throw new Error(`${binary} is not there: make build, or set KAFEDRA_BIN`);
     const hub = new Hub();
     hub.data = mkdtempSync(join(tmpdir(), 'kafedra-e2e-'));
@@ -60,6 +61,14 @@ export class Hub {
     hub.address = address ?? '127.0.0.1';
     hub.url = `http://${address ?? 'localhost'}:${hub.port}`;
     hub.env = env;
+    if (jitter) {
+      hub.line = await jitter(hub.udp);
+      hub.env = {
+        ...env,
+        KAFEDRA_MEDIA__ADVERTISE: '127.0.0.1',
+        KAFEDRA_MEDIA__UDP_PUBLIC_PORT: String(hub.line.port),
+      };
+    }
     hub.log = '';
     await hub.launch();
     return hub;
