@@ -43,6 +43,7 @@ pub mod calendar;
 pub mod card_csv;
 #[cfg(test)]
 pub(crate) mod cases;
+pub mod chosen;
 pub mod consent;
 pub mod consultation;
 pub mod evidence;

@@ -14,6 +14,7 @@ pub mod calendar;
 pub mod card;
 pub mod card_export;
 pub mod chat;
+mod chosen;
 pub mod consultation;
 pub mod deliveries;
 pub mod demo;

@@ -13,7 +13,6 @@ use super::help::{Asker, SHORT_CHARACTERS, optional, refused};
 use super::problem::Problem;
 use super::session::rfc3339;
 use crate::domain::consultation::State as ConsultationState;
-use crate::domain::form::Coverage;
 use crate::domain::ids::{GroupId, PartId, RequestId, SubjectId, TopicId};
 use crate::domain::performance::rank;
 use crate::domain::policy::action::kind;
@@ -23,7 +22,7 @@ use crate::domain::request::RequestState;
 use crate::domain::role::Role;
 use crate::store::consultation::{Consultation, Viewer};
 use crate::store::request::{InboxFilter, RequestList};
-use crate::store::topics::{Choice, ChoiceError, Teaching};
+use crate::store::topics::{Choice, Teaching};
 use crate::store::transition::Actor;
 
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -356,7 +355,8 @@ const MOST_CHOSEN: usize = 50;
     request_body = ChoiceBody, responses(
     (status = 200, body = ChosenView), (status = 401, body = Problem), (status = 403, body = Problem),
     (status = 404, body = Problem), (status = 409, description = "`illegal_transition`: it is over", body = Problem),
-    (status = 422, description = "`source_required`, `topics_required`, `part_required`", body = Problem)
+    (status = 422, description = "`source_required`, `topics_required`, `part_required`, `outside_study_period`, \
+     `prep_before_part_end`", body = Problem)
 ))]
 pub async fn choose(
     State(state): State<ApiState>,
@@ -388,18 +388,8 @@ pub async fn choose(
         note: optional(body.note.as_deref(), SHORT_CHARACTERS, "note")?,
     };
     let actor = Actor { person: session.principal.person.clone(), role: Some(grant.role) };
-    let needs_topics = one.coverage == Coverage::Topics;
-    let now_ms = state.clock.now_ms();
-    state.store.choose_topics(&one, choice, needs_topics, (actor, seen.today), now_ms).await?;
+    let school = state.store.school(&session.principal.school).await?;
+    state.store.choose_topics(&school, &one, choice, (actor, seen.today), state.clock.now_ms()).await?;
     (state.poke_notices)();
     chosen_of(&state, &one).await
-}
-
-impl From<ChoiceError> for Problem {
-    fn from(error: ChoiceError) -> Self {
-        match error {
-            ChoiceError::Refused(code) => refused(code),
-            ChoiceError::Store(error) => error.into(),
-        }
-    }
 }

@@ -71,6 +71,19 @@ pub fn check(view: &PlanView, wish: &Wish<'_>) -> Vec<Finding> {
     conflicts::check(view, wish, &mut found);
     load::check(view, wish, &mut found);
     hygiene::check(view, wish, &mut found);
+    by_rules(view, wish, found)
+}
+
+/// What speaks against what a date is about (clauses 3.5 to 3.7): its parts and topics, whatever its time and people.
+pub fn check_about(view: &PlanView, wish: &Wish<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    programme::check(view, wish, &mut found);
+    found.retain(|finding| programme::is_about(finding.code));
+    by_rules(view, wish, found)
+}
+
+/// As the school has decided about its rules, and as orders lift them.
+fn by_rules(view: &PlanView, wish: &Wish<'_>, mut found: Vec<Finding>) -> Vec<Finding> {
     for finding in &mut found {
         finding.mode = finding.mode.min_with(view.rules.mode(finding.code));
         if finding.is_refusal() && finding.is_overridable() {

@@ -7,10 +7,12 @@ use jiff::tz::TimeZone;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
+use super::chosen::{Of, chosen};
 use super::school::zone;
 use super::sql::{date, flag, int, json, optional_int, optional_text, placeholders, text, word};
 use super::{Store, StoreError};
 use crate::domain::access::{Booked, RoomFacts};
+use crate::domain::chosen::Chosen;
 use crate::domain::consultation::{Facts, NotHeldReason, State, Timing, Timings};
 use crate::domain::form::{Audience, Coverage, Form, Kind, Medium};
 use crate::domain::ids::{CardId, ConsultationId, GroupId, PersonId, SchoolId, UnitId};
@@ -55,6 +57,7 @@ pub struct Consultation {
     pub substitute: Option<Named>,
     pub kind: Kind,
     pub coverage: Coverage,
+    /// Those chosen for the date, else the slot's.
     pub topics: Vec<String>,
     pub parts: Vec<String>,
     pub audience: Audience,
@@ -261,6 +264,16 @@ fn consultation(row: &AnyRow) -> Result<Consultation, StoreError> {
     })
 }
 
+/// What was chosen for a date holds there instead of the slot's.
+fn with_choices(mut found: Vec<Consultation>, mut choices: HashMap<ConsultationId, Chosen>) -> Vec<Consultation> {
+    for one in &mut found {
+        if let Some(chosen) = choices.remove(&one.id) {
+            (one.topics, one.parts) = (chosen.topic_titles(), chosen.parts);
+        }
+    }
+    found
+}
+
 /// Longest consultation that a query by dates must find from behind its start.
 const LONGEST_MS: i64 = 24 * 3_600_000;
 
@@ -283,7 +296,10 @@ impl Store {
                 found.push(consultation(&row)?);
             }
         }
-        self.with_bookings(found).await
+        let mut connection = self.readers().acquire().await?;
+        let choices = chosen(&mut connection, Of::These(ids)).await?;
+        drop(connection);
+        self.with_bookings(with_choices(found, choices)).await
     }
 
     /// What a viewer sees of the time from..to (Unix milliseconds): everything that overlaps it, by start.
@@ -322,7 +338,15 @@ impl Store {
         }
         let rows = query.fetch_all(self.readers()).await?;
         let found = rows.iter().map(consultation).collect::<Result<Vec<_>, _>>()?;
-        self.with_bookings(found).await
+        let dates = || found.iter().map(|one| one.date);
+        let choices = match (dates().min(), dates().max()) {
+            (Some(from), Some(to)) => {
+                let mut connection = self.readers().acquire().await?;
+                chosen(&mut connection, Of::Dates(&viewer.school, from, to)).await?
+            }
+            _ => HashMap::new(),
+        };
+        self.with_bookings(with_choices(found, choices)).await
     }
 
     async fn with_bookings(&self, mut found: Vec<Consultation>) -> Result<Vec<Consultation>, StoreError> {

@@ -5,10 +5,12 @@ pub mod corrections;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::chosen::{Of, chosen};
 use super::school::School;
 use super::sql::{date, int, json, optional_int, optional_text, text, word};
 use super::{Store, StoreError};
 use crate::domain::calendar::Span;
+use crate::domain::chosen::{Chosen, about};
 use crate::domain::consultation::{NotHeldReason, State};
 use crate::domain::evidence::working_time::working_minutes;
 use crate::domain::evidence::{ComplaintFact, Facts, Invited, LessonFact, RequestFact, ScoreFact};
@@ -244,6 +246,8 @@ struct Beside {
     lifted: HashMap<String, Vec<String>>,
     corrections: HashMap<String, BTreeMap<String, String>>,
     hour_minutes: i64,
+    /// What hosts chose for single dates.
+    chosen: HashMap<ConsultationId, Chosen>,
 }
 
 /// Student, from, to.
@@ -347,6 +351,10 @@ impl Beside {
             lifted,
             corrections: store.last_corrections(school, dates).await?,
             hour_minutes: int(&row, "academic_hour_minutes")?.max(1),
+            chosen: {
+                let mut connection = store.readers().acquire().await?;
+                chosen(&mut connection, Of::Dates(&school.id, dates.from, dates.to)).await?
+            },
         })
     }
 
@@ -420,7 +428,7 @@ fn lesson_fact(row: &sqlx::any::AnyRow, beside: &Beside) -> Result<LessonFact, S
         kind: word(Kind::parse(&text(row, "kind")?), "kind")?,
         // The word as the card has it: reports list what there is.
         purpose: serde_json::to_value(&slot).ok().and_then(|slot| slot["purpose"].as_str().map(str::to_owned)),
-        topics: slot.topics.clone(),
+        topics: about(&slot, beside.chosen.get(&ConsultationId::new(id.as_str()))).1,
         hours_planned: hours(minutes),
         hours_held: beside.load.get(&id).copied().unwrap_or(0),
         violations,

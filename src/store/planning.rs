@@ -1,6 +1,7 @@
 //! Planning against the whole school: the view for the check, publishing with refusals, orders that lift them, substitutes,
 //! moving. What is checked here is checked inside the transaction that writes it, one planner at a time (P12).
 
+mod about;
 pub mod acts;
 pub mod drafts;
 pub mod modes;

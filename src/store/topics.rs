@@ -5,12 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 
+use super::chosen::{Of, chosen};
 use super::consultation::Consultation;
 use super::marks::mark;
+use super::planning::PlanError;
+use super::planning::substitute::again;
 use super::request::{Move, RequestError};
+use super::school::School;
 use super::sql::{self, int, optional_text, text};
 use super::transition::Actor;
 use super::{AuditEvent, Store, StoreError, Tx};
+use crate::domain::form::Coverage;
 use crate::domain::ids::{
     ConsultationId, GroupId, PartId, PersonId, ProgrammeId, RequestId, SchoolId, SubjectId, TopicId,
 };
@@ -60,15 +65,6 @@ pub struct Choice {
     /// Topics whose marks speak for it.
     pub performance: Vec<TopicId>,
     pub note: Option<String>,
-}
-
-/// Why a choice is not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum ChoiceError {
-    #[error("refused: {0}")]
-    Refused(RefusalCode),
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -238,7 +234,7 @@ impl Store {
         programme: &ProgrammeId,
         now_ms: i64,
     ) -> Result<HashMap<TopicId, (Option<i64>, bool)>, StoreError> {
-        // Topics of a date are those chosen for it, else those of the slot, which names them by title.
+        // The slot names its topics by title.
         let rows = sqlx::query(
             "SELECT c.id, c.state, c.start_at, s.body FROM consultation c JOIN card_slot s ON s.id = c.slot_id
              JOIN card_version v ON v.id = s.version_id JOIN programme p ON p.subject_id = v.subject_id
@@ -259,12 +255,14 @@ impl Store {
             .collect();
         let ids: Vec<ConsultationId> =
             rows.iter().map(|row| text(row, "id").map(ConsultationId::new)).collect::<Result<_, _>>()?;
-        let chosen = self.chosen_topics(&ids).await?;
+        let mut connection = self.readers().acquire().await?;
+        let chosen = chosen(&mut connection, Of::These(&ids)).await?;
+        drop(connection);
         let mut given: HashMap<TopicId, (Option<i64>, bool)> = HashMap::new();
         for row in &rows {
             let id = ConsultationId::new(text(row, "id")?);
             let topics: Vec<TopicId> = match chosen.get(&id) {
-                Some(topics) => topics.iter().map(|(id, _)| id.clone()).collect(),
+                Some(chosen) => chosen.topics.iter().map(|topic| topic.id.clone()).collect(),
                 None => {
                     let slot: crate::domain::lesson_card::CardSlot = sql::json(&text(row, "body")?, "slot")?;
                     let known = |title: &String| titles.get(&crate::domain::fold::fold(title)).cloned();
@@ -331,17 +329,20 @@ impl Store {
 }
 
 impl Store {
-    /// Keeps what the host chose for a date, and puts the requests that it answers into it. Refusals: those of the choice, and
-    /// `source_required` for a request of another group or subject, or one that cannot be scheduled (INV-23).
+    /// Keeps what the host chose for a date, and puts the requests that it answers into it. Refusals: those of the choice,
+    /// `source_required` for a request of another group or subject, or one that cannot be scheduled (INV-23), and what the
+    /// rules of parts say of the chosen ones (INV-20, INV-27).
     pub async fn choose_topics(
         &self,
+        school: &School,
         one: &Consultation,
         choice: Choice,
-        needs_topics: bool,
         (actor, today): (Actor, Date),
         now_ms: i64,
-    ) -> Result<(), ChoiceError> {
-        let (id, school, group) = (one.id.clone(), one.school.clone(), one.group.clone());
+    ) -> Result<(), PlanError> {
+        let (id, group, school) = (one.id.clone(), one.group.clone(), school.clone());
+        let needs_topics = one.coverage == Coverage::Topics;
+        let calendar = self.calendar(&school).await?;
         let subject: Option<(Option<String>,)> = sqlx::query_as(
             "SELECT v.subject_id FROM consultation c JOIN card_slot s ON s.id = c.slot_id
              JOIN card_version v ON v.id = s.version_id WHERE c.id = $1",
@@ -351,22 +352,31 @@ impl Store {
         .await
         .map_err(StoreError::from)?;
         let Some(subject) = subject.and_then(|(subject,)| subject).map(SubjectId::new) else {
-            return Err(ChoiceError::Refused(RefusalCode::TopicsRequired));
+            return Err(PlanError::Refused(RefusalCode::TopicsRequired));
         };
         let mut asked = Vec::with_capacity(choice.requests.len());
         for request in &choice.requests {
-            let request = self.help_request(&school, request).await?;
+            let request = self.help_request(&school.id, request).await?;
             if request.group != group || request.subject != subject {
-                return Err(ChoiceError::Refused(RefusalCode::SourceRequired));
+                return Err(PlanError::Refused(RefusalCode::SourceRequired));
             }
             asked.push(request);
         }
         self.write(move |tx| {
             Box::pin(async move {
-                let Some(programme) = tx.programme_of(&group, &subject).await? else {
-                    return Err(ChoiceError::Refused(RefusalCode::TopicsRequired));
+                // Whoever completes or changes a part at this moment waits.
+                tx.lock_planning(&school).await?;
+                let before = again(tx.connection(), &id).await?;
+                let Some(programme) = &before.programme else {
+                    return Err(PlanError::Refused(RefusalCode::TopicsRequired));
                 };
-                tx.keep_choice(&school, &id, &programme, (&choice, needs_topics), &actor, now_ms).await?;
+                tx.keep_choice(&school.id, &id, programme, (&choice, needs_topics), &actor, now_ms).await?;
+                let after = again(tx.connection(), &id).await?;
+                tx.check_chosen(&school, calendar, &id, &after).await?;
+                if after.about() != before.about() {
+                    tx.topics_changed(&id, now_ms).await?;
+                    tx.tell_moved_by_card(&school.id, &id, after.start_ms, false, now_ms).await?;
+                }
                 for request in asked {
                     if request.consultation.as_ref() == Some(&id) {
                         continue;
@@ -382,7 +392,7 @@ impl Store {
                     match tx.move_request(&request, &step).await {
                         Ok(_) => {}
                         Err(RequestError::Store(error)) => return Err(error.into()),
-                        Err(_) => return Err(ChoiceError::Refused(RefusalCode::SourceRequired)),
+                        Err(_) => return Err(PlanError::Refused(RefusalCode::SourceRequired)),
                     }
                 }
                 Ok(())
@@ -393,6 +403,16 @@ impl Store {
 }
 
 impl Tx {
+    /// A calendar program reads a date anew when its number rises.
+    async fn topics_changed(&mut self, id: &ConsultationId, now_ms: i64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE consultation SET sequence = sequence + 1, updated_at = $1 WHERE id = $2")
+            .bind(now_ms)
+            .bind(id.as_str())
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
     /// Keeps what a teacher chose for a date. Refusals: `source_required` (INV-22), `topics_required` for a topic of another
     /// programme or none (INV-24), `part_required` (INV-25).
     pub(super) async fn keep_choice(
@@ -403,10 +423,10 @@ impl Tx {
         (choice, needs_topics): (&Choice, bool),
         actor: &Actor,
         now_ms: i64,
-    ) -> Result<(), ChoiceError> {
+    ) -> Result<(), PlanError> {
         let note = choice.note.as_deref().map(str::trim).filter(|note| !note.is_empty());
         if choice.requests.is_empty() && choice.performance.is_empty() && note.is_none() {
-            return Err(ChoiceError::Refused(RefusalCode::SourceRequired));
+            return Err(PlanError::Refused(RefusalCode::SourceRequired));
         }
         let rows: Vec<(String, Option<String>)> = sqlx::query_as(
             "SELECT p.id, t.id FROM programme_part p LEFT JOIN topic t ON t.part_id = p.id WHERE p.programme_id = $1",
@@ -419,11 +439,11 @@ impl Tx {
         let topics: BTreeSet<&str> = rows.iter().filter_map(|(_, topic)| topic.as_deref()).collect();
         let is_known = |topic: &TopicId| topics.contains(topic.as_str());
         if needs_topics && choice.topics.is_empty() || !choice.topics.iter().chain(&choice.performance).all(is_known) {
-            return Err(ChoiceError::Refused(RefusalCode::TopicsRequired));
+            return Err(PlanError::Refused(RefusalCode::TopicsRequired));
         }
         let has_parts = choice.parts.iter().all(|part| parts.contains(part.as_str()));
         if !has_parts || (!needs_topics && choice.parts.is_empty()) {
-            return Err(ChoiceError::Refused(RefusalCode::PartRequired));
+            return Err(PlanError::Refused(RefusalCode::PartRequired));
         }
         for statement in [
             "DELETE FROM consultation_part WHERE consultation_id = $1",

@@ -3,6 +3,7 @@
 
 mod calendar;
 mod changes;
+mod chosen;
 mod proposals;
 mod refusals;
 

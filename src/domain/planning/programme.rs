@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use super::Wish;
 use super::finding::{Finding, Params, PartDates};
 use super::view::{PartFacts, PlanView};
+use crate::domain::chosen::about;
 use crate::domain::fold::fold;
 use crate::domain::form::{Coverage, Kind, Mode};
 use crate::domain::refusal::RefusalCode;
@@ -26,47 +27,67 @@ pub fn check(view: &PlanView, wish: &Wish<'_>, found: &mut Vec<Finding>) {
         }
         return;
     };
+    // A choice for another programme is none: the card has changed its subject since.
+    let chosen = view.chosen.get(&wish.id).filter(|chosen| Some(&chosen.programme) == wish.programme);
+    let (part_titles, topic_titles) = about(slot, chosen);
     let mut unknown = Vec::new();
     let mut parts: Vec<&PartFacts> = Vec::new();
-    for title in &slot.parts {
+    for title in &part_titles {
         match programme.parts.iter().find(|part| part.fold == fold(title)) {
             Some(part) => parts.push(part),
             None => unknown.push(title.clone()),
         }
     }
-    if slot.coverage == Coverage::Overview && slot.parts.is_empty() {
+    if slot.coverage == Coverage::Overview && part_titles.is_empty() {
         found.push(Finding::of(RefusalCode::PartRequired, Params::None {}));
     } else if !unknown.is_empty() {
         found.push(Finding::of(RefusalCode::PartRequired, Params::Unknown { unknown }));
     }
-    topics(wish, &programme.parts, &mut parts, found);
+    if slot.coverage == Coverage::Topics {
+        topics(&topic_titles, wish.date, &programme.parts, &mut parts, found);
+    }
     match slot.kind {
         Kind::Current => study_period(&parts, wish.date, found),
         Kind::AssessmentPrep => after_parts(&parts, wish.date, found),
     }
 }
 
+/// Codes that depend on parts and topics alone.
+pub fn is_about(code: RefusalCode) -> bool {
+    matches!(
+        code,
+        RefusalCode::PartRequired
+            | RefusalCode::TopicsRequired
+            | RefusalCode::OutsideStudyPeriod
+            | RefusalCode::PrepMustBeGroup
+            | RefusalCode::PrepBeforePartEnd
+    )
+}
+
 /// INV-24. A topic brings its part along.
-fn topics<'v>(wish: &Wish<'_>, all: &'v [PartFacts], parts: &mut Vec<&'v PartFacts>, found: &mut Vec<Finding>) {
-    if wish.slot.coverage != Coverage::Topics {
-        return;
-    }
+fn topics<'v>(
+    titles: &[String],
+    date: Date,
+    all: &'v [PartFacts],
+    parts: &mut Vec<&'v PartFacts>,
+    found: &mut Vec<Finding>,
+) {
     let mut unknown = Vec::new();
-    for title in &wish.slot.topics {
+    for title in titles {
         let folded = fold(title);
-        // Of the parts that the slot names, if one has it: titles repeat from quarter to quarter.
+        // Of the parts that are named, if one has it: titles repeat from quarter to quarter.
         if parts.iter().any(|part| part.topics.contains(&folded)) {
             continue;
         }
         // Where several have it, the one that is being studied.
         let mut having = all.iter().filter(|part| part.topics.contains(&folded));
-        let studied = having.clone().find(|part| part.starts_on <= wish.date && wish.date <= part.ends_on);
+        let studied = having.clone().find(|part| part.starts_on <= date && date <= part.ends_on);
         match studied.or_else(|| having.next()) {
             Some(part) => parts.push(part),
             None => unknown.push(title.clone()),
         }
     }
-    if wish.slot.topics.is_empty() {
+    if titles.is_empty() {
         found.push(Finding::of(RefusalCode::TopicsRequired, Params::None {}));
     } else if !unknown.is_empty() {
         found.push(Finding::of(RefusalCode::TopicsRequired, Params::Unknown { unknown }));

@@ -7,6 +7,7 @@ use jiff::civil::{Date, Time, Weekday};
 use super::finding::Rules;
 use super::load::Hundredths;
 use crate::domain::calendar::Calendar;
+use crate::domain::chosen::Chosen;
 use crate::domain::ids::{CardId, ConsultationId, GroupId, PersonId, ProgrammeId};
 use crate::domain::norm::{HoursNorm, Norm};
 use crate::domain::person::in_force;
@@ -27,6 +28,8 @@ pub struct PlanView {
     pub programmes: HashMap<ProgrammeId, ProgrammeFacts>,
     pub hosts: HashMap<PersonId, HostFacts>,
     pub overrides: HashMap<(ConsultationId, RefusalCode), Order>,
+    /// Dates whose host chose parts and topics: they hold instead of the slot's.
+    pub chosen: HashMap<ConsultationId, Chosen>,
     planned: HashMap<ConsultationId, Entry>,
     /// Start, end and name by the UTC day of the start: nothing lasts longer than a day.
     by_day: HashMap<i64, Vec<(i64, i64, ConsultationId)>>,
@@ -151,6 +154,7 @@ impl PlanView {
             programmes: HashMap::new(),
             hosts: HashMap::new(),
             overrides: HashMap::new(),
+            chosen: HashMap::new(),
             planned: HashMap::new(),
             by_day: HashMap::new(),
             numbers: HashMap::new(),

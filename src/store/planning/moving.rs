@@ -68,6 +68,8 @@ impl Tx {
         // The place that becomes free is no obstacle, and neither are its own appointments.
         let own = format!("{id}#");
         view.remove_where(|one| one.id == *id || one.id.as_str().starts_with(&own));
+        // What was chosen goes along, and is what the rules of parts look at.
+        view.chosen.extend(again.chosen.clone().map(|chosen| (to.clone(), chosen)));
         let host = again.substitute.clone().unwrap_or_else(|| again.host.clone());
         let mut wish = again.wish(&to, &host);
         if is_office {

@@ -1,12 +1,14 @@
 //! Substitution: somebody else holds one consultation. The substitute's time and load are checked as for planning; room and hours
 //! go to the substitute.
 
+use super::super::chosen::{Of, chosen};
 use super::super::school::School;
 use super::super::sql::{self, int, json, optional_text, text, word};
 use super::super::transition::Actor;
 use super::super::{AuditEvent, Store, StoreError, Tx};
 use super::{PlanError, view};
 use crate::domain::calendar::{Calendar, Span};
+use crate::domain::chosen::{Chosen, about};
 use crate::domain::consultation::State;
 use crate::domain::ids::{ConsultationId, GroupId, PersonId, ProgrammeId, SchoolId};
 use crate::domain::lesson_card::CardSlot;
@@ -20,7 +22,7 @@ use crate::domain::timetable::Occurrence;
 
 /// A consultation as planning looks at it again.
 #[derive(Clone, Debug)]
-pub(super) struct Again {
+pub(in crate::store) struct Again {
     pub school: SchoolId,
     pub card: String,
     pub slot_id: String,
@@ -37,9 +39,16 @@ pub(super) struct Again {
     pub students: Vec<PersonId>,
     pub allow_in_break: bool,
     pub sources: usize,
+    /// What its host chose for it.
+    pub chosen: Option<Chosen>,
 }
 
 impl Again {
+    /// Parts and topics of the date, by title.
+    pub fn about(&self) -> (Vec<String>, Vec<String>) {
+        about(&self.slot, self.chosen.as_ref())
+    }
+
     pub fn wish<'a>(&'a self, id: &ConsultationId, host: &'a PersonId) -> Wish<'a> {
         Wish {
             id: id.clone(),
@@ -223,7 +232,10 @@ pub(super) fn checked(id: &ConsultationId, again: &Again, findings: Vec<Finding>
 }
 
 /// A consultation with its slot, as it was planned.
-pub(super) async fn again(connection: &mut sqlx::AnyConnection, id: &ConsultationId) -> Result<Again, StoreError> {
+pub(in crate::store) async fn again(
+    connection: &mut sqlx::AnyConnection,
+    id: &ConsultationId,
+) -> Result<Again, StoreError> {
     let row = sqlx::query(
         "SELECT c.school_id, c.card_id, c.slot_id, c.slot_key, c.date, c.start_at, c.end_at, c.group_id, c.host_id,
          c.substitute_host_id, c.state, s.body, v.programme_id, v.subject_id, v.allow_in_break,
@@ -245,7 +257,9 @@ pub(super) async fn again(connection: &mut sqlx::AnyConnection, id: &Consultatio
         Some(id) => Some(ProgrammeId::new(id)),
         None => super::programme_of(connection, subject.as_ref(), &group).await?,
     };
+    let chosen = chosen(connection, Of::These(std::slice::from_ref(id))).await?.remove(id);
     Ok(Again {
+        chosen,
         school: SchoolId::new(text(&row, "school_id")?),
         card: text(&row, "card_id")?,
         slot_id: text(&row, "slot_id")?,

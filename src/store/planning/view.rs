@@ -7,6 +7,7 @@ use jiff::civil::{Date, Weekday};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use super::super::chosen::{Of, chosen};
 use super::super::school::School;
 use super::super::sql::{self, date, flag, int, json, optional_date, optional_int, optional_text, text, time, word};
 use super::super::{Store, StoreError};
@@ -52,9 +53,26 @@ pub(in crate::store) async fn load(
     view.programmes = programmes(connection, id).await?;
     view.hosts = hosts(connection, id).await?;
     view.overrides = overrides(connection, id).await?;
+    view.chosen = chosen(connection, Of::Dates(&school.id, within.from, within.to)).await?;
     let around = widened(&view, within);
     planned(connection, id, &mut view, around).await?;
     held(connection, id, &mut view, around).await?;
+    Ok(view)
+}
+
+/// The rules about parts and topics alone, without what is planned: for [`crate::domain::planning::check_about`].
+pub(in crate::store) async fn about(
+    connection: &mut AnyConnection,
+    school: &School,
+    calendar: Calendar,
+) -> Result<PlanView, StoreError> {
+    let mut view = PlanView::new(calendar);
+    let id = school.id.as_str();
+    let (policy,): (String,) =
+        sqlx::query_as("SELECT policy FROM school WHERE id = $1").bind(id).fetch_one(&mut *connection).await?;
+    view.rules = rules(&policy)?;
+    view.programmes = programmes(connection, id).await?;
+    view.overrides = overrides(connection, id).await?;
     Ok(view)
 }
 
