@@ -37,9 +37,10 @@ const REASON_CHARACTERS: usize = 500;
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(calendar::calendar, calendar::change))
-        .routes(routes!(programmes::programmes))
+        .routes(routes!(programmes::programmes, programmes::new_programme))
+        .routes(routes!(programmes::put_programme, programmes::drop_programme))
         .routes(routes!(programmes::new_part))
-        .routes(routes!(programmes::put_part))
+        .routes(routes!(programmes::put_part, programmes::drop_part))
         .routes(routes!(programmes::complete))
         .routes(routes!(cards::cards, cards::new_card))
         .routes(routes!(cards::options))

@@ -1,10 +1,13 @@
 //! Programmes with their parts and topics; a part is completed by whoever teaches it, and that opens the preparation for its
 //! assessment (clause 3.7).
 
+pub mod editing;
+
 use std::collections::HashMap;
 
 use jiff::civil::Date;
 
+use self::editing::EditError;
 use super::school::School;
 use super::sql::{self, date, int, optional_date, optional_text, text, word};
 use super::transition::Actor;
@@ -19,6 +22,7 @@ pub struct Programme {
     pub subject_id: SubjectId,
     pub subject: String,
     pub grade: u8,
+    /// The school year's name.
     pub year: String,
     pub starts_on: Date,
     pub ends_on: Date,
@@ -48,6 +52,8 @@ pub struct PartPlan {
     pub ends_on: Date,
     /// In their order; those that stay keep their ids.
     pub topics: Vec<String>,
+    /// Topics whose title changes, from the present one to that in `topics`.
+    pub renamed: HashMap<String, String>,
 }
 
 impl Store {
@@ -183,7 +189,8 @@ impl Tx {
         self.audit(event).await
     }
 
-    /// Writes a part anew (`part` `None`) or changes it. [`StoreError::Conflict`]: the programme has one of that title.
+    /// Writes a part anew (`part` `None`) or changes it. [`StoreError::Conflict`]: the programme has one of that title;
+    /// [`EditError::Used`]: a topic that shall go is in use.
     pub async fn put_part(
         &mut self,
         school: &School,
@@ -192,8 +199,13 @@ impl Tx {
         plan: &PartPlan,
         actor: &Actor,
         now_ms: i64,
-    ) -> Result<PartId, StoreError> {
+    ) -> Result<PartId, EditError> {
         let id = part.cloned().unwrap_or_else(PartId::fresh);
+        let before: Option<(String,)> = sqlx::query_as("SELECT title FROM programme_part WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.connection())
+            .await
+            .map_err(StoreError::from)?;
         sqlx::query(
             "INSERT INTO programme_part (id, programme_id, n, title, title_fold, starts_on, ends_on)
              VALUES ($1, $2, (SELECT COUNT(*) FROM programme_part WHERE programme_id = $3) + 1, $4, $5, $6, $7)
@@ -208,8 +220,13 @@ impl Tx {
         .bind(plan.starts_on.to_string())
         .bind(plan.ends_on.to_string())
         .execute(self.connection())
-        .await?;
-        self.put_topics(&id, &plan.topics).await?;
+        .await
+        .map_err(StoreError::from)?;
+        if let Some((title,)) = before.filter(|(title,)| *title != plan.title) {
+            self.retitle_part(&school.id, programme, (&title, &plan.title)).await?;
+        }
+        self.rename_topics((&school.id, programme, &id), &plan.renamed).await?;
+        self.put_topics((&school.id, programme, &id), &plan.topics).await?;
         let event = AuditEvent::new(school.id.clone(), now_ms, "part.put", "programme_part", id.as_str())
             .by(&actor.person, actor.role.map(Role::as_str))
             .with(serde_json::json!({ "starts_on": plan.starts_on, "ends_on": plan.ends_on, "topics": plan.topics.len() }));
@@ -217,11 +234,16 @@ impl Tx {
         Ok(id)
     }
 
-    async fn put_topics(&mut self, part: &PartId, topics: &[String]) -> Result<(), StoreError> {
+    async fn put_topics(
+        &mut self,
+        (school, programme, part): (&SchoolId, &ProgrammeId, &PartId),
+        topics: &[String],
+    ) -> Result<(), EditError> {
         let rows: Vec<(String, String)> = sqlx::query_as("SELECT title_fold, id FROM topic WHERE part_id = $1")
             .bind(part.as_str())
             .fetch_all(self.connection())
-            .await?;
+            .await
+            .map_err(StoreError::from)?;
         let mut known: HashMap<String, String> = rows.into_iter().collect();
         let mut fresh = Vec::new();
         for (n, title) in (1_i64..).zip(topics) {
@@ -232,7 +254,8 @@ impl Tx {
                         .bind(title.as_str())
                         .bind(id)
                         .execute(self.connection())
-                        .await?;
+                        .await
+                        .map_err(StoreError::from)?;
                 }
                 None => fresh.push(vec![
                     TopicId::fresh().as_str().into(),
@@ -243,14 +266,10 @@ impl Tx {
                 ]),
             }
         }
-        for id in known.into_values() {
-            // A topic that a consultation has chosen stays where it was taught.
-            sqlx::query("DELETE FROM topic WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM consultation_topic c WHERE c.topic_id = topic.id)")
-                .bind(id)
-                .execute(self.connection())
-                .await?;
-        }
-        sql::insert_many(self.connection(), "topic (id, part_id, n, title, title_fold)", 5, fresh).await
+        let gone: Vec<(String, String)> = known.into_iter().collect();
+        self.drop_topics((school, programme), &gone).await?;
+        sql::insert_many(self.connection(), "topic (id, part_id, n, title, title_fold)", 5, fresh).await?;
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 mod calendar;
 mod changes;
 mod chosen;
+mod programmes;
 mod proposals;
 mod refusals;
 

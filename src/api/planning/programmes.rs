@@ -1,6 +1,10 @@
-//! Programmes, their parts and topics; completing a part.
+//! Programmes, their parts and topics: made, changed and taken away by those who may complete their parts; completing a part.
+//! DOMAIN 5 has no row of its own for making them, and `part.complete` is the row of those who own a programme.
+
+use std::collections::HashMap;
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +14,13 @@ use super::super::auth::Session;
 use super::super::body::Json;
 use super::super::problem::Problem;
 use super::{actor, day, parsed, reason, school_of};
+use crate::domain::fold::fold;
 use crate::domain::ids::{PartId, ProgrammeId};
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Action, Relation, Relations, decide};
 use crate::domain::role::Role;
+use crate::store::StoreError;
+use crate::store::programme::editing::{EditError, ProgrammePlan, YearOption};
 use crate::store::programme::{PartPlan, Programme};
 use crate::store::school::School;
 
@@ -26,6 +33,18 @@ const TITLE_CHARACTERS: usize = 200;
 pub struct ProgrammesView {
     items: Vec<ProgrammeView>,
     today: String,
+    /// What a programme can be made of; `null` for those who make none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: Option<NewChoices>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct NewChoices {
+    /// Names of the school's subjects; another name makes a subject.
+    subjects: Vec<String>,
+    years: Vec<YearOption>,
+    /// For every subject and grade; else only for what the person teaches.
+    whole_school: bool,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -107,7 +126,181 @@ pub async fn programmes(
         all.retain(|programme| grades.contains(&programme.grade));
     }
     let items = all.into_iter().map(|one| view(&session, one)).collect();
-    Ok(axum::Json(ProgrammesView { items, today: today.to_string() }))
+    let new = match decide(&session.principal, Action::PartComplete, Relations::school().with(Relation::Group)) {
+        Err(_) => None,
+        Ok(_) => Some(NewChoices {
+            subjects: state.store.subject_names(&session.principal.school).await?,
+            years: state.store.year_options(&session.principal.school).await?,
+            whole_school: decide(&session.principal, Action::PartComplete, Relations::school()).is_ok(),
+        }),
+    };
+    Ok(axum::Json(ProgrammesView { items, today: today.to_string(), new }))
+}
+
+/// What is written of a programme.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProgrammeBody {
+    /// Name of the subject; one that the school does not have is written.
+    subject: String,
+    /// 1 to 11.
+    grade: u8,
+    /// YYYY-MM-DD, inside the school year.
+    starts_on: String,
+    ends_on: String,
+    /// The subject itself gets this name, in the whole school.
+    #[serde(default)]
+    rename_subject: bool,
+}
+
+/// The same with the year, which does not change later.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProgramme {
+    /// Id of the school year.
+    year: String,
+    subject: String,
+    grade: u8,
+    starts_on: String,
+    ends_on: String,
+}
+
+impl ProgrammeBody {
+    fn plan(&self, year: &YearOption) -> Result<ProgrammePlan, Problem> {
+        let (starts_on, ends_on) = (day(&self.starts_on)?, day(&self.ends_on)?);
+        let inside =
+            year.starts_on.as_str() <= self.starts_on.as_str() && self.ends_on.as_str() <= year.ends_on.as_str();
+        if starts_on > ends_on || !inside {
+            return Err(Problem::bad_request("dates: inside the school year, the first before the last"));
+        }
+        if !(1..=11).contains(&self.grade) {
+            return Err(Problem::bad_request("grade: from 1 to 11"));
+        }
+        let subject = title(&self.subject)?;
+        Ok(ProgrammePlan { subject, renames_subject: self.rename_subject, grade: self.grade, starts_on, ends_on })
+    }
+}
+
+async fn year(state: &ApiState, session: &Session, fits: impl Fn(&YearOption) -> bool) -> Result<YearOption, Problem> {
+    let years = state.store.year_options(&session.principal.school).await?;
+    years.into_iter().find(fits).ok_or_else(|| Problem::bad_request("year: there is no such school year"))
+}
+
+/// Make a programme: a subject in a grade for a school year. Deputies and heads make any, teachers those that they teach.
+#[utoipa::path(post, path = "/api/v1/programmes", tag = "planning", request_body = NewProgramme, responses(
+    (status = 200, body = ProgrammeView), (status = 400, body = Problem), (status = 401, body = Problem),
+    (status = 403, body = Problem), (status = 409, description = "`conflict`: there is one already", body = Problem)
+))]
+pub async fn new_programme(
+    State(state): State<ApiState>,
+    session: Session,
+    Json(body): Json<serde_json::Value>,
+) -> Result<axum::Json<ProgrammeView>, Problem> {
+    // Who makes none at all learns nothing of what is wrong with the body.
+    session.allow::<kind::PartComplete>(Relations::school().with(Relation::Group))?;
+    let NewProgramme { year: id, subject, grade, starts_on, ends_on } = parsed(body)?;
+    let body = ProgrammeBody { subject, grade, starts_on, ends_on, rename_subject: false };
+    let year = year(&state, &session, |year| year.id == id).await?;
+    let (school_id, person) = (&session.principal.school, &session.principal.person);
+    let teaches = state.store.teaches_in_grade(school_id, person, (&body.subject, body.grade, &year.id)).await?;
+    let grant = session.allow::<kind::PartComplete>(Relations::school().with_if(teaches, Relation::Group))?;
+    let plan = body.plan(&year)?;
+    let (school, by, now_ms) = (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
+    let made: Result<ProgrammeId, StoreError> = state
+        .store
+        .write(move |tx| Box::pin(async move { tx.new_programme(&school, &year.id, &plan, &by, now_ms).await }))
+        .await;
+    again(&state, &session, made?).await
+}
+
+/// Change a programme: its dates, the name of its subject; subject and grade while nothing uses it.
+#[utoipa::path(put, path = "/api/v1/programmes/{id}", tag = "planning", params(("id" = String, Path)),
+    request_body = ProgrammeBody, responses(
+    (status = 200, body = ProgrammeView), (status = 400, body = Problem), (status = 401, body = Problem),
+    (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 409, description = "`conflict`: there is one like it, a part would lie outside, or (`params.used`) \
+        something uses it", body = Problem)
+))]
+pub async fn put_programme(
+    State(state): State<ApiState>,
+    session: Session,
+    Path(id): Path<String>,
+    Json(body): Json<serde_json::Value>,
+) -> Result<axum::Json<ProgrammeView>, Problem> {
+    let programme = state.store.programme(&session.principal.school, &ProgrammeId::new(id)).await?;
+    let mut grant = session.allow::<kind::PartComplete>(relations(&session, &programme))?;
+    let body: ProgrammeBody = parsed(body)?;
+    if body.rename_subject {
+        // The name is everybody's, not only that of those who teach this grade.
+        grant = session.allow::<kind::PartComplete>(Relations::school())?;
+    }
+    let year = year(&state, &session, |year| year.name == programme.year).await?;
+    let plan = body.plan(&year)?;
+    let moves = plan.grade != programme.grade || fold(&plan.subject) != fold(&programme.subject);
+    if moves && !body.rename_subject {
+        let (school_id, person) = (&session.principal.school, &session.principal.person);
+        let teaches = state.store.teaches_in_grade(school_id, person, (&plan.subject, plan.grade, &year.id)).await?;
+        grant = session.allow::<kind::PartComplete>(Relations::school().with_if(teaches, Relation::Group))?;
+    }
+    let (school, by, now_ms) = (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
+    let id = programme.id.clone();
+    state
+        .store
+        .write(move |tx| Box::pin(async move { tx.put_programme(&school, &id, &plan, &by, now_ms).await }))
+        .await?;
+    again(&state, &session, programme.id).await
+}
+
+/// Take a programme away with its parts and topics, while nothing uses it.
+#[utoipa::path(delete, path = "/api/v1/programmes/{id}", tag = "planning", params(("id" = String, Path)), responses(
+    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 409, description = "`conflict`; `params.used` says what uses it", body = Problem)
+))]
+pub async fn drop_programme(
+    State(state): State<ApiState>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let programme = state.store.programme(&session.principal.school, &ProgrammeId::new(id)).await?;
+    let grant = session.allow::<kind::PartComplete>(relations(&session, &programme))?;
+    let (school, by, now_ms) = (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
+    state
+        .store
+        .write(move |tx| Box::pin(async move { tx.drop_programme(&school, &programme.id, &by, now_ms).await }))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Take a part away with its topics, while nothing uses it.
+#[utoipa::path(delete, path = "/api/v1/parts/{id}", tag = "planning", params(("id" = String, Path)), responses(
+    (status = 200, body = ProgrammeView), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem),
+    (status = 409, description = "`conflict`; `params.used` says what uses it", body = Problem)
+))]
+pub async fn drop_part(
+    State(state): State<ApiState>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<axum::Json<ProgrammeView>, Problem> {
+    let part = PartId::new(id);
+    let programme = state.store.programme_of_part(&session.principal.school, &part).await?;
+    let grant = session.allow::<kind::PartComplete>(relations(&session, &programme))?;
+    let (school, by, now_ms) = (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
+    let id = programme.id.clone();
+    state
+        .store
+        .write(move |tx| Box::pin(async move { tx.drop_part(&school, (&id, &part), &by, now_ms).await }))
+        .await?;
+    again(&state, &session, programme.id).await
+}
+
+impl From<EditError> for Problem {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Used(uses) => Self::new("conflict").params(serde_json::json!({ "used": uses })),
+            EditError::Store(error) => error.into(),
+        }
+    }
 }
 
 /// What is written of a part.
@@ -117,8 +310,11 @@ pub struct PartBody {
     title: String,
     starts_on: String,
     ends_on: String,
-    /// In their order.
+    /// In their order. One that goes must not be in use.
     topics: Vec<String>,
+    /// Present titles of topics that get another one, which stands in `topics`: what hangs on them stays.
+    #[serde(default)]
+    renamed: HashMap<String, String>,
 }
 
 impl PartBody {
@@ -134,14 +330,22 @@ impl PartBody {
         let mut topics = Vec::with_capacity(self.topics.len());
         for topic in &self.topics {
             let topic = self::title(topic)?;
-            let is_new = !topics
-                .iter()
-                .any(|other: &String| crate::domain::fold::fold(other) == crate::domain::fold::fold(&topic));
+            let is_new = !topics.iter().any(|other: &String| fold(other) == fold(&topic));
             if is_new {
                 topics.push(topic);
             }
         }
-        Ok(PartPlan { title, starts_on, ends_on, topics })
+        if self.renamed.len() > MOST_TOPICS {
+            return Err(Problem::bad_request(format!("renamed: at most {MOST_TOPICS}")));
+        }
+        let mut renamed = HashMap::new();
+        for (from, to) in &self.renamed {
+            let to = self::title(to)?;
+            if topics.contains(&to) {
+                renamed.insert(self::title(from)?, to);
+            }
+        }
+        Ok(PartPlan { title, starts_on, ends_on, topics, renamed })
     }
 }
 
@@ -158,7 +362,8 @@ fn title(text: &str) -> Result<String, Problem> {
     request_body = PartBody, responses(
     (status = 200, body = ProgrammeView), (status = 400, body = Problem), (status = 401, body = Problem),
     (status = 403, body = Problem), (status = 404, body = Problem),
-    (status = 409, description = "`conflict`: a part of that title is there", body = Problem)
+    (status = 409, description = "`conflict`: a part of that title is there, or (`params.used`) a topic that shall go is in \
+        use", body = Problem)
 ))]
 pub async fn new_part(
     State(state): State<ApiState>,

@@ -11,6 +11,11 @@ pub const ROUTES: &[(&str, &str, Asks)] = &[
     ("get", "/api/v1/calendar", Asks::OfAnybody(Action::TimetableView)),
     ("put", "/api/v1/calendar", Asks::OfAnybody(Action::CalendarManage)),
     ("get", "/api/v1/programmes", Asks::OfAnybody(Action::TimetableView)),
+    ("post", "/api/v1/programmes", Asks::OfAnybody(Action::PartComplete)),
+    ("put", "/api/v1/programmes/{id}", Asks::OfProgramme(Action::PartComplete)),
+    // One that is in use stays, whoever asks.
+    ("delete", "/api/v1/programmes/{id}", Asks::OfProgramme(Action::PartComplete)),
+    ("delete", "/api/v1/parts/{id}", Asks::OfPart(Action::PartComplete)),
     ("post", "/api/v1/programmes/{id}/parts", Asks::OfProgramme(Action::PartComplete)),
     ("put", "/api/v1/parts/{id}", Asks::OfPart(Action::PartComplete)),
     ("post", "/api/v1/parts/{id}/complete", Asks::OfPart(Action::PartComplete)),
@@ -105,6 +110,8 @@ impl Things {
             }
             "/api/v1/absences" | "/api/v1/local-acts" if method == Method::POST => json!({}),
             path if path.ends_with("/draft") && method == Method::PUT => json!({}),
+            "/api/v1/programmes" if method == Method::POST => json!({}),
+            path if path.starts_with("/api/v1/programmes/") && method == Method::PUT => json!({}),
             path if path.ends_with("/complete") => json!({ "on": null }),
             path if path.ends_with("/parts") || path.starts_with("/api/v1/parts/") => json!({}),
             path if path.ends_with("/withdraw") => json!({ "reason": "" }),

@@ -1,18 +1,29 @@
-// Programmes with their parts and topics; whoever teaches one completes its parts.
-import { Button, NativeSelect, Textarea, TextInput } from '@mantine/core';
+// Programmes with their parts and topics; whoever teaches one completes its parts, makes and changes it.
+import { Button, NativeSelect, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { refusalOf } from '../../shared/errors';
 import { formatDate } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
-import { completePart, fetchProgrammes, newPart, type Part, type Programme, putPart } from '../../shared/planning/api';
+import {
+  completePart,
+  dropPart,
+  dropProgramme,
+  fetchProgrammes,
+  type Part,
+  type Programme,
+} from '../../shared/planning/api';
 import { noonOf } from '../../shared/planning/explain';
 import { Answered, Empty, PageHead, Panel, ReasonDialog, Refused, styles } from '../../shared/planning/kit';
 import { planningTexts } from '../../shared/planning/texts';
 import { Dialog } from '../../shared/ui/dialog';
+import { PartForm, ProgrammeForm, Removing } from './forms';
 import { programmeTexts } from './texts';
 
-type Open = { kind: 'complete' | 'reopen' | 'edit'; part: Part } | { kind: 'new'; programme: Programme };
+type Open =
+  | { kind: 'complete' | 'reopen' | 'edit' | 'drop'; part: Part }
+  | { kind: 'new' | 'programme' | 'drop_programme'; programme: Programme }
+  | { kind: 'new_programme' };
 
 export default function ProgrammePage() {
   const t = useTexts(programmeTexts);
@@ -23,6 +34,7 @@ export default function ProgrammePage() {
   const [open, setOpen] = useState<Open>();
   const today = query.data?.today ?? '';
   const all = query.data?.items ?? [];
+  const choices = query.data?.new;
   const subjects = [...new Map(all.map((one) => [one.subject_id, one.subject]))];
   const shown = all.filter((one) => !subject || one.subject_id === subject);
   const close = () => setOpen(undefined);
@@ -41,22 +53,47 @@ export default function ProgrammePage() {
             data={[{ value: '', label: tp('all') }, ...subjects.map(([value, label]) => ({ value, label }))]}
           />
         )}
+        {choices && all.length > 0 && (
+          <Button onClick={() => setOpen({ kind: 'new_programme' })}>{t('add_programme')}</Button>
+        )}
       </PageHead>
       <Answered query={query}>
-        {all.length === 0 && <Empty title={t('empty')} text={t('empty_help')} icon="book" />}
+        {all.length === 0 && (
+          <>
+            <Empty title={t('empty')} text={t(choices ? 'empty_make' : 'empty_help')} icon="book" />
+            {choices && <Button onClick={() => setOpen({ kind: 'new_programme' })}>{t('add_programme')}</Button>}
+          </>
+        )}
         {shown.map((programme) => (
           <Panel
             key={programme.id}
             title={`${programme.subject}, ${t('grade', { grade: programme.grade })}`}
             tools={
               programme.editable && (
-                <Button size="compact-sm" variant="default" onClick={() => setOpen({ kind: 'new', programme })}>
-                  {t('add_part')}
-                </Button>
+                <div className={styles.chips}>
+                  <Button size="compact-sm" onClick={() => setOpen({ kind: 'new', programme })}>
+                    {t('add_part')}
+                  </Button>
+                  <Button size="compact-sm" variant="default" onClick={() => setOpen({ kind: 'programme', programme })}>
+                    {tp('edit')}
+                  </Button>
+                  <Button
+                    size="compact-sm"
+                    variant="subtle"
+                    aria-label={t('drop_programme_of', nameOf(programme))}
+                    onClick={() => setOpen({ kind: 'drop_programme', programme })}
+                  >
+                    {tp('remove')}
+                  </Button>
+                </div>
               )
             }
           >
-            <Parts programme={programme} today={today} onOpen={setOpen} />
+            {programme.parts.length > 0 ? (
+              <Parts programme={programme} today={today} onOpen={setOpen} />
+            ) : (
+              <p className={styles.soft}>{t('no_parts')}</p>
+            )}
           </Panel>
         ))}
       </Answered>
@@ -76,10 +113,41 @@ export default function ProgrammePage() {
           done();
         }}
       />
-      {(open?.kind === 'edit' || open?.kind === 'new') && <Editing open={open} onClose={close} onDone={done} />}
+      {open?.kind === 'edit' && <PartForm part={open.part} onClose={close} onDone={done} />}
+      {open?.kind === 'new' && <PartForm programme={open.programme} onClose={close} onDone={done} />}
+      {(open?.kind === 'new_programme' || open?.kind === 'programme') && choices && (
+        <ProgrammeForm
+          programme={open.kind === 'programme' ? open.programme : undefined}
+          choices={choices}
+          onClose={close}
+          onDone={done}
+        />
+      )}
+      {open?.kind === 'drop' && (
+        <Removing
+          title={t('drop_part_title', { title: open.part.title })}
+          onClose={close}
+          onRemove={async () => {
+            await dropPart(open.part.id);
+            done();
+          }}
+        />
+      )}
+      {open?.kind === 'drop_programme' && (
+        <Removing
+          title={t('drop_programme_title', nameOf(open.programme))}
+          onClose={close}
+          onRemove={async () => {
+            await dropProgramme(open.programme.id);
+            done();
+          }}
+        />
+      )}
     </>
   );
 }
+
+const nameOf = ({ subject, grade }: Programme) => ({ subject, grade });
 
 function Parts({ programme, today, onOpen }: { programme: Programme; today: string; onOpen: (open: Open) => void }) {
   const t = useTexts(programmeTexts);
@@ -133,6 +201,16 @@ function Parts({ programme, today, onOpen }: { programme: Programme; today: stri
                   <Button size="compact-sm" variant="default" onClick={() => onOpen({ kind: 'edit', part })}>
                     {tp('edit')}
                   </Button>
+                  {!part.completed_on && (
+                    <Button
+                      size="compact-sm"
+                      variant="subtle"
+                      aria-label={t('drop_part_of', { title: part.title })}
+                      onClick={() => onOpen({ kind: 'drop', part })}
+                    >
+                      {tp('remove')}
+                    </Button>
+                  )}
                 </div>
               </td>
             )}
@@ -208,83 +286,6 @@ function Completing({ part, today, onClose, onDone }: DialogProps & { part: Part
             {t('complete')}
           </Button>
           <Button variant="default" onClick={close}>
-            {tp('cancel')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
-
-function Editing({
-  open,
-  onClose,
-  onDone,
-}: DialogProps & { open: Exclude<Open, { kind: 'complete' | 'reopen' }> | Open }) {
-  const t = useTexts(programmeTexts);
-  const tp = useTexts(planningTexts);
-  const part = open.kind === 'new' ? undefined : open.part;
-  const programme = open.kind === 'new' ? open.programme : undefined;
-  const [title, setTitle] = useState(part?.title ?? '');
-  const [from, setFrom] = useState(part?.starts_on ?? programme?.starts_on ?? '');
-  const [to, setTo] = useState(part?.ends_on ?? programme?.ends_on ?? '');
-  const [topics, setTopics] = useState(part?.topics.join('\n') ?? '');
-  const doing = useMutation({
-    mutationFn: () => {
-      const lines = topics.split('\n').map((line) => line.trim());
-      const body = { title, starts_on: from, ends_on: to, topics: lines.filter(Boolean) };
-      return part ? putPart(part.id, body) : newPart(programme?.id ?? '', body);
-    },
-    onSuccess: () => {
-      onDone();
-      onClose();
-    },
-  });
-  return (
-    <Dialog opened onClose={onClose} title={part?.title ?? t('add_part')} width={560}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing.mutate();
-        }}
-      >
-        <TextInput
-          label={t('part_title')}
-          value={title}
-          maxLength={200}
-          required
-          onChange={(event) => setTitle(event.currentTarget.value)}
-        />
-        <div className={styles.grid}>
-          <TextInput
-            type="date"
-            label={tp('from')}
-            value={from}
-            required
-            onChange={(event) => setFrom(event.currentTarget.value)}
-          />
-          <TextInput
-            type="date"
-            label={tp('to')}
-            value={to}
-            required
-            onChange={(event) => setTo(event.currentTarget.value)}
-          />
-        </div>
-        <Textarea
-          label={t('part_topics')}
-          description={t('part_topics_help')}
-          rows={8}
-          value={topics}
-          onChange={(event) => setTopics(event.currentTarget.value)}
-        />
-        {doing.isError && <Refused refusal={refusalOf(doing.error)} />}
-        <div className={styles.actions}>
-          <Button type="submit" loading={doing.isPending}>
-            {tp('save')}
-          </Button>
-          <Button variant="default" onClick={onClose}>
             {tp('cancel')}
           </Button>
         </div>

@@ -246,15 +246,45 @@ export type Programme = {
   editable: boolean;
 };
 
-export type PartBody = { title: string; starts_on: string; ends_on: string; topics: string[] };
+export type PartBody = {
+  title: string;
+  starts_on: string;
+  ends_on: string;
+  topics: string[];
+  /** Topics that get another title, from the present one. */
+  renamed?: Record<string, string>;
+};
 
-export const fetchProgrammes = () => request<{ items: Programme[]; today: string }>('GET', '/api/v1/programmes');
+export type ProgrammeBody = {
+  subject: string;
+  grade: number;
+  starts_on: string;
+  ends_on: string;
+  rename_subject?: boolean;
+};
+
+/** What a programme can be made of. */
+export type NewChoices = {
+  subjects: string[];
+  years: { id: string; name: string; starts_on: string; ends_on: string }[];
+  whole_school: boolean;
+};
+
+const programmes = '/api/v1/programmes';
+const programmeAt = (id: string) => `${programmes}/${encodeURIComponent(id)}`;
+const partAt = (id: string) => `/api/v1/parts/${encodeURIComponent(id)}`;
+
+export const fetchProgrammes = () =>
+  request<{ items: Programme[]; today: string; new?: NewChoices }>('GET', programmes);
+export const newProgramme = (body: ProgrammeBody & { year: string }) => request<Programme>('POST', programmes, body);
+export const putProgramme = (id: string, body: ProgrammeBody) => request<Programme>('PUT', programmeAt(id), body);
+export const dropProgramme = (id: string) => request<void>('DELETE', programmeAt(id));
 export const completePart = (id: string, on: string | null, reason = '') =>
-  request<Programme>('POST', `/api/v1/parts/${encodeURIComponent(id)}/complete`, { on, reason });
-export const putPart = (id: string, body: PartBody) =>
-  request<Programme>('PUT', `/api/v1/parts/${encodeURIComponent(id)}`, body);
+  request<Programme>('POST', `${partAt(id)}/complete`, { on, reason });
+export const putPart = (id: string, body: PartBody) => request<Programme>('PUT', partAt(id), body);
 export const newPart = (programme: string, body: PartBody) =>
-  request<Programme>('POST', `/api/v1/programmes/${encodeURIComponent(programme)}/parts`, body);
+  request<Programme>('POST', `${programmeAt(programme)}/parts`, body);
+export const dropPart = (id: string) => request<Programme>('DELETE', partAt(id));
 
 export type DayKind = 'school' | 'holiday' | 'break' | 'moved';
 
