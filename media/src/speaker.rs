@@ -1,6 +1,7 @@
 //! Who speaks, from RFC 6464 levels, without decoding: a smoothed loudness per source, a stable ranking for the audio
 //! slots, and a dominant speaker that a cough does not unseat.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::forward::SourceIndex;
@@ -11,9 +12,9 @@ pub const TICK: Duration = Duration::from_millis(100);
 /// Sources kept in the ranking: nine slots of one receiver, so that ten people all hear each other, and one more for a
 /// receiver that is itself in it.
 const RANKED: usize = 10;
-/// Loudness (0 to 127, of the smoothed 127 - level) from which somebody counts as speaking: about -50 dBov.
+/// Loudness (0 to 127, of the smoothed 127 - level) from which somebody counts as speaking: -57 dBov.
 const SPEAKING: f32 = 70.0;
-/// How much louder a newcomer must be to take a ranked source's place.
+/// How much louder one must be to go before another.
 const MARGIN: f32 = 6.0;
 /// How long the newcomer must be that much louder to become dominant.
 const DOMINANT_AFTER: Duration = Duration::from_millis(600);
@@ -21,6 +22,10 @@ const DOMINANT_AFTER: Duration = Duration::from_millis(600);
 const QUIET_AFTER: Duration = Duration::from_millis(1500);
 /// Speakers named to the room.
 const NAMED: usize = 4;
+/// Added to what is compared, so that these come first whatever the others' loudness: a shared screen's sound is for
+/// everybody, and never crowded out by voices; the dominant speaker is whom everybody listens to.
+const SCREEN: f32 = 2000.0;
+const DOMINANT: f32 = 1000.0;
 
 #[derive(Clone, Debug)]
 struct Voice {
@@ -28,6 +33,8 @@ struct Voice {
     kind: SourceKind,
     /// Smoothed loudness.
     loudness: f32,
+    /// The same, but falling over seconds: whoever takes breath keeps the place.
+    held: f32,
     /// Loudest since the last tick.
     peak: f32,
     spoke: Option<Instant>,
@@ -37,7 +44,10 @@ struct Voice {
 #[derive(Debug, Default)]
 pub struct Speakers {
     voices: Vec<Voice>,
-    /// Loudest first at the time they came in; the order of those that stay does not change.
+    /// Where each source stands among them: packets come by the thousand.
+    places: HashMap<SourceIndex, usize>,
+    /// In the order in which audio slots are filled. One goes before another only by being clearly louder, so the order of
+    /// equals does not change.
     ranking: Vec<SourceIndex>,
     dominant: Option<SourceIndex>,
     challenger: Option<(SourceIndex, Instant)>,
@@ -45,7 +55,8 @@ pub struct Speakers {
 
 impl Speakers {
     pub fn add(&mut self, source: SourceIndex, kind: SourceKind) {
-        self.voices.push(Voice { source, kind, loudness: 0.0, peak: 0.0, spoke: None });
+        self.places.insert(source, self.voices.len());
+        self.voices.push(Voice { source, kind, loudness: 0.0, held: 0.0, peak: 0.0, spoke: None });
         if self.ranking.len() < RANKED {
             self.ranking.push(source);
         }
@@ -53,16 +64,19 @@ impl Speakers {
 
     pub fn remove(&mut self, source: SourceIndex) {
         self.voices.retain(|voice| voice.source != source);
+        self.places = self.voices.iter().enumerate().map(|(place, voice)| (voice.source, place)).collect();
         self.ranking.retain(|ranked| *ranked != source);
         self.dominant = self.dominant.filter(|dominant| *dominant != source);
         self.challenger = self.challenger.filter(|(challenger, _)| *challenger != source);
-        let spare = self.voices.iter().map(|voice| voice.source).find(|source| !self.ranking.contains(source));
-        self.ranking.extend(spare);
+        if self.ranking.len() < RANKED {
+            let spare = self.voices.iter().map(|voice| voice.source).find(|source| !self.ranking.contains(source));
+            self.ranking.extend(spare);
+        }
     }
 
     /// A packet's level: 0 loudest, 127 silence.
     pub fn note(&mut self, source: SourceIndex, level: u8) {
-        if let Some(voice) = self.voices.iter_mut().find(|voice| voice.source == source) {
+        if let Some(voice) = self.places.get(&source).and_then(|place| self.voices.get_mut(*place)) {
             voice.peak = voice.peak.max(127.0 - f32::from(level));
         }
     }
@@ -78,6 +92,7 @@ impl Speakers {
             // Up at once, down slowly: a pause between words is no end of a speech.
             let weight = if voice.peak > voice.loudness { 0.5 } else { 0.12 };
             voice.loudness += (voice.peak - voice.loudness) * weight;
+            voice.held = voice.loudness.max(voice.held * 0.97);
             voice.peak = 0.0;
             if voice.loudness >= SPEAKING {
                 voice.spoke = Some(now);
@@ -87,42 +102,53 @@ impl Speakers {
         self.rank()
     }
 
+    fn voice(&self, source: SourceIndex) -> Option<&Voice> {
+        self.places.get(&source).and_then(|place| self.voices.get(*place))
+    }
+
     fn score(&self, source: SourceIndex) -> f32 {
-        self.voices.iter().find(|voice| voice.source == source).map_or(0.0, |voice| {
-            // A shared screen's sound is for everybody: it is never crowded out by voices.
-            voice.loudness + if voice.kind == SourceKind::ScreenAudio { 127.0 } else { 0.0 }
+        self.voice(source).map_or(0.0, |voice| {
+            let is_screen = voice.kind == SourceKind::ScreenAudio;
+            let first = if Some(source) == self.dominant { DOMINANT } else { 0.0 };
+            voice.held + if is_screen { SCREEN } else { first }
         })
+    }
+
+    /// Whether it has a claim to a better place now.
+    fn is_up(&self, source: SourceIndex) -> bool {
+        let is_up = |voice: &Voice| voice.loudness >= SPEAKING || voice.kind == SourceKind::ScreenAudio;
+        Some(source) == self.dominant || self.voice(source).is_some_and(is_up)
     }
 
     fn rank(&mut self) -> bool {
         let mut changed = false;
-        let outside: Vec<SourceIndex> = self
-            .voices
-            .iter()
-            .filter(|voice| {
-                !self.ranking.contains(&voice.source)
-                    && (voice.loudness >= SPEAKING || voice.kind == SourceKind::ScreenAudio)
-            })
-            .map(|voice| voice.source)
-            .collect();
-        for newcomer in outside {
+        for place in 0..self.voices.len() {
+            let newcomer = self.voices[place].source;
+            if !self.is_up(newcomer) || self.ranking.contains(&newcomer) {
+                continue;
+            }
             let weakest = (0..self.ranking.len())
                 .min_by(|a, b| self.score(self.ranking[*a]).total_cmp(&self.score(self.ranking[*b])));
             if let Some(weakest) = weakest
                 && self.score(newcomer) > self.score(self.ranking[weakest]) + MARGIN
             {
                 self.ranking.remove(weakest);
-                self.ranking.insert(0, newcomer);
+                self.ranking.push(newcomer);
                 changed = true;
             }
         }
-        // Within the ranking, whoever speaks moves before whoever has been quiet, so that receivers with few slots hear them.
-        let speaking = |source: &SourceIndex| self.score(*source) >= SPEAKING;
-        let (mut first, second): (Vec<_>, Vec<_>) = self.ranking.iter().copied().partition(speaking);
-        first.extend(second);
-        if first != self.ranking {
-            self.ranking = first;
-            changed = true;
+        // Receivers with few slots hear those in front. Whoever speaks goes before the first that is quieter by the margin.
+        // None of those it passes is louder than it by the margin, for then it would stand before that first one already.
+        for place in 1..self.ranking.len() {
+            let source = self.ranking[place];
+            if !self.is_up(source) {
+                continue;
+            }
+            let reach = self.score(source) - MARGIN;
+            if let Some(before) = self.ranking[..place].iter().position(|other| self.score(*other) < reach) {
+                self.ranking[before..=place].rotate_right(1);
+                changed = true;
+            }
         }
         changed
     }
@@ -133,7 +159,7 @@ impl Speakers {
             .iter()
             .filter(|voice| voice.kind == SourceKind::Microphone && voice.loudness >= SPEAKING)
             .max_by(|a, b| a.loudness.total_cmp(&b.loudness));
-        let Some(loudest) = loudest.map(|voice| voice.source) else {
+        let Some((loudest, loudness)) = loudest.map(|voice| (voice.source, voice.loudness)) else {
             self.challenger = None;
             return;
         };
@@ -141,7 +167,8 @@ impl Speakers {
             self.dominant = Some(loudest);
             return;
         };
-        let is_louder = loudest != dominant && self.score(loudest) > self.score(dominant) + MARGIN;
+        let defended = self.voice(dominant).map_or(0.0, |voice| voice.held);
+        let is_louder = loudest != dominant && loudness > defended + MARGIN;
         match self.challenger {
             _ if !is_louder => self.challenger = None,
             Some((challenger, since)) if challenger == loudest => {
@@ -230,5 +257,53 @@ mod tests {
         assert_eq!(room.speakers.ranking(), before);
         room.speakers.remove(SourceIndex(15));
         assert_eq!(room.speakers.ranking().len(), RANKED);
+    }
+    #[test]
+    fn the_louder_go_before_the_quieter_and_equals_keep_their_places() {
+        let mut room = Room::with(8);
+        // Five open microphones in a noisy place, a teacher who came last, and nothing from two.
+        let noisy: Vec<(usize, u8)> = (0..5).map(|source| (source, 50)).collect();
+        let with = |level: u8| [&noisy[..], &[(7, level)]].concat();
+        room.speak(1000, &noisy);
+        room.speak(1000, &with(20));
+        let order = |room: &Room| room.speakers.ranking().iter().map(|source| source.0).collect::<Vec<_>>();
+        assert_eq!(order(&room), [7, 0, 1, 2, 3, 4, 5, 6]);
+        // She takes breath: the noise does not take her place.
+        room.speak(1000, &noisy);
+        room.speak(300, &with(25));
+        assert_eq!(order(&room)[0], 7);
+        // Somebody who speaks up goes before the noise, and not before her who dominates.
+        for _ in 0..10 {
+            room.speak(100, &[&with(20)[..], &[(6, 25)]].concat());
+        }
+        assert_eq!(order(&room)[..3], [7, 6, 0]);
+    }
+
+    #[test]
+    fn voices_of_about_one_loudness_do_not_take_turns() {
+        let mut room = Room::with(6);
+        let mut state = 7u32;
+        let mut changes = 0;
+        for round in 0..600 {
+            let levels: Vec<(usize, u8)> = (0..6)
+                .map(|source| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (source, 30 + (state >> 24) as u8 % 7)
+                })
+                .collect();
+            let before = room.speakers.ranking().to_vec();
+            room.speak(100, &levels);
+            changes += usize::from(round > 10 && room.speakers.ranking() != before);
+        }
+        assert_eq!(changes, 0, "in a minute");
+    }
+
+    #[test]
+    fn a_level_finds_its_voice_after_others_have_left() {
+        let mut room = Room::with(4);
+        room.speakers.remove(SourceIndex(1));
+        room.speak(1000, &[(3, 20), (1, 10)]);
+        assert_eq!(room.speaking(), [3]);
+        assert_eq!(room.speakers.ranking(), [SourceIndex(3), SourceIndex(0), SourceIndex(2)]);
     }
 }

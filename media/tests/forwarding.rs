@@ -451,6 +451,40 @@ fn a_voice_takes_the_slot_beside_its_picture_and_both_are_one_stream() {
 }
 
 #[test]
+fn who_speaks_is_heard_over_open_microphones_that_only_rustle() {
+    let mut world = World::new();
+    let microphone = |key| Peer::new(key, vec![LineSpec::Send(SourceKey(key * 10), SourceKind::Microphone, &[])]);
+    // The teacher joins last.
+    let mut speakers: Vec<Peer> = (1..=6).map(microphone).collect();
+    let mut listener = Peer::new(50, vec![LineSpec::Receive("audio"); 4]);
+    for peer in speakers.iter_mut().chain([&mut listener]) {
+        peer.connect(&mut world);
+    }
+    let mut changed = 0;
+    for round in 0..300u16 {
+        for (index, peer) in speakers.iter_mut().enumerate() {
+            // Nobody is as even as a machine. She says nothing at first.
+            let level = match index {
+                5 if round < 100 => 110,
+                5 => 20,
+                _ => 48 + (round + index as u16) as u8 % 5,
+            };
+            let datagram = peer.packet(1, 0, "", round, u32::from(round) * 960, b"opus", Some(level));
+            world.deliver(peer.address, &datagram);
+        }
+        if round == 150 {
+            let carried = world.slots_of(PeerKey(50));
+            assert!(carried.iter().any(|(_, source)| *source == Some(SourceKey(60))), "after a second: {carried:?}");
+            changed = world.events.len();
+        }
+        world.pass(Duration::from_millis(20));
+        world.drain();
+    }
+    let told = |event: &&SfuEvent| matches!(event, SfuEvent::SlotsChanged { peer: PeerKey(50), .. });
+    assert_eq!(world.events[changed..].iter().filter(told).count(), 0, "and nobody comes and goes");
+}
+
+#[test]
 fn lips_and_voice_of_a_publisher_share_one_clock_in_the_reports() {
     let mut world = World::new();
     let microphone = LineSpec::Send(SourceKey(12), SourceKind::Microphone, &[]);
