@@ -53,8 +53,8 @@ impl Demux {
         self.by_ufrag.remove(ufrag);
     }
 
-    /// A path passed an authenticated check. It belongs to whoever proved it last: two clients behind one address cannot
-    /// both hold it.
+    /// A path passed an authenticated check. It belongs to whoever proved it last; whether one may take it over from another
+    /// is decided before.
     pub fn add_path(&mut self, path: Path, transport: TransportIndex) {
         self.by_path.insert(path, transport);
     }

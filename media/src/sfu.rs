@@ -431,7 +431,17 @@ impl Sfu {
         let found = crate::transport::ice::ufrag_of(datagram).and_then(|ufrag| self.demux.by_ufrag(ufrag));
         let identity = self.identity.clone();
         self.work = found;
+        let owner = self.demux.by_path(&path);
         let accepted = found.and_then(|index| {
+            // A source address is easily forged, and the password of one's own offer known: who sends checks in the name of
+            // another's address would take its path. Who comes to an address after somebody else has left it waits a moment.
+            let is_other = |owner: &TransportIndex| *owner != index;
+            if let Some(Some(owner)) = owner.filter(is_other).and_then(|owner| self.transports.get(owner.0))
+                && !owner.dtls.is_closed()
+                && owner.ice.holds(now, path)
+            {
+                return None;
+            }
             let transport = self.transport(index)?;
             let accepted = transport.ice.handle_check(now, path, datagram, identity.crypto.crypto())?;
             Some((index, accepted))
@@ -441,6 +451,14 @@ impl Sfu {
             return;
         };
         self.counters.checks_answered += 1;
+        self.batch.push(path, &accepted.response);
+        if accepted.is_copy {
+            return;
+        }
+        // Nothing more goes there for whoever had it before.
+        if let Some(before) = owner.filter(|owner| *owner != index).and_then(|owner| self.transport(owner)) {
+            before.ice.remove_path(path);
+        }
         self.demux.add_path(path, index);
         if let Some(path) = accepted.evicted {
             self.demux.remove_path(&path, index);
@@ -448,7 +466,6 @@ impl Sfu {
         if let Some(credentials) = accepted.retired {
             self.demux.remove_ufrag(&credentials.ufrag);
         }
-        self.batch.push(path, &accepted.response);
         self.arm(index, Timer::Consent, now + crate::transport::ice::CONSENT);
         self.check_connected(index);
     }

@@ -1,12 +1,13 @@
-//! MD-02, MD-03, MD-11, MD-12, MD-15 through the core: what is forged or replayed moves nothing, floods of checks get no
-//! answer, media alone is no consent, and nothing of ours is longer than a narrow path.
+//! MD-02, MD-03, MD-11, MD-12, MD-15 through the core: what is forged, copied or replayed moves nothing, an address that is
+//! forged takes nobody's path, floods of checks get no answer, media alone is no consent, and nothing of ours is longer than
+//! a narrow path.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use media::model::{PeerKey, SfuEvent, SlotWish, SourceKey, SourceKind};
 
-use crate::pair::{LineSpec, Peer, ROOM, World, vp8};
+use crate::pair::{LineSpec, Peer, ROOM, World, usual_path, vp8};
 
 const CAMERA: SourceKey = SourceKey(1);
 
@@ -136,6 +137,187 @@ fn media_without_checks_is_no_consent() {
         world.pass(Duration::from_secs(1));
     }
     assert!(world.take(publisher.address).is_empty(), "nothing more is sent");
+}
+
+/// RFC 8489 section 14.5: whoever stands on the way can append to a check.
+#[test]
+fn what_is_appended_behind_the_integrity_nominates_nothing() {
+    let (mut world, mut publisher, _watcher) = watched();
+    let mut check = publisher.check_without_nomination();
+    // USE-CANDIDATE, empty.
+    check.extend_from_slice(&[0, 0x25, 0, 0]);
+    let length = (check.len() - 20) as u16;
+    check[2..4].copy_from_slice(&length.to_be_bytes());
+    let elsewhere = SocketAddr::from(([10, 9, 9, 9], 9));
+    world.deliver(elsewhere, &check);
+    assert_eq!(world.take(elsewhere).len(), 1, "the check itself is good");
+    world.deliver(publisher.address, &picture(&mut publisher, 1));
+    world.pass(Duration::from_secs(2));
+    assert!(world.take(elsewhere).is_empty());
+    assert!(!world.take(publisher.address).is_empty());
+}
+
+#[test]
+fn a_copied_check_opens_no_path_nominates_nothing_and_drives_nobody_out() {
+    let (mut world, mut publisher, _watcher) = watched();
+    let checks: Vec<Vec<u8>> = (0..12).map(|_| publisher.good_check()).collect();
+    for check in &checks {
+        world.deliver(publisher.address, check);
+    }
+    assert_eq!(world.take(publisher.address).iter().filter(|datagram| datagram[0] == 1).count(), 12);
+    let refused = world.sfu.load().counters.checks_refused;
+    let thieves: Vec<SocketAddr> = (0..12).map(|number| SocketAddr::from(([10, 9, 9, number], 9))).collect();
+    for (thief, check) in thieves.iter().zip(&checks) {
+        world.deliver(*thief, check);
+        assert!(!world.sfu.is_valid(&usual_path(*thief)));
+    }
+    assert_eq!(world.sfu.load().counters.checks_refused - refused, 12);
+    assert!(world.sfu.is_valid(&usual_path(publisher.address)));
+    world.deliver(publisher.address, &picture(&mut publisher, 1));
+    world.pass(Duration::from_secs(2));
+    assert!(!world.take(publisher.address).is_empty());
+    assert!(world.sent.iter().all(|(path, _)| !thieves.contains(&path.remote)));
+}
+
+#[test]
+fn a_repeated_check_is_answered_but_renews_no_consent() {
+    let (mut world, publisher, _watcher) = watched();
+    let check = publisher.good_check();
+    world.deliver(publisher.address, &check);
+    let first = world.take(publisher.address);
+    let gone = SfuEvent::Disconnected { peer: PeerKey(1) };
+    for second in 0..15 {
+        world.deliver(publisher.address, &check);
+        let answers = world.take(publisher.address);
+        let again = answers.iter().filter(|datagram| datagram[..2] == [1, 1]);
+        assert!(again.eq(first.iter().filter(|datagram| datagram[..2] == [1, 1])), "the answer may have been lost");
+        assert!(!world.events.contains(&gone), "{second}");
+        world.pass(Duration::from_secs(1));
+    }
+    assert!(world.events.contains(&gone));
+    world.deliver(publisher.address, &check);
+    world.drain();
+    assert_eq!(
+        world.events.iter().filter(|event| matches!(event, SfuEvent::Connected { peer: PeerKey(1) })).count(),
+        1
+    );
+}
+
+/// Anybody can write a teacher's address into a datagram, and every pupil has the password of an offer: the own one.
+#[test]
+fn who_sends_checks_under_the_address_of_another_takes_nothing_from_him() {
+    let (mut world, mut publisher, mut watcher) = watched();
+    let mut thief = Peer::new(3, vec![LineSpec::Receive("video")]);
+    thief.connect(&mut world);
+    let own = thief.address;
+    let refused = world.sfu.load().counters.checks_refused;
+    let mut received = 0;
+    for step in 0..200_u16 {
+        world.deliver(publisher.address, &thief.good_check());
+        // Firefox checks every 5 s, and nothing is assumed of the thief's pace.
+        if step % 48 == 0 {
+            world.deliver(publisher.address, &publisher.good_check());
+        }
+        if step % 25 == 0 {
+            world.deliver(own, &thief.good_check());
+            world.deliver(watcher.address, &watcher.good_check());
+        }
+        world.deliver(publisher.address, &picture(&mut publisher, step + 1));
+        received += watcher.receive(&mut world).len();
+        world.pass(Duration::from_millis(100));
+    }
+    assert_eq!(received, 200);
+    assert_eq!(world.sfu.load().counters.checks_refused - refused, 200);
+    assert!(!world.events.contains(&SfuEvent::Disconnected { peer: PeerKey(1) }));
+
+    // Nor before there are keys.
+    let mut newcomer = Peer::new(4, vec![LineSpec::Receive("video")]);
+    newcomer.offer(&mut world);
+    world.deliver(newcomer.address, &newcomer.good_check());
+    newcomer.start_dtls(world.now);
+    loop {
+        world.deliver(newcomer.address, &thief.good_check());
+        if !newcomer.step(&mut world) {
+            break;
+        }
+    }
+    assert!(newcomer.established);
+}
+
+#[test]
+fn a_page_that_is_loaded_again_connects_from_the_address_it_had() {
+    // Time until the first answered check, when the page before said goodbye or did not; another person's, or the same.
+    let check = |says_goodbye: bool, key: u64| {
+        let (mut world, mut before, _watcher) = watched();
+        if says_goodbye {
+            before.close_dtls(&mut world);
+        }
+        let mut after = Peer::new(key, vec![LineSpec::Send(SourceKey(9), SourceKind::Camera, &[])]);
+        after.address = before.address;
+        after.offer(&mut world);
+        world.take(after.address);
+        let start = world.now;
+        loop {
+            world.deliver(after.address, &after.good_check());
+            if world.take(after.address).iter().any(|datagram| datagram[..2] == [1, 1]) {
+                break;
+            }
+            world.pass(Duration::from_millis(250));
+            assert!(world.now < start + Duration::from_secs(30));
+        }
+        let waited = world.now - start;
+        after.start_dtls(world.now);
+        while after.step(&mut world) {}
+        assert!(after.established);
+        world.deliver(after.address, &picture(&mut after, 1));
+        world.drain();
+        let added = SfuEvent::SourceAdded { peer: PeerKey(key), source: SourceKey(9), kind: SourceKind::Camera };
+        assert!(world.events.contains(&added));
+        // Nothing of the old one goes to the new one.
+        world.pass(Duration::from_secs(3));
+        let media = world.take(before.address).into_iter().filter(|datagram| datagram[0] >= 128);
+        assert!(media.into_iter().all(|datagram| after.open(datagram).is_some()));
+        waited
+    };
+    assert_eq!(check(true, 7), Duration::ZERO);
+    assert_eq!(check(false, 1), Duration::ZERO);
+    assert_eq!(check(false, 7), Duration::from_secs(5));
+}
+
+/// MD-17 in numbers: addresses change hands when a NAT is restarted.
+#[test]
+fn behind_a_nat_that_gave_new_ports_everybody_is_found_again() {
+    let (mut world, mut one, mut two) = watched();
+    let (first, second) = (one.address, two.address);
+    world.pass(Duration::from_secs(1));
+    // The second gets a new port, the first that which the second had.
+    two.address.set_port(6000);
+    world.deliver(two.address, &two.good_check());
+    one.address = second;
+    world.deliver(one.address, &one.good_check());
+    world.deliver(one.address, &picture(&mut one, 1));
+    assert_eq!(two.receive(&mut world).len(), 1, "at once");
+
+    // Both get the port of the other: whoever is heard at the old one no more gives it up.
+    world.pass(Duration::from_secs(1));
+    (one.address, two.address) = (two.address, one.address);
+    let start = world.now;
+    let mut sequence = 1;
+    loop {
+        for peer in [&one, &two] {
+            world.deliver(peer.address, &peer.good_check());
+        }
+        sequence += 1;
+        world.deliver(one.address, &picture(&mut one, sequence));
+        if world.take(two.address).into_iter().any(|datagram| two.open(datagram).is_some()) {
+            break;
+        }
+        world.pass(Duration::from_millis(250));
+        assert!(world.now < start + Duration::from_secs(30));
+    }
+    assert!(world.now - start <= Duration::from_secs(5), "{:?}", world.now - start);
+    assert!(!world.events.iter().any(|event| matches!(event, SfuEvent::Disconnected { .. })));
+    assert_ne!(first, one.address);
 }
 
 #[test]

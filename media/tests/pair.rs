@@ -379,6 +379,14 @@ impl Peer {
         self.dtls.connect(now, SocketAddr::from(SERVER), Arc::new(config), None).unwrap();
     }
 
+    /// Says goodbye, as a page does that is left.
+    pub fn close_dtls(&mut self, world: &mut World) {
+        self.dtls.close(world.now).unwrap();
+        for datagram in self.dtls_datagrams() {
+            world.deliver(self.address, &datagram);
+        }
+    }
+
     pub fn dtls_datagrams(&mut self) -> Vec<Vec<u8>> {
         std::iter::from_fn(|| self.dtls.poll_transmit()).map(|transmit| transmit.message.to_vec()).collect()
     }

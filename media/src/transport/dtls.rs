@@ -138,6 +138,11 @@ impl Dtls {
         self.established
     }
 
+    /// The client has closed, and nothing of it is to come.
+    pub fn is_closed(&self) -> bool {
+        self.established && self.endpoint.is_none()
+    }
+
     /// The next datagram to send to the client.
     pub fn poll_transmit(&mut self) -> Option<BytesMut> {
         self.endpoint.as_mut()?.poll_transmit().map(|transmit| transmit.message)

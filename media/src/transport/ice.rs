@@ -1,12 +1,14 @@
 //! ICE-lite (RFC 8445 section 2.5) of one transport: answers authenticated checks, follows nominations, watches consent.
+//! A check counts once: what somebody on the way has copied opens no path, nominates nothing and renews no consent.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use rtc::crypto::RTCCrypto;
-use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
+use rtc::stun::attributes::{ATTR_MESSAGE_INTEGRITY, ATTR_USE_CANDIDATE, ATTR_USERNAME};
 use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message};
+use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, TransactionId};
 use rtc::stun::xoraddr::XorMappedAddress;
 
 use crate::path::Path;
@@ -16,10 +18,16 @@ pub const CONSENT: Duration = Duration::from_secs(15);
 /// A selected path that was not checked for so long loses its place to one that is, nominated or not: the address of a
 /// client behind NAT has changed, and not every client nominates again. Clients check every 2 to 6 s (RFC 7675 section 5.1).
 const SILENT: Duration = Duration::from_secs(7);
+/// A path over which its client was heard less long ago is nobody else's. Who gets or sends media reports every second or
+/// oftener beside the checks. A page that was closed without a word may come again from its address after this time.
+const HELD: Duration = Duration::from_secs(5);
 /// An offer that has led to no connection after this time is given up: its seat must not be held for ever.
 pub const CONNECT: Duration = Duration::from_secs(30);
 /// Validated paths kept per transport; the oldest goes first. A client has a handful of interfaces, each with UDP and TCP.
 const PATHS: usize = 8;
+/// Checks remembered, four bytes each: browsers check a path every 2.5 s, so these are a lesson's, 42 minutes of one path.
+/// Nothing in a check tells its age: one that was copied earlier counts again, until the client's own next check.
+const SEEN: usize = 1024;
 /// Characters of a user fragment that name its worker: any worker can tell whose check came in over a shared TCP port.
 const WORKER_CHARACTERS: usize = 2;
 
@@ -34,6 +42,8 @@ pub struct Credentials {
 pub struct Accepted {
     /// To send back over the path that the check came by.
     pub response: Vec<u8>,
+    /// It was here before, and has changed nothing.
+    pub is_copy: bool,
     /// A path that had to make room and is no longer valid.
     pub evicted: Option<Path>,
     /// The older generation of credentials is no longer needed: the restart is through.
@@ -51,13 +61,26 @@ pub struct Ice {
     paths: Vec<(Path, Instant)>,
     /// One of `paths`.
     selected: Option<Path>,
+    /// Since when.
+    selected_since: Option<Instant>,
     /// Over any path; `None` when consent has ended, or was never given.
     last_check: Option<Instant>,
+    /// Transactions of the checks that counted, oldest first.
+    seen: VecDeque<u32>,
 }
 
 impl Ice {
     pub fn new(credentials: Credentials, remote_ufrag: String) -> Self {
-        Self { credentials, previous: None, remote_ufrag, paths: Vec::new(), selected: None, last_check: None }
+        Self {
+            credentials,
+            previous: None,
+            remote_ufrag,
+            paths: Vec::new(),
+            selected: None,
+            selected_since: None,
+            last_check: None,
+            seen: VecDeque::new(),
+        }
     }
 
     /// New credentials for a restart (RFC 8445 section 9); gives the generation that is given up at once, if any.
@@ -85,7 +108,9 @@ impl Ice {
         self.selected
     }
 
-    /// Checks a binding request. `None`: not authentic, not a request, or not for us; no answer, no change.
+    /// Checks a binding request. `None`: not authentic, not a request, not for us, or a copy of an earlier one over a path
+    /// of its own; no answer, no change. A copy over a known path is answered, for the client may repeat a request whose
+    /// answer was lost (RFC 8489 section 6.2.1), and changes nothing.
     pub fn handle_check(
         &mut self,
         now: Instant,
@@ -103,6 +128,13 @@ impl Ice {
         let generation = self.generations().find(|credentials| credentials.ufrag == ours)?.clone();
         // Integrity before anything else: nothing below may happen for a stranger.
         MessageIntegrity::check(&mut request, generation.password.as_bytes(), crypto).ok()?;
+        // RFC 8489 section 14.5: what stands behind MESSAGE-INTEGRITY is covered by nothing, and anybody can append it.
+        let attributes = &mut request.attributes.0;
+        let covered = attributes.iter().position(|attribute| attribute.typ == ATTR_MESSAGE_INTEGRITY)?;
+        attributes.truncate(covered);
+        if !request.contains(ATTR_USERNAME) {
+            return None;
+        }
 
         let mut response = Message::new();
         response
@@ -114,6 +146,11 @@ impl Ice {
                 Box::new(FINGERPRINT),
             ])
             .ok()?;
+        let response = response.raw;
+        let is_known = self.paths.iter().any(|(known, _)| *known == path);
+        if !self.is_first(request.transaction_id) {
+            return is_known.then_some(Accepted { response, is_copy: true, evicted: None, retired: None });
+        }
 
         let is_current = generation == self.credentials;
         let retired = if is_current { self.previous.take() } else { None };
@@ -131,9 +168,38 @@ impl Ice {
         // After a restart the new generation decides; before it every nomination is followed, which is how roaming works.
         let is_chosen = retired.is_some() || (is_current && request.contains(ATTR_USE_CANDIDATE));
         if is_chosen || self.selected_checked().is_none_or(|checked| now >= checked + SILENT) {
-            self.selected = Some(path);
+            self.select(now, path);
         }
-        Some(Accepted { response: response.raw, evicted, retired })
+        Some(Accepted { response, is_copy: false, evicted, retired })
+    }
+
+    /// Notes a transaction. `false`: it was here before. Four of its twelve bytes tell it well enough: they are random, and
+    /// nobody without the password can make one that is authentic.
+    fn is_first(&mut self, transaction: TransactionId) -> bool {
+        let TransactionId(bytes) = transaction;
+        let number = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        if self.seen.contains(&number) {
+            return false;
+        }
+        if self.seen.len() >= SEEN {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(number);
+        true
+    }
+
+    fn select(&mut self, now: Instant, path: Path) {
+        if self.selected != Some(path) {
+            (self.selected, self.selected_since) = (Some(path), Some(now));
+        }
+    }
+
+    /// Whether the client was heard over this path so lately that nobody else can be there. A path that it left for
+    /// another, and did not use since, is free at once: behind a NAT that was restarted, addresses change hands.
+    pub fn holds(&self, now: Instant, path: Path) -> bool {
+        let Some((_, heard)) = self.paths.iter().find(|(known, _)| *known == path) else { return false };
+        let has_left = self.selected != Some(path) && self.selected_since.is_some_and(|since| *heard < since);
+        now < *heard + HELD && !has_left
     }
 
     /// Something authentic came over SRTP: who sends it is alive and answers for its address. Some clients (libnice as
@@ -164,9 +230,9 @@ impl Ice {
             return false;
         }
         let freshest = self.paths.iter().max_by_key(|(_, checked)| *checked);
-        self.selected = freshest.filter(|(_, checked)| now < *checked + CONSENT).map(|(path, _)| *path);
-        if self.selected.is_none() {
-            self.last_check = None;
+        match freshest.filter(|(_, checked)| now < *checked + CONSENT).map(|(path, _)| *path) {
+            Some(path) => self.select(now, path),
+            None => (self.selected, self.last_check) = (None, None),
         }
         self.selected.is_none()
     }
