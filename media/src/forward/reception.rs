@@ -10,6 +10,8 @@ use crate::transport::replay::ReplayWindow;
 const MISSING: usize = 128;
 /// A jump this wide is a restart of the sender, not loss.
 const JUMP: u64 = 512;
+/// Where counting begins: packets of before a wrap may come after the first one.
+const ORIGIN: u64 = 1 << 16;
 /// How often and how long one packet is asked for.
 const RETRY: Duration = Duration::from_millis(80);
 const TRIES: u8 = 8;
@@ -59,7 +61,10 @@ impl Reception {
     /// Notes a packet; `wants_repair`: gaps are to be asked for. `false`: it was here before (a repair and the late
     /// original may both come).
     pub fn receive(&mut self, now: Instant, sequence: u16, timestamp: u32, wants_repair: bool) -> bool {
-        let index = self.window.index_of(sequence);
+        let index = match self.first {
+            None => ORIGIN | u64::from(sequence),
+            Some(_) => self.window.index_of(sequence),
+        };
         if !self.window.is_fresh(index) {
             return false;
         }
@@ -142,7 +147,7 @@ impl Reception {
             ssrc,
             fraction_lost: (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255) as u8,
             total_lost: expected.saturating_sub(self.received).min(0x7f_ffff) as u32,
-            last_sequence_number: self.highest as u32,
+            last_sequence_number: self.highest.saturating_sub(ORIGIN) as u32,
             jitter: self.jitter as u32,
             last_sender_report,
             delay,

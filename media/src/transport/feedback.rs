@@ -97,7 +97,8 @@ impl ArrivalLog {
         let words = (packet.len() / 4 - 1) as u16;
         packet[2..4].copy_from_slice(&words.to_be_bytes());
         self.count = self.count.wrapping_add(1);
-        self.next = last + 1;
+        // Not back, when all that came was late: what was reported is not reported lost.
+        self.next = self.next.max(last + 1);
         self.arrivals.clear();
         Some(packet)
     }
