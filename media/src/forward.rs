@@ -74,13 +74,14 @@ impl Source {
         if self.kind.is_audio() {
             return;
         }
-        slot.set_paused(slot.max_height == 0 || slot.allowance == Allowance::Paused);
-        if slot.max_height == 0 {
-            (slot.wish, slot.reason) = (None, Reason::Hidden);
+        let (takes, is_taken) = (slot.takes, self.is_for(slot));
+        slot.set_paused(slot.max_height == 0 || !is_taken || slot.allowance == Allowance::Paused);
+        if slot.max_height == 0 || !is_taken {
+            (slot.wish, slot.reason) = (None, if is_taken { Reason::Hidden } else { Reason::Codec });
             return;
         }
-        let is_there = |layer: &Layer| layer.is_active(now);
-        let may_come = |layer: &Layer| layer.is_active(now) || layer.is_asleep();
+        let is_there = |layer: &Layer| layer.is_for(takes) && layer.is_active(now);
+        let may_come = |layer: &Layer| layer.is_for(takes) && (layer.is_active(now) || layer.is_asleep());
         let ideal = layer::choose(&self.layers, slot.max_height, may_come);
         let (wish, limits) = match slot.allowance {
             Allowance::New | Allowance::Free => (ideal, Layers::ALL),
@@ -110,6 +111,11 @@ impl Source {
             _ if !is_wished => Reason::Missing,
             _ => Reason::Fits,
         };
+    }
+
+    /// Whether the receiver can decode any layer of it.
+    pub fn is_for(&self, slot: &Slot) -> bool {
+        self.layers.iter().any(|layer| layer.is_for(slot.takes))
     }
 
     /// The place of a layer among its source's, lowest first.

@@ -37,6 +37,24 @@ impl Codec {
     }
 }
 
+/// A set of codecs: what a receiver takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Codecs(u8);
+
+impl Codecs {
+    /// Of an m-line. RED is for everybody who knows Opus, for the newest frame in it can go alone.
+    pub fn of(accepted: &[Accepted]) -> Self {
+        let bits = |codec| {
+            if codec == Codec::Opus { 1 << Codec::Opus as u8 | 1 << Codec::Red as u8 } else { 1 << codec as u8 }
+        };
+        Self(accepted.iter().fold(0, |codecs, accepted| codecs | bits(accepted.codec)))
+    }
+
+    pub fn has(self, codec: Codec) -> bool {
+        self.0 >> codec as u8 & 1 != 0
+    }
+}
+
 /// A codec of one m-line with its payload types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
@@ -169,8 +187,9 @@ fn plan_line(line: &Line, request: &OfferRequest, allow_mixed: bool, ids: &mut E
             extension::MID => true,
             // Structures take more than the 16 bytes of the one-byte form, which may then be mixed with the other.
             extension::DEPENDENCY_DESCRIPTOR => is_video && allow_mixed && (is_send || is_slot),
-            extension::FRAME_MARKING => is_video && is_send,
-            extension::VIDEO_ORIENTATION | extension::PLAYOUT_DELAY => is_video && (is_send || is_slot),
+            extension::FRAME_MARKING | extension::VIDEO_ORIENTATION | extension::PLAYOUT_DELAY => {
+                is_video && (is_send || is_slot)
+            }
             _ => false,
         };
         if useful

@@ -7,6 +7,9 @@ use media::model::{PeerKey, Publish, SfuEvent, SlotWish, SourceKey, SourceKind};
 use media::rtp::bits::BitWriter;
 use media::rtp::{dependency, vp9};
 use media::sdp;
+use media::stats::Reason;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 
 use crate::pair::{EXTENSIONS, LineSpec, Peer, ROOM, Received, World, vp8};
 
@@ -138,6 +141,49 @@ fn a_receiver_without_the_codec_gets_nothing_and_the_others_are_not_disturbed() 
     publisher.payload_type = None;
     publisher.send(&mut world, 1, 0, "", 2, 0, &vp8(Some(360), 1, b"vp8"));
     assert_eq!(watcher.receive(&mut world).len(), 1);
+}
+
+#[test]
+fn a_picture_that_cannot_be_decoded_costs_nothing_and_says_why() {
+    const SCREEN: SourceKey = SourceKey(31);
+    let mut world = World::new();
+    let mut camera = publisher(1, CAMERA);
+    let mut screen = Peer::new(3, vec![LineSpec::Send(SCREEN, SourceKind::Screen, &[])]);
+    screen.all_codecs = true;
+    screen.payload_type = Some(AV1);
+    let mut watcher = Peer::new(2, vec![LineSpec::Receive("video"), LineSpec::Receive("video")]);
+    for peer in [&mut camera, &mut screen, &mut watcher] {
+        peer.connect(&mut world);
+    }
+    let other = SlotWish { mid: "1".to_owned(), source: Some(SCREEN), max_height: 1080 };
+    world.sfu.set_slots(world.now, ROOM, PeerKey(2), vec![wish(CAMERA, 240), other]);
+    // It bears the camera or the screen, and a screen is served first.
+    for bitrate in [500_000.0, 300_000.0] {
+        let remb = ReceiverEstimatedMaximumBitrate { sender_ssrc: 1, bitrate, ssrcs: Vec::new() };
+        watcher.send_rtcp(&mut world, &[Box::new(remb)]);
+        world.pass(Duration::from_millis(50));
+    }
+    let mut pictures = 0;
+    for sequence in 1..30 {
+        screen.send(&mut world, 5, 0, "", sequence, u32::from(sequence) * 3000, &[0x18, 0x0a, 1, 2]);
+        let key = sequence.is_multiple_of(5).then_some(240);
+        camera.send(&mut world, 1, 0, "", sequence, u32::from(sequence) * 3000, &vp8(key, sequence, b"vp8"));
+        world.pass(Duration::from_millis(20));
+        pictures += watcher.receive(&mut world).len();
+    }
+    let view = world.sfu.receiver(world.now, ROOM, PeerKey(2)).unwrap();
+    let reasons: Vec<Reason> = view.slots.iter().map(|slot| slot.reason).collect();
+    assert_eq!(reasons, [Reason::Fits, Reason::Codec]);
+    assert_eq!((view.slots[1].current, view.slots[1].packets), (None, 0));
+    assert!(pictures >= 25, "{pictures}");
+    screen.receive(&mut world);
+    assert_eq!(screen.reports::<PictureLossIndication>().len(), 0, "a key frame would be of no use");
+
+    // The publisher has changed to what everybody knows.
+    screen.payload_type = None;
+    screen.send(&mut world, 5, 0, "", 40, 200_000, &vp8(Some(180), 1, b"vp8"));
+    let ssrc = watcher.slot_ssrcs()["1"];
+    assert!(watcher.receive(&mut world).iter().any(|packet| packet.header.ssrc == ssrc));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod pair;
 
 mod allocations;
 mod codecs;
+mod continuity;
 mod corpus;
 mod faults;
 mod forgery;

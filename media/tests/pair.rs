@@ -141,6 +141,7 @@ pub struct Received {
     pub mid: Option<String>,
     pub dependency: Option<Vec<u8>>,
     pub orientation: Option<u8>,
+    pub marking: Option<Vec<u8>>,
     pub payload: Vec<u8>,
 }
 
@@ -175,6 +176,10 @@ pub struct Peer {
     pub elements: Vec<(u8, Vec<u8>)>,
     /// Of what it sends.
     pub marker: bool,
+    /// How often the sequence numbers of what it sends have wrapped.
+    pub rollover: u64,
+    /// What stands in its offers in place of what.
+    pub replaces: Vec<(&'static str, &'static str)>,
     /// Its SSRCs are acknowledged: packets carry neither MID nor RID any more.
     pub acknowledged: bool,
     crypto: Arc<dyn RTCCryptoProvider>,
@@ -221,6 +226,8 @@ impl Peer {
             payload_type: None,
             elements: Vec::new(),
             marker: false,
+            rollover: 0,
+            replaces: Vec::new(),
             acknowledged: false,
             crypto,
             certificate,
@@ -303,6 +310,10 @@ impl Peer {
                 }
                 sdp += &format!("a=simulcast:send {}\r\n", rids.join(";"));
             }
+        }
+        for (from, to) in &self.replaces {
+            assert!(sdp.contains(from), "{from}");
+            sdp = sdp.replace(from, to);
         }
         sdp
     }
@@ -509,7 +520,8 @@ impl Peer {
         }
         let header = packet.len();
         packet.extend_from_slice(payload);
-        assert!(self.srtp.as_mut().unwrap().1.seal_rtp(&mut packet, 0, header, ssrc, u64::from(sequence)));
+        let index = self.rollover << 16 | u64::from(sequence);
+        assert!(self.srtp.as_mut().unwrap().1.seal_rtp(&mut packet, 0, header, ssrc, index));
         packet
     }
 
@@ -555,8 +567,9 @@ impl Peer {
                     let found = extension::read(&datagram, &header, &EXTENSIONS);
                     let mid = found.mid.map(str::to_owned);
                     let (dependency, orientation) = (found.dependency.map(<[u8]>::to_vec), found.orientation);
+                    let marking = found.marking.map(<[u8]>::to_vec);
                     let payload = datagram[header.payload_offset..end].to_vec();
-                    received.push(Received { header, mid, dependency, orientation, payload });
+                    received.push(Received { header, mid, dependency, orientation, marking, payload });
                 }
                 media::demux::Kind::Rtcp => self.rtcp.extend(inbound.open_rtcp(&datagram, self.crypto.crypto()).ok()),
                 _ => {}

@@ -114,6 +114,15 @@ impl History {
         self.ring[place].as_mut().filter(|sent| sent.mapped.sequence() == sequence)
     }
 
+    /// Forgets these.
+    pub fn forget(&mut self, which: impl Fn(&Sent) -> bool) {
+        for place in &mut self.ring {
+            if place.as_ref().is_some_and(&which) {
+                *place = None;
+            }
+        }
+    }
+
     /// Forgets everything, but not how fast the stream was.
     pub fn clear(&mut self) {
         self.ring.fill(None);

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::layer::Layer;
+use crate::negotiate::Codecs;
 
 /// Most rungs: three simulcast layers with two temporal steps below the lowest, or four spatial layers of a screen.
 pub const RUNGS: usize = 10;
@@ -55,15 +56,16 @@ impl Ladder {
     }
 }
 
-/// The rungs of these layers for a picture drawn `max_height` high. Of a screen, sharpness counts before movement: each
+/// The rungs of these layers for a picture drawn `max_height` high, of those that the receiver can decode. Of a screen, sharpness counts before movement: each
 /// height is also to be had with fewer frames. Of a camera only the lowest is.
-pub fn of(layers: &[Layer], now: Instant, max_height: u16, is_screen: bool) -> Ladder {
+pub fn of(layers: &[Layer], now: Instant, max_height: u16, is_screen: bool, takes: Codecs) -> Ladder {
     let mut ladder = Ladder::default();
     if max_height == 0 {
         return ladder;
     }
     let mut ranked = [0u8; crate::sdp::MAX_LAYERS];
-    let count = rank(layers, &mut ranked, |layer| layer.is_active(now) || layer.is_asleep());
+    let may_come = |layer: &Layer| layer.is_for(takes) && (layer.is_active(now) || layer.is_asleep());
+    let count = rank(layers, &mut ranked, may_come);
     for (place, number) in ranked[..count].iter().enumerate() {
         let Some(layer) = layers.get(usize::from(*number)) else { continue };
         if place > 0 && layer.height.unwrap_or(u16::MAX) > max_height {

@@ -6,7 +6,7 @@ use super::keyframe::KeyFrameRequest;
 use super::rates::Rates;
 use super::reception::Reception;
 use super::rtx_cache::{AUDIO_PACKETS, PacketCache, VIDEO_PACKETS};
-use crate::negotiate::Codec;
+use crate::negotiate::{Codec, Codecs};
 use crate::rtp;
 use crate::rtp::dependency::MAX_LAYERS;
 use crate::rtp::extension::Extensions;
@@ -25,6 +25,8 @@ pub struct Layer {
     pub rid: Option<String>,
     /// Known from its first packet on.
     pub ssrc: Option<u32>,
+    /// Of its newest packet.
+    pub codec: Option<Codec>,
     pub reception: Reception,
     pub cache: PacketCache,
     /// What its packets refer to.
@@ -60,6 +62,7 @@ impl Layer {
         Self {
             rid,
             ssrc: None,
+            codec: None,
             reception: Reception::new(clock),
             cache: PacketCache::new(packets),
             tracker: Tracker::default(),
@@ -79,7 +82,7 @@ impl Layer {
         }
     }
 
-    /// Takes a decrypted packet. `true`: its size became known or changed, or it came to life. `is_encrypted`: end to end,
+    /// Takes a decrypted packet. `true`: its size or codec became known or changed, or it came to life. `is_encrypted`: end to end,
     /// so that the payload says nothing.
     pub fn receive(
         &mut self,
@@ -97,7 +100,8 @@ impl Layer {
         let info = self.tracker.examine(codec, extensions, payload, is_encrypted);
         self.rates.note(now, info.spatial, info.temporal, payload.len());
         let packet = self.cache.insert(header, extensions, codec, info, payload);
-        let mut changed = !was_active;
+        let is_other_codec = self.codec.replace(codec) != Some(codec);
+        let mut changed = !was_active || is_other_codec;
         if packet.info.starts_key_frame {
             self.request.satisfy();
             let inner = packet.info.heights.map(|found| whole(found, self.kept.and(self.spatial)));
@@ -183,6 +187,11 @@ impl Layer {
     pub fn is_stopped(&self, spatial: u8) -> bool {
         let top = self.spatial.map_or(0, |(count, _)| count.saturating_sub(1));
         self.kept.is_some_and(|kept| spatial.min(top) > kept)
+    }
+
+    /// Whether who takes these codecs can decode it; as long as its own is not known, it may be.
+    pub fn is_for(&self, codecs: Codecs) -> bool {
+        self.codec.is_none_or(|codec| codecs.has(codec))
     }
 
     pub fn last_packet(&self) -> Option<Instant> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::rtx_cache::CachedPacket;
 use crate::rtp::frame::PayloadIds;
-use crate::rtp::is_newer;
+use crate::rtp::{is_newer, marking};
 
 /// Left-out packets remembered, to number late ones right; what is older is not sent any more.
 const LEFT_OUT: usize = 256;
@@ -61,7 +61,7 @@ impl Rewrite {
     /// Starts a new source or layer at this packet, right behind what was sent last: one sequence number and one picture
     /// on, and as much media time as time has passed.
     pub fn switch(&mut self, now: Instant, first: &CachedPacket) {
-        let (picture_id, tl0_picture_index) = first.info.ids.ids();
+        let (picture_id, tl0_picture_index) = ids(first);
         if let Some((last, sent)) = &self.last {
             let clock = u64::from(first.codec.clock());
             let elapsed = now.saturating_duration_since(*sent).as_micros() as u64 * clock / 1_000_000;
@@ -153,7 +153,7 @@ impl Rewrite {
             return None;
         }
         let (before, pictures) = self.left_out_before(packet.sequence);
-        let (picture_id, tl0_picture_index) = packet.info.ids.ids();
+        let (picture_id, tl0_picture_index) = ids(packet);
         let sequence = packet.sequence.wrapping_add(self.sequence).wrapping_sub(before);
         let mapped = Mapped {
             index: self.index_of(sequence),
@@ -195,6 +195,23 @@ impl Rewrite {
             last.index.saturating_sub(u64::from(last.sequence().wrapping_sub(sequence)))
         }
     }
+}
+
+/// Picture id and TL0PICIDX, 0 where there is none. A payload that tells no index, or may not be read, may have it in its
+/// frame marking.
+fn ids(packet: &CachedPacket) -> (u16, u8) {
+    match (&packet.info.ids, &packet.marking) {
+        (PayloadIds::None, Some(marking)) => (0, marking.tl0_picture_index().unwrap_or_default()),
+        (ids, _) => ids.ids(),
+    }
+}
+
+/// The frame marking as the receiver gets it: its index runs on as the payload's does.
+pub fn marking(packet: &CachedPacket, mapped: &Mapped) -> Option<marking::Element> {
+    let marking = packet.marking?;
+    let (_, theirs) = ids(packet);
+    let index = marking.tl0_picture_index().unwrap_or_default();
+    Some(marking.with_tl0_picture_index(index.wrapping_add(mapped.tl0_picture_index.wrapping_sub(theirs))))
 }
 
 fn frame_number(packet: &CachedPacket) -> u16 {

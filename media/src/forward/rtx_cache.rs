@@ -3,7 +3,7 @@
 use crate::negotiate::Codec;
 use crate::rtp::extension::Extensions;
 use crate::rtp::frame::FrameInfo;
-use crate::rtp::{self, red};
+use crate::rtp::{self, marking, red};
 
 /// Packets kept of a video layer: about two seconds at 2.5 Mbit/s. A power of two.
 pub const VIDEO_PACKETS: usize = 512;
@@ -20,6 +20,7 @@ pub struct CachedPacket {
     pub info: FrameInfo,
     pub orientation: Option<u8>,
     pub playout_delay: Option<[u8; 3]>,
+    pub marking: Option<marking::Element>,
     /// The dependency descriptor as it came; empty: none, or not understood.
     pub dependency: Vec<u8>,
     /// In a RED packet, the newest block; receivers without RED get that alone. `None`: malformed.
@@ -38,6 +39,7 @@ impl CachedPacket {
             info: FrameInfo::default(),
             orientation: None,
             playout_delay: None,
+            marking: None,
             dependency: Vec::new(),
             primary: None,
             payload: Vec::new(),
@@ -75,6 +77,7 @@ impl PacketCache {
         packet.codec = codec;
         packet.orientation = extensions.orientation;
         packet.playout_delay = extensions.playout_delay;
+        packet.marking = extensions.marking.and_then(marking::Element::new);
         packet.dependency.clear();
         if info.dependency.is_some() {
             packet.dependency.extend_from_slice(extensions.dependency.unwrap_or_default());

@@ -5,11 +5,11 @@ use std::time::Instant;
 use super::SourceIndex;
 use super::history::{History, Sent, WAITS};
 use super::ladder::Rung;
-use super::rewrite::{Mapped, Rewrite};
+use super::rewrite::{self, Mapped, Rewrite};
 use super::rtx_cache::CachedPacket;
 use super::selector::Selector;
 use crate::bandwidth::{Estimator, Purpose};
-use crate::negotiate::{Accepted, Codec, LinePlan, SlotSsrcs};
+use crate::negotiate::{Accepted, Codec, Codecs, LinePlan, SlotSsrcs};
 use crate::output::Batch;
 use crate::pacer::{Pacer, Waiting};
 use crate::path::Path;
@@ -70,6 +70,8 @@ pub enum Reason {
     Bandwidth,
     /// More came than the receiver's line took: cut off until a smaller key frame.
     Overflow,
+    /// The receiver cannot decode what the publisher sends.
+    Codec,
 }
 
 impl Reason {
@@ -81,6 +83,7 @@ impl Reason {
             Self::Missing => "missing",
             Self::Bandwidth => "bandwidth",
             Self::Overflow => "overflow",
+            Self::Codec => "codec",
         }
     }
 }
@@ -117,7 +120,9 @@ pub struct Slot {
     pub mid: String,
     pub media: Media,
     pub ssrcs: SlotSsrcs,
-    pub codecs: Vec<Accepted>,
+    codecs: Vec<Accepted>,
+    /// What of it the receiver can decode.
+    pub takes: Codecs,
     pub stamp: Stamp,
     /// What it carries; the source lists this slot among its subscribers exactly then.
     pub source: Option<SourceIndex>,
@@ -162,6 +167,7 @@ impl Slot {
             media,
             ssrcs,
             codecs: Vec::new(),
+            takes: Codecs::default(),
             stamp: Stamp::None,
             source: None,
             max_height: 0,
@@ -188,16 +194,25 @@ impl Slot {
         }
     }
 
-    /// Takes what an offer has agreed for its m-line.
-    pub fn negotiate(&mut self, plan: &LinePlan) {
-        self.codecs.clone_from(&plan.codecs);
-        self.stamp = if plan.has_extension(extension::TRANSPORT_CC) {
+    /// Takes what an offer has agreed for its m-line. `has_new_ids`: header extensions have other numbers than before.
+    pub fn negotiate(&mut self, plan: &LinePlan, has_new_ids: bool) {
+        let stamp = if plan.has_extension(extension::TRANSPORT_CC) {
             Stamp::Number
         } else if plan.has_extension(extension::ABS_SEND_TIME) {
             Stamp::Time
         } else {
             Stamp::None
         };
+        // Without RTX a packet is repeated under its own nonce, and must be the same to the last bit: what was written in
+        // another form is not repeated any more.
+        let may_repeat = |codecs: &[Accepted]| codecs.iter().any(|accepted| accepted.retransmission.is_none());
+        let has_changed = has_new_ids || self.stamp != stamp || self.codecs != plan.codecs;
+        if has_changed && (may_repeat(&self.codecs) || may_repeat(&plan.codecs)) {
+            self.history.forget(|sent| sent.resends != WAITS);
+        }
+        self.stamp = stamp;
+        self.codecs.clone_from(&plan.codecs);
+        self.takes = Codecs::of(&plan.codecs);
     }
 
     /// Carries this source (or none) from now on. Video starts with its next key frame.
@@ -226,6 +241,15 @@ impl Slot {
         self.history.clear();
     }
 
+    /// A layer begins anew under another SSRC: its sequence numbers stand for other packets from now on.
+    pub fn restart(&mut self, layer: u8) {
+        if self.current == Some(layer) {
+            self.interrupt();
+        } else {
+            self.history.forget(|sent| sent.layer == layer);
+        }
+    }
+
     /// The layer whose key frame it waits for, if it waits.
     pub fn awaits(&self) -> Option<u8> {
         let awaits = self.current != Some(self.target) || self.selector.awaits_key_frame();
@@ -244,6 +268,8 @@ impl Slot {
 
     /// Forwards a packet of one layer of the slot's source, if it is the layer this slot takes.
     pub fn forward(&mut self, now: Instant, layer: u8, packet: &CachedPacket, egress: &mut Egress<'_>) {
+        let Some((codec, start)) = self.accepted(packet) else { return };
+        let (payload_type, has_retransmission) = (codec.payload_type, codec.retransmission.is_some());
         if self.current != Some(layer) {
             if layer != self.target || !packet.info.starts_key_frame {
                 return;
@@ -254,8 +280,6 @@ impl Slot {
             self.selector.restart();
             self.rewrite.switch(now, packet);
         }
-        let Some((codec, start)) = self.accepted(packet) else { return };
-        let (payload_type, has_retransmission) = (codec.payload_type, codec.retransmission.is_some());
         let Some(selected) = self.selector.select(packet) else {
             self.rewrite.leave_out(packet);
             return;
@@ -449,12 +473,6 @@ impl Slot {
         self.current.map(|_| self.rewrite.timestamp(source))
     }
 
-    /// Whether the receiver can decode this codec.
-    pub fn takes(&self, codec: Codec) -> bool {
-        let takes = |codec| self.codecs.iter().any(|accepted| accepted.codec == codec);
-        takes(codec) || codec == Codec::Red && takes(Codec::Opus)
-    }
-
     /// The codec under which the receiver gets a packet, and where the payload for it begins. RED goes as it is to those who
     /// take it and know the Opus inside by the same payload type; to others goes the newest frame alone. `None`: the
     /// receiver cannot decode it.
@@ -499,12 +517,14 @@ impl Slot {
             Stamp::Time => (ids.abs_send_time, &bytes[1..]),
             Stamp::None => (0, &bytes[..0]),
         };
+        let marking = rewrite::marking(packet, mapped);
         let elements = [
             (if form.with_mid { ids.mid } else { 0 }, self.mid.as_bytes()),
             (stamp_id, stamp_bytes),
             (ids.orientation, packet.orientation.as_slice()),
             (ids.playout_delay, packet.playout_delay.as_ref().map_or(&[][..], |delay| delay)),
             (ids.dependency, &self.dependency),
+            (ids.marking, marking.as_ref().map_or(&[][..], |marking| marking.as_slice())),
         ];
         if extension::write(slab, &elements) {
             slab[start] |= 0x10;

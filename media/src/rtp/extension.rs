@@ -32,6 +32,12 @@ pub struct ExtensionIds {
 }
 
 impl ExtensionIds {
+    /// Those that are written into what is forwarded.
+    pub fn forwarded(&self) -> [u8; 7] {
+        let Self { mid, abs_send_time, transport_cc, dependency, marking, orientation, playout_delay, .. } = *self;
+        [mid, abs_send_time, transport_cc, dependency, marking, orientation, playout_delay]
+    }
+
     /// The field for a URI that the hub accepts.
     pub fn field(&mut self, uri: &str) -> Option<&mut u8> {
         match uri {

@@ -17,6 +17,39 @@ pub struct Marking {
     pub temporal: u8,
 }
 
+/// An element as it came, to be passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Element {
+    bytes: [u8; 4],
+    length: u8,
+}
+
+impl Element {
+    /// `None`: of a length that no marking has.
+    pub fn new(element: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 4];
+        bytes.get_mut(..element.len()).filter(|_| !element.is_empty())?.copy_from_slice(element);
+        Some(Self { bytes, length: element.len() as u8 })
+    }
+
+    /// The index of the base layer's picture; `None`: it is left out.
+    pub fn tl0_picture_index(&self) -> Option<u8> {
+        (self.length >= 3).then_some(self.bytes[2])
+    }
+
+    /// The same with this index, where it has one.
+    pub fn with_tl0_picture_index(mut self, index: u8) -> Self {
+        if self.length >= 3 {
+            self.bytes[2] = index;
+        }
+        self
+    }
+
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
 /// Reads an element: one byte (non-scalable), or two to four. `None`: of another length.
 pub fn parse(element: &[u8]) -> Option<Marking> {
     let is_scalable = match element.len() {
@@ -51,5 +84,21 @@ mod tests {
         assert!(short.is_independent && !short.refers_to_base);
         assert_eq!(short.temporal, 0);
         assert_eq!((parse(&[]), parse(&[0; 5])), (None, None));
+    }
+
+    #[test]
+    fn an_element_is_passed_on_whole_but_for_its_index() {
+        for length in 1..=4 {
+            let bytes = &[0x9a, 1, 77, 9][..length];
+            let element = Element::new(bytes).unwrap();
+            assert_eq!(element.as_slice(), bytes);
+            let mut expected = bytes.to_vec();
+            if length >= 3 {
+                assert_eq!(element.tl0_picture_index(), Some(77));
+                expected[2] = 5;
+            }
+            assert_eq!(element.with_tl0_picture_index(5).as_slice(), expected);
+        }
+        assert_eq!((Element::new(&[]), Element::new(&[0; 5])), (None, None));
     }
 }

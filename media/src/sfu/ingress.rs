@@ -114,6 +114,14 @@ impl Sfu {
                 layer.reception = Reception::new(codec.clock());
                 layer.sender_report = None;
                 layer.tracker = Tracker::default();
+                layer.pending.clear();
+                // Before the packet at hand is taken: it may begin the new stream's first key frame.
+                for subscriber in &source.subscribers {
+                    let receiver = self.transports.get_mut(subscriber.transport.0).and_then(Option::as_mut);
+                    if let Some(slot) = receiver.and_then(|receiver| receiver.slot(subscriber.line)) {
+                        slot.restart(stream.layer);
+                    }
+                }
             }
         }
         if !layer.reception.receive(now, header.sequence, header.timestamp, wants_repair) {
@@ -135,9 +143,7 @@ impl Sfu {
         if is_first {
             self.announce(place, room, peer, key, kind);
         }
-        if restarted {
-            self.interrupt(place);
-        } else if changed && !kind.is_audio() {
+        if changed && !kind.is_audio() {
             self.retarget(place);
         }
         if has_missing {

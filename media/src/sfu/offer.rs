@@ -76,12 +76,14 @@ impl Sfu {
             }
         };
 
+        let mut has_new_ids = false;
         if let Some(transport) = self.transport(index) {
+            has_new_ids = transport.extensions.forwarded() != plan.extensions.forwarded();
             transport.extensions = plan.extensions;
             transport.answers += 1;
         }
         for (line, line_plan) in plan.lines.iter().enumerate() {
-            self.apply_line(index, line, line_plan);
+            self.apply_line(index, line, line_plan, has_new_ids);
         }
         if let Some(transport) = self.transport(index)
             && transport.slots_mut().any(|(_, slot)| slot.stamp == Stamp::Number)
@@ -170,7 +172,7 @@ impl Sfu {
         self.demux.add_ufrag(ufrag, index);
     }
 
-    fn apply_line(&mut self, index: TransportIndex, line: usize, plan: &LinePlan) {
+    fn apply_line(&mut self, index: TransportIndex, line: usize, plan: &LinePlan, has_new_ids: bool) {
         let Some(transport) = self.transport(index) else { return };
         if line >= transport.lines.len() {
             transport.lines.push(Line { mid: plan.mid.clone(), role: Role::Idle, rids: Vec::new() });
@@ -183,7 +185,7 @@ impl Sfu {
                     true
                 }
                 (Role::Slot(slot), Purpose::Slot) if slot.media == plan.media => {
-                    slot.negotiate(plan);
+                    slot.negotiate(plan, has_new_ids);
                     true
                 }
                 _ => false,
@@ -202,7 +204,7 @@ impl Sfu {
             Purpose::Slot => {
                 let ssrcs = SlotSsrcs { media: self.new_ssrc(index), retransmission: self.new_ssrc(index) };
                 let mut slot = Slot::new(plan.mid.clone(), plan.media, ssrcs);
-                slot.negotiate(plan);
+                slot.negotiate(plan, has_new_ids);
                 let Some(transport) = self.transport(index) else { return };
                 transport.slots.insert(ssrcs.media, line);
                 transport.slots.insert(ssrcs.retransmission, line);

@@ -98,8 +98,10 @@ impl Sfu {
         for (line, state) in transport.lines.iter().enumerate() {
             let Role::Slot(slot) = &state.role else { continue };
             let source = slot.source.and_then(|source| self.sources.get(source.0)).and_then(Option::as_deref);
-            let is_video = |source: &&Source| !source.kind.is_audio() && source.is_open() && slot.max_height > 0;
-            let Some(source) = source.filter(is_video) else { continue };
+            let is_shown = |source: &&Source| {
+                !source.kind.is_audio() && source.is_open() && slot.max_height > 0 && source.is_for(slot)
+            };
+            let Some(source) = source.filter(is_shown) else { continue };
             let held = match slot.allowance {
                 // What overflowed is not held: it has to fit again.
                 Allowance::Rung(rung) if !slot.has_overflowed => Some(rung),
@@ -109,7 +111,7 @@ impl Sfu {
                 line,
                 class: class(source, speaker),
                 height: slot.max_height,
-                ladder: ladder::of(&source.layers, now, slot.max_height, source.kind == SourceKind::Screen),
+                ladder: ladder::of(&source.layers, now, slot.max_height, source.kind == SourceKind::Screen, slot.takes),
                 held,
                 is_new: matches!(slot.allowance, Allowance::New | Allowance::Free) && !slot.has_overflowed,
                 share: None,
