@@ -395,9 +395,12 @@ pub async fn coverage_matrix(
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct StudentsView {
     rows: Vec<StudentView>,
-    /// Who was invited and came at least once, and who never came.
+    /// Who was invited and came at least once, and for whom something was held and who was at none of it.
     came: usize,
     never_came: usize,
+    /// Who asked, or had the same question: who was helped with at least one, and who missed at least one.
+    helped: usize,
+    missed: usize,
     left_out: usize,
 }
 
@@ -408,9 +411,15 @@ pub struct StudentView {
     class: String,
     invited: usize,
     came: usize,
+    /// With the host.
     minutes: i64,
+    /// Questions asked, or shared with somebody who asked.
     requests: usize,
-    requests_answered: usize,
+    /// Of these: answered, or the student was at the consultation about it.
+    helped: usize,
+    /// Of these: the consultation about it was held without the student.
+    missed: usize,
+    never_came: bool,
 }
 
 /// Who was helped and who never came, those who never came first.
@@ -436,14 +445,17 @@ pub async fn students(
                 came: row.came,
                 minutes: row.minutes,
                 requests: row.requests,
-                requests_answered: row.requests_answered,
+                helped: row.helped,
+                missed: row.missed,
+                never_came: row.never_came(),
             }
         })
         .collect();
-    rows.sort_by(|a, b| (a.came, &a.class, &a.name).cmp(&(b.came, &b.class, &b.name)));
-    let came = rows.iter().filter(|row| row.came > 0).count();
-    let never_came = rows.iter().filter(|row| row.came == 0 && row.invited > 0).count();
+    rows.sort_by(|a, b| (!a.never_came, a.came, &a.class, &a.name).cmp(&(!b.never_came, b.came, &b.class, &b.name)));
+    let count = |fits: fn(&StudentView) -> bool| rows.iter().filter(|row| fits(row)).count();
+    let (came, never_came) = (count(|row| row.came > 0), count(|row| row.never_came));
+    let (helped, missed) = (count(|row| row.helped > 0), count(|row| row.missed > 0));
     let left_out = rows.len().saturating_sub(MOST_ROWS);
     rows.truncate(MOST_ROWS);
-    Ok(Json(StudentsView { rows, came, never_came, left_out }))
+    Ok(Json(StudentsView { rows, came, never_came, helped, missed, left_out }))
 }

@@ -16,6 +16,23 @@ pub fn shared_ms(hosts: &[Interval], recipients: &[Interval]) -> i64 {
     hosts.iter().map(together).sum()
 }
 
+/// Together with a host for this long: the person was there, and did not only look through the door. The same measure that
+/// makes a consultation held (DOMAIN 2.2).
+pub const CAME_MS: i64 = 5 * 60_000;
+
+/// Whether a person was at a consultation: together with a host for long enough.
+pub fn came(hosts: &[Interval], mine: &[Interval]) -> bool {
+    shared_ms(hosts, mine) >= CAME_MS
+}
+
+/// What of these lies inside `window`.
+#[must_use]
+pub fn inside(intervals: &[Interval], window: Interval) -> Vec<Interval> {
+    let cut =
+        |one: &Interval| Interval { from_ms: one.from_ms.max(window.from_ms), to_ms: one.to_ms.min(window.to_ms) };
+    intervals.iter().map(cut).filter(|one| one.to_ms > one.from_ms).collect()
+}
+
 /// The same time covered, without overlaps.
 fn union(intervals: &[Interval]) -> Vec<Interval> {
     let mut sorted: Vec<Interval> = intervals.iter().copied().filter(|one| one.to_ms > one.from_ms).collect();
@@ -46,6 +63,13 @@ mod tests {
             let there = |people: &[Interval], at: i64| people.iter().any(|one| one.from_ms <= at && at < one.to_ms);
             let counted = (0..200).filter(|at| there(&hosts, *at) && there(&recipients, *at)).count();
             prop_assert_eq!(shared_ms(&hosts, &recipients), i64::try_from(counted).unwrap_or(0));
+        }
+
+        #[test]
+        fn what_lies_inside_a_window_is_the_windows_share(mine in intervals(), from_ms in 0i64..80, long in 0i64..60) {
+            let window = Interval { from_ms, to_ms: from_ms + long };
+            prop_assert_eq!(shared_ms(&inside(&mine, window), &mine), shared_ms(&[window], &mine));
+            prop_assert!(shared_ms(&inside(&mine, window), &mine) <= long);
         }
     }
 }

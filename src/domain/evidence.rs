@@ -3,15 +3,20 @@
 //! A figure is never counted apart from its rows: [`Metric::of`] sums the shares of the rows it is given, so that the figure
 //! on a page and the list behind it cannot differ. Facts come from `store::evidence`, already cut to what the person may see.
 
+pub mod behind;
 pub mod coverage;
+pub mod helped;
 pub mod metrics;
 pub mod working_time;
+
+use std::collections::HashMap;
 
 use jiff::civil::Date;
 
 use super::consultation::{NotHeldReason, State};
 use super::form::{Form, Kind};
 use super::ids::{ConsultationId, PersonId, UnitId};
+use helped::{HelpOutcome, Seeker};
 
 /// A consultation as evidence sees it, corrections applied.
 #[derive(Clone, Debug)]
@@ -40,7 +45,7 @@ pub struct LessonFact {
     pub topics: Vec<String>,
     /// Seconds after the start that the host came.
     pub host_delay_s: Option<i64>,
-    /// Who was invited, and for how many seconds of the planned time each was there.
+    /// Who was invited, and how long each was there with the host.
     pub invited: Vec<Invited>,
     /// Hundredths of an academic hour, by the plan and by the ledger.
     pub hours_planned: i64,
@@ -69,7 +74,17 @@ impl LessonFact {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invited {
     pub person: PersonId,
+    /// Seconds of the planned time together with a host.
     pub present_s: i64,
+    /// Was there long enough to be helped.
+    pub came: bool,
+}
+
+impl RequestFact {
+    /// How many of those who asked have this outcome.
+    pub fn count(&self, outcome: HelpOutcome) -> usize {
+        self.seekers.iter().filter(|one| one.outcome == outcome).count()
+    }
 }
 
 /// A request for help.
@@ -85,7 +100,10 @@ pub struct RequestFact {
     pub help_due_ms: i64,
     /// Working minutes until the first reaction; until now when there is none yet.
     pub response_minutes: i64,
-    pub is_answered_in_time: bool,
+    /// Who asked, the one who wrote it first, and what became of it for each.
+    pub seekers: Vec<Seeker>,
+    /// Help reached the student who asked by the time it was due.
+    pub is_helped_in_time: bool,
     /// The time for help is not over yet and there was none: it counts for neither.
     pub is_open: bool,
     /// Whether a held consultation covered its topic within 14 days; `None`: it names no topic.
@@ -113,6 +131,8 @@ pub struct ComplaintFact {
 /// Everything that figures of some dates stand on.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// Of everybody whom the other facts name.
+    pub names: HashMap<PersonId, String>,
     pub lessons: Vec<LessonFact>,
     pub requests: Vec<RequestFact>,
     pub scores: Vec<ScoreFact>,

@@ -3,6 +3,7 @@
 pub mod html;
 pub mod xlsx;
 
+use super::evidence::helped::HelpOutcome;
 use super::evidence::metrics::MetricCode;
 
 /// A report of some dates.
@@ -57,6 +58,7 @@ pub fn title(code: MetricCode) -> &'static str {
         MetricCode::LateCancel => "Поздняя отмена (менее суток)",
         MetricCode::FirstResponse => "Первый ответ на обращение, 90 % за, раб. ч",
         MetricCode::RequestResolution => "Обращения, решённые в срок",
+        MetricCode::HelpGiven => "Помощь получили (из тех, чей вопрос разобран)",
         MetricCode::TopicHit => "Тема обращения разобрана за 14 дней",
         MetricCode::PlanFulfilment => "Выполнение плана часов",
         MetricCode::Attendance => "Явка обучающихся",
@@ -73,6 +75,16 @@ pub fn figure(code: MetricCode, value: f64) -> Cell {
     match code {
         MetricCode::FirstResponse | MetricCode::Helpfulness | MetricCode::Complaints => Cell::Number(value),
         _ => Cell::Share(value),
+    }
+}
+
+/// What became of a question for one of those who asked, in Russian.
+pub fn outcome(outcome: HelpOutcome) -> &'static str {
+    match outcome {
+        HelpOutcome::Helped => "помощь получена",
+        HelpOutcome::NeverCame => "консультация проведена, не пришёл",
+        HelpOutcome::Waiting => "ожидает помощи",
+        HelpOutcome::Dropped => "отклонено или отозвано",
     }
 }
 

@@ -71,8 +71,10 @@ pub enum RequestEvent {
     Answer {
         text: String,
     },
-    /// The consultation was held.
-    Helped,
+    /// The consultation was held, and this is the answer; whether it helped the asker is told by their presence.
+    Helped {
+        attended: bool,
+    },
     Decline {
         reason: DeclineReason,
         text: String,
@@ -113,7 +115,7 @@ pub fn apply(facts: &RequestFacts, event: &RequestEvent, now_ms: i64) -> Result<
             S::Submitted | S::Accepted | S::Scheduled | S::Reopened => Ok(S::Answered),
             _ => illegal,
         },
-        RequestEvent::Helped => match facts.state {
+        RequestEvent::Helped { .. } => match facts.state {
             S::Scheduled => Ok(S::Answered),
             _ => illegal,
         },
@@ -185,6 +187,8 @@ pub struct SlaFacts {
     pub state: RequestState,
     pub due: Due,
     pub first_response_ms: Option<i64>,
+    /// When it was answered, in writing or by a consultation that was held, whoever came.
+    pub answered_ms: Option<i64>,
     pub helped_ms: Option<i64>,
 }
 
@@ -194,10 +198,17 @@ impl SlaFacts {
     pub fn sla(&self, now_ms: i64) -> Sla {
         // What is late stays late: the report counts it.
         let missed = |at: Option<i64>, due: i64| at.is_some_and(|at| at > due);
-        if missed(self.first_response_ms, self.due.first_response_ms) || missed(self.helped_ms, self.due.help_ms) {
+        // Who did not come to the help that was there has not made it late.
+        let given_ms = self.helped_ms.or(self.answered_ms);
+        if missed(self.first_response_ms, self.due.first_response_ms) || missed(given_ms, self.due.help_ms) {
             return Sla::Late;
         }
-        if matches!(self.state, RequestState::Declined | RequestState::Withdrawn) || self.helped_ms.is_some() {
+        let is_owed = self.helped_ms.is_none()
+            && !matches!(
+                self.state,
+                RequestState::Answered | RequestState::Closed | RequestState::Declined | RequestState::Withdrawn
+            );
+        if !is_owed {
             return Sla::Met;
         }
         let due = match self.first_response_ms {

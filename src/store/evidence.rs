@@ -1,23 +1,26 @@
 //! The facts that reports stand on: consultations of some dates with attendance, load, breaches and corrections; requests,
 //! answers and complaints beside them. Reads only; figures are made of them in `domain::evidence`.
 
+mod asked;
 pub mod corrections;
+mod presence;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::chosen::{Of, chosen};
 use super::school::School;
 use super::sql::{date, int, json, optional_int, optional_text, text, word};
 use super::{Store, StoreError};
+use crate::domain::attendance::Interval;
 use crate::domain::calendar::Span;
 use crate::domain::chosen::{Chosen, about};
 use crate::domain::consultation::{NotHeldReason, State};
-use crate::domain::evidence::working_time::working_minutes;
-use crate::domain::evidence::{ComplaintFact, Facts, Invited, LessonFact, RequestFact, ScoreFact};
-use crate::domain::fold::fold;
+use crate::domain::evidence::{ComplaintFact, Facts, Invited, LessonFact, ScoreFact};
 use crate::domain::form::{Form, Kind};
 use crate::domain::ids::{ConsultationId, PersonId, UnitId};
-use crate::domain::lesson_card::{At, CardSlot};
+use crate::domain::lesson_card::CardSlot;
+use crate::domain::planning::load::{academic_hours, is_whole_period};
+use presence::{Register, Scope};
 
 /// Whose facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +32,6 @@ pub enum Range {
     Host(PersonId),
 }
 
-/// A consultation counts as covering a request's topic within this time after it.
-const TOPIC_WITHIN_MS: i64 = 14 * 86_400_000;
 const DAY_MS: i64 = 86_400_000;
 
 impl Store {
@@ -44,7 +45,7 @@ impl Store {
     ) -> Result<Facts, StoreError> {
         let lessons = self.lesson_facts(school, dates, range).await?;
         let kept: HashSet<&str> = lessons.iter().map(|one| one.id.as_str()).collect();
-        let requests = self.request_facts(school, dates, range, &lessons, now_ms).await?;
+        let requests = self.request_facts(school, dates, range, now_ms).await?;
         let rows: Vec<(String, i64, i64)> = sqlx::query_as(
             "SELECT f.consultation_id, f.score, f.helped FROM feedback f JOIN consultation c ON c.id = f.consultation_id
              WHERE f.school_id = $1 AND c.date >= $2 AND c.date <= $3",
@@ -86,7 +87,12 @@ impl Store {
                 });
             }
         }
-        Ok(Facts { lessons, requests, scores, complaints })
+        let names: Vec<(String, String)> = sqlx::query_as("SELECT id, display_name FROM person WHERE school_id = $1")
+            .bind(school.id.as_str())
+            .fetch_all(self.readers())
+            .await?;
+        let names = names.into_iter().map(|(id, name)| (PersonId::new(id), name)).collect();
+        Ok(Facts { names, lessons, requests, scores, complaints })
     }
 
     async fn lesson_facts(&self, school: &School, dates: Span, range: &Range) -> Result<Vec<LessonFact>, StoreError> {
@@ -118,84 +124,6 @@ impl Store {
             }
         }
         Ok(lessons)
-    }
-
-    async fn request_facts(
-        &self,
-        school: &School,
-        dates: Span,
-        range: &Range,
-        lessons: &[LessonFact],
-        now_ms: i64,
-    ) -> Result<Vec<RequestFact>, StoreError> {
-        let calendar = self.calendar(school).await?;
-        let from_ms = calendar.instant_ms(dates.from, jiff::civil::Time::midnight());
-        let to_ms = calendar.instant_ms(crate::domain::calendar::plus_days(dates.to, 1), jiff::civil::Time::midnight());
-        let rows = sqlx::query(
-            "SELECT r.id, r.student_id, r.state, r.created_at, r.help_due, r.first_response_at, r.helped_at,
-             r.assigned_to, r.answered_by, sub.name AS subject, cl.name AS class, cl.unit_id, t.title AS topic
-             FROM help_request r JOIN subject sub ON sub.id = r.subject_id JOIN study_group g ON g.id = r.group_id
-             LEFT JOIN school_class cl ON cl.id = g.class_id LEFT JOIN topic t ON t.id = r.topic_id
-             WHERE r.school_id = $1 AND r.created_at >= $2 AND r.created_at < $3 ORDER BY r.created_at, r.id",
-        )
-        .bind(school.id.as_str())
-        .bind(from_ms)
-        .bind(to_ms)
-        .fetch_all(self.readers())
-        .await?;
-        let held: Vec<(String, String, String, i64)> = lessons
-            .iter()
-            .filter(|one| one.state == State::Held)
-            .flat_map(|one| {
-                let place = one.subject.as_deref().zip(one.class.as_deref());
-                let topics = one.topics.iter().filter_map(move |topic| {
-                    place.map(|(subject, class)| (fold(subject), fold(class), fold(topic), one.start_ms))
-                });
-                topics.collect::<Vec<_>>()
-            })
-            .collect();
-        let mut facts = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let hands = [optional_text(row, "assigned_to")?, optional_text(row, "answered_by")?];
-            let is_in = match range {
-                Range::School => true,
-                Range::Units(units) => {
-                    optional_text(row, "unit_id")?.is_some_and(|unit| units.contains(&UnitId::new(unit)))
-                }
-                Range::Host(host) => hands.iter().flatten().any(|hand| hand == host.as_str()),
-            };
-            if !is_in {
-                continue;
-            }
-            let (created_ms, help_due_ms) = (int(row, "created_at")?, int(row, "help_due")?);
-            let helped_ms = optional_int(row, "helped_at")?;
-            let (subject, class, topic) =
-                (text(row, "subject")?, optional_text(row, "class")?, optional_text(row, "topic")?);
-            let was_covered = topic.as_ref().map(|topic| {
-                let wanted = (fold(&subject), fold(class.as_deref().unwrap_or_default()), fold(topic));
-                held.iter().any(|(subject, class, topic, at)| {
-                    (subject, class, topic) == (&wanted.0, &wanted.1, &wanted.2)
-                        && (created_ms..=created_ms + TOPIC_WITHIN_MS).contains(at)
-                })
-            });
-            let responded_ms = optional_int(row, "first_response_at")?.unwrap_or(now_ms);
-            facts.push(RequestFact {
-                id: text(row, "id")?,
-                student: PersonId::new(text(row, "student_id")?),
-                subject,
-                class,
-                topic,
-                state: text(row, "state")?,
-                created_ms,
-                help_due_ms,
-                response_minutes: working_minutes(&calendar, created_ms, responded_ms),
-                is_answered_in_time: helped_ms.is_some_and(|at| at <= help_due_ms),
-                is_open: helped_ms.is_none() && now_ms <= help_due_ms,
-                // The 14 days are not over yet: it may still come.
-                was_covered: was_covered.filter(|was| *was || now_ms > created_ms + TOPIC_WITHIN_MS),
-            });
-        }
-        Ok(facts)
     }
 
     /// Topics of the programmes of this school's classes: subject, class, topic.
@@ -239,27 +167,16 @@ struct Beside {
     names: HashMap<String, String>,
     /// By group.
     enrolled: HashMap<String, Vec<Enrolled>>,
-    booked: HashMap<String, Vec<String>>,
-    /// By consultation: person, role, from, to, how it ended.
-    stays: HashMap<String, Vec<Stay>>,
+    register: Register,
     load: HashMap<String, i64>,
     lifted: HashMap<String, Vec<String>>,
-    corrections: HashMap<String, BTreeMap<String, String>>,
-    hour_minutes: i64,
     /// What hosts chose for single dates.
     chosen: HashMap<ConsultationId, Chosen>,
+    hour_minutes: u16,
 }
 
 /// Student, from, to.
 type Enrolled = (String, Option<String>, Option<String>);
-
-struct Stay {
-    person: String,
-    role: String,
-    joined_ms: i64,
-    left_ms: i64,
-    was_lost: bool,
-}
 
 impl Beside {
     async fn load(store: &Store, school: &School, dates: Span) -> Result<Self, StoreError> {
@@ -280,40 +197,6 @@ impl Beside {
         for row in &rows {
             let one = (text(row, "person_id")?, optional_text(row, "valid_from")?, optional_text(row, "valid_to")?);
             enrolled.entry(text(row, "study_group_id")?).or_default().push(one);
-        }
-        let rows: Vec<(String, String)> = sqlx::query_as(
-            "SELECT a.consultation_id, a.student_id FROM appointment a JOIN consultation c ON c.id = a.consultation_id
-             WHERE c.school_id = $1 AND c.date >= $2 AND c.date <= $3 AND a.student_id IS NOT NULL
-             AND a.state IN ('booked', 'attended', 'no_show')",
-        )
-        .bind(id)
-        .bind(&from)
-        .bind(&to)
-        .fetch_all(store.readers())
-        .await?;
-        let mut booked: HashMap<String, Vec<String>> = HashMap::new();
-        for (consultation, student) in rows {
-            booked.entry(consultation).or_default().push(student);
-        }
-        let rows = sqlx::query(
-            "SELECT p.room_id, p.person_id, p.role, p.joined_at, p.left_at, p.seen_at, p.left_reason FROM participation p
-             JOIN consultation c ON c.id = p.room_id WHERE c.school_id = $1 AND c.date >= $2 AND c.date <= $3",
-        )
-        .bind(id)
-        .bind(&from)
-        .bind(&to)
-        .fetch_all(store.readers())
-        .await?;
-        let mut stays: HashMap<String, Vec<Stay>> = HashMap::new();
-        for row in &rows {
-            let seen_ms = int(row, "seen_at")?;
-            stays.entry(text(row, "room_id")?).or_default().push(Stay {
-                person: text(row, "person_id")?,
-                role: text(row, "role")?,
-                joined_ms: int(row, "joined_at")?,
-                left_ms: optional_int(row, "left_at")?.unwrap_or(seen_ms),
-                was_lost: optional_text(row, "left_reason")?.as_deref() == Some("lost"),
-            });
         }
         let rows: Vec<(String, i64)> = sqlx::query_as(
             "SELECT l.consultation_id, COALESCE((SELECT x.academic_hours FROM load_correction x WHERE x.entry_id = l.id
@@ -345,16 +228,14 @@ impl Beside {
         Ok(Self {
             names: names.into_iter().collect(),
             enrolled,
-            booked,
-            stays,
+            register: Register::load(store, school, Scope::Dates(dates)).await?,
             load,
             lifted,
-            corrections: store.last_corrections(school, dates).await?,
-            hour_minutes: int(&row, "academic_hour_minutes")?.max(1),
             chosen: {
                 let mut connection = store.readers().acquire().await?;
                 chosen(&mut connection, Of::Dates(&school.id, dates.from, dates.to)).await?
             },
+            hour_minutes: u16::try_from(int(&row, "academic_hour_minutes")?).unwrap_or(45),
         })
     }
 
@@ -364,7 +245,7 @@ impl Beside {
             return Vec::new();
         }
         if form == Form::Individual {
-            return self.booked.get(id).cloned().unwrap_or_default();
+            return self.register.booked_in(id);
         }
         let holds = |from: &Option<String>, to: &Option<String>| {
             from.as_deref().is_none_or(|from| from <= day) && to.as_deref().is_none_or(|to| day <= to)
@@ -385,28 +266,25 @@ fn lesson_fact(row: &sqlx::any::AnyRow, beside: &Beside) -> Result<LessonFact, S
         .map(|reason| word(NotHeldReason::parse(&reason), "reason"))
         .transpose()?;
     let mut host_delay_s = optional_int(row, "host_delay_s")?;
-    let corrections = beside.corrections.get(&id);
+    let corrections = beside.register.corrections.get(&id);
     if let Some(outcome) = corrections.and_then(|fields| fields.get("outcome")) {
         (state, not_held) = corrections::outcome(outcome).ok_or(StoreError::Unreadable { what: "correction" })?;
     }
     if let Some(delay) = corrections.and_then(|fields| fields.get("host_delay_s")) {
         host_delay_s = delay.parse().ok();
     }
-    let stays = beside.stays.get(&id).map(Vec::as_slice).unwrap_or_default();
-    let present_s = |person: &str| {
-        let mine = stays.iter().filter(|stay| stay.person == person && stay.role != "observer");
-        mine.map(|stay| (stay.left_ms.min(end_ms) - stay.joined_ms.max(start_ms)).max(0)).sum::<i64>() / 1000
-    };
+    let stays = beside.register.stays_in(&id);
+    let window = Interval { from_ms: start_ms, to_ms: end_ms };
     let invited = beside
         .students(&id, &text(row, "group_id")?, &day, form, &slot)
         .into_iter()
-        .map(|person| Invited { present_s: present_s(&person), person: PersonId::new(person) })
+        .map(|person| Invited {
+            present_s: beside.register.with_host_ms(&id, &[&person], window) / 1000,
+            came: beside.register.came(&id, &[&person]),
+            person: PersonId::new(person),
+        })
         .collect();
-    let is_whole_period = matches!(slot.at, Some(At::Period(_))) && slot.minutes.is_none();
     let minutes = (end_ms - start_ms) / 60_000;
-    let hours = |minutes: i64| {
-        if is_whole_period { 100 } else { (minutes * 100 + beside.hour_minutes / 2) / beside.hour_minutes }
-    };
     let mut violations: Vec<String> =
         optional_text(row, "warnings")?.map(|warnings| json(&warnings, "warnings")).transpose()?.unwrap_or_default();
     violations.extend(beside.lifted.get(&id).into_iter().flatten().cloned());
@@ -429,7 +307,7 @@ fn lesson_fact(row: &sqlx::any::AnyRow, beside: &Beside) -> Result<LessonFact, S
         // The word as the card has it: reports list what there is.
         purpose: serde_json::to_value(&slot).ok().and_then(|slot| slot["purpose"].as_str().map(str::to_owned)),
         topics: about(&slot, beside.chosen.get(&ConsultationId::new(id.as_str()))).1,
-        hours_planned: hours(minutes),
+        hours_planned: academic_hours(minutes, is_whole_period(&slot), beside.hour_minutes),
         hours_held: beside.load.get(&id).copied().unwrap_or(0),
         violations,
         stays: u32::try_from(people.clone().count()).unwrap_or(u32::MAX),

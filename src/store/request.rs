@@ -69,6 +69,7 @@ impl HelpRequest {
             state: self.state,
             due: self.due,
             first_response_ms: self.first_response_ms,
+            answered_ms: self.answered_ms,
             helped_ms: self.helped_ms,
         }
     }

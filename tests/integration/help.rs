@@ -2,6 +2,7 @@
 
 mod booking;
 mod guardians;
+mod helped;
 mod matrix;
 mod opinions;
 mod requests;

@@ -10,7 +10,8 @@ use super::super::ApiState;
 use super::super::auth::Session;
 use super::super::problem::Problem;
 use super::{Asked, Looked, audit_head, hosts, rows};
-use crate::domain::evidence::metrics;
+use crate::domain::evidence::helped::HelpOutcome;
+use crate::domain::evidence::{coverage, metrics};
 use crate::domain::report::{self, Cell, Report, Sheet};
 
 /// The routes of this file.
@@ -112,7 +113,7 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
             Cell::Text(report::state(&row.state).to_owned()),
             row.host_delay_s.map_or(Cell::Text(String::new()), |delay| Cell::Number(delay as f64)),
             Cell::Number(one.invited.len() as f64),
-            Cell::Number(one.invited.iter().filter(|invited| invited.present_s >= 300).count() as f64),
+            Cell::Number(one.invited.iter().filter(|invited| invited.came).count() as f64),
             Cell::Text(row.violations.join(", ")),
             Cell::Text(if row.is_corrected { "исправлено" } else { "" }.to_owned()),
         ]
@@ -125,7 +126,37 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
             Cell::Text(one.class.clone().unwrap_or_default()),
             Cell::Text(one.state.clone()),
             Cell::Number(one.response_minutes as f64 / 60.0),
-            Cell::Text(if one.is_answered_in_time { "да" } else { "нет" }.to_owned()),
+            Cell::Text(if one.is_helped_in_time { "да" } else { "нет" }.to_owned()),
+            Cell::Number(one.count(HelpOutcome::Helped) as f64),
+            Cell::Number(one.count(HelpOutcome::NeverCame) as f64),
+        ]
+    });
+    let names = state.store.student_classes(&looked.school).await?;
+    let seekers = facts.requests.iter().flat_map(|one| one.seekers.iter().map(move |seeker| (one, seeker)));
+    let seekers = seekers.map(|(one, seeker)| {
+        let (name, class) = names.get(&seeker.person).cloned().unwrap_or_default();
+        vec![
+            Cell::Text(local(&super::super::session::rfc3339(one.created_ms))),
+            Cell::Text(one.subject.clone()),
+            Cell::Text(one.topic.clone().unwrap_or_default()),
+            Cell::Text(name),
+            Cell::Text(class),
+            Cell::Text(if seeker.is_voter { "тот же вопрос" } else { "спросил(а)" }.to_owned()),
+            Cell::Text(report::outcome(seeker.outcome).to_owned()),
+        ]
+    });
+    let students = coverage::students(facts).into_iter().map(|(person, row)| {
+        let (name, class) = names.get(&person).cloned().unwrap_or_default();
+        vec![
+            Cell::Text(name),
+            Cell::Text(class),
+            Cell::Number(row.invited as f64),
+            Cell::Number(row.came as f64),
+            Cell::Number(row.minutes as f64),
+            Cell::Number(row.requests as f64),
+            Cell::Number(row.helped as f64),
+            Cell::Number(row.missed as f64),
+            Cell::Text(if row.never_came() { "ни разу не пришёл" } else { "" }.to_owned()),
         ]
     });
     let sheet = |title: &str, heads: &[&str], rows: Vec<Vec<Cell>>| Sheet {
@@ -177,8 +208,38 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
             ),
             sheet(
                 "Обращения",
-                &["Получено", "Предмет", "Тема", "Класс", "Состояние", "До первого ответа, ч", "В срок"],
+                &[
+                    "Получено",
+                    "Предмет",
+                    "Тема",
+                    "Класс",
+                    "Состояние",
+                    "До первого ответа, ч",
+                    "В срок",
+                    "Помощь получили",
+                    "Не пришли",
+                ],
                 requests.collect(),
+            ),
+            sheet(
+                "Кто просил помощи",
+                &["Получено", "Предмет", "Тема", "Обучающийся", "Класс", "Участие", "Итог"],
+                seekers.collect(),
+            ),
+            sheet(
+                "Обучающиеся",
+                &[
+                    "Обучающийся",
+                    "Класс",
+                    "Приглашён",
+                    "Был",
+                    "Минут с ведущим",
+                    "Вопросов",
+                    "Помощь получена",
+                    "Не пришёл на свой вопрос",
+                    "Отметка",
+                ],
+                students.collect(),
             ),
         ],
     })

@@ -17,7 +17,8 @@ use super::super::problem::Problem;
 use super::super::session::rfc3339;
 use super::{Asked, Looked, MetricView};
 use crate::domain::evidence::metrics::{self, MetricCode, RowKind, Share};
-use crate::domain::evidence::{Facts, LessonFact, RequestFact};
+use crate::domain::evidence::{Facts, LessonFact, RequestFact, behind};
+use crate::domain::ids::PersonId;
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Relation, Relations};
 use crate::store::evidence::corrections::Field;
@@ -61,17 +62,44 @@ pub struct RowView {
     pub(super) host_delay_s: Option<i64>,
     pub(super) violations: Vec<String>,
     pub(super) is_corrected: bool,
+    /// Whom and what the shares are counted of: with `help_given` those who asked.
+    pub(super) behind: Vec<BehindView>,
+}
+
+/// One thing behind a row.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct BehindView {
+    /// Whom it is about; empty: nobody in particular.
+    pub(super) name: String,
+    pub(super) code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) value: Option<f64>,
 }
 
 /// Rows with what a person wants to see of each.
-pub(super) fn views(facts: &Facts, shares: &[Share]) -> Vec<RowView> {
+fn views(facts: &Facts, code: MetricCode, shares: &[Share]) -> Vec<RowView> {
+    let behind = |share: &Share| -> Vec<BehindView> {
+        let name = |person: &PersonId| facts.names.get(person).cloned().unwrap_or_default();
+        let found = behind::of(facts, code, share).into_iter();
+        found
+            .map(|one| BehindView {
+                name: one.person.as_ref().map(name).unwrap_or_default(),
+                code: one.code,
+                value: one.value,
+            })
+            .collect()
+    };
     let lessons: HashMap<&str, &LessonFact> = facts.lessons.iter().map(|one| (one.id.as_str(), one)).collect();
     let requests: HashMap<&str, &RequestFact> = facts.requests.iter().map(|one| (one.id.as_str(), one)).collect();
     let mut rows: Vec<RowView> = shares
         .iter()
         .filter_map(|share| match share.kind {
-            RowKind::Lesson => lessons.get(share.id.as_str()).map(|one| lesson_view(one, share.above, share.below)),
-            RowKind::Request => requests.get(share.id.as_str()).map(|one| request_view(one, share.above, share.below)),
+            RowKind::Lesson => lessons
+                .get(share.id.as_str())
+                .map(|one| RowView { behind: behind(share), ..lesson_view(one, share.above, share.below) }),
+            RowKind::Request => requests
+                .get(share.id.as_str())
+                .map(|one| RowView { behind: behind(share), ..request_view(one, share.above, share.below) }),
         })
         .collect();
     rows.sort_by(|a, b| b.at.cmp(&a.at));
@@ -93,6 +121,7 @@ pub(super) fn lesson_view(one: &LessonFact, above: f64, below: f64) -> RowView {
         host_delay_s: one.host_delay_s,
         violations: one.violations.clone(),
         is_corrected: one.is_corrected,
+        behind: Vec::new(),
     }
 }
 
@@ -113,6 +142,7 @@ fn request_view(one: &RequestFact, above: f64, below: f64) -> RowView {
         host_delay_s: None,
         violations: Vec::new(),
         is_corrected: false,
+        behind: Vec::new(),
     }
 }
 
@@ -128,7 +158,7 @@ pub async fn list(
 ) -> Result<Json<RowsView>, Problem> {
     let looked = Looked::up(&state, &session, &asked).await?;
     let metric = metrics::metric(&looked.facts, asked.metric.unwrap_or(MetricCode::Punctuality));
-    let mut rows = views(&looked.facts, &metric.rows);
+    let mut rows = views(&looked.facts, metric.code, &metric.rows);
     let left_out = rows.len().saturating_sub(MOST_ROWS);
     rows.truncate(MOST_ROWS);
     Ok(Json(RowsView { metric: MetricView::from(&metric), rows, left_out }))

@@ -53,6 +53,8 @@ pub struct RequestView {
     decline_text: Option<String>,
     /// Where help is given.
     consultation: Option<Place>,
+    /// The consultation about it was held, and the one who asked was not there.
+    is_missed: bool,
     /// What the person may do with it now: `accept`, `answer`, `decline`, `schedule`, `assign`, `withdraw`, `reopen`,
     /// `close`, `vote`, `attach`.
     may: Vec<&'static str>,
@@ -221,6 +223,11 @@ async fn view(
         },
         None => None,
     };
+    // Answered by a consultation, and helped nobody who asked.
+    let is_missed = is_whole
+        && matches!(request.state, RequestState::Answered | RequestState::Closed)
+        && request.consultation.is_some()
+        && request.helped_ms.is_none();
     let choice = |id: &str, name: &str| Choice { id: id.to_owned(), name: name.to_owned() };
     Ok(RequestView {
         id: request.id.as_str().to_owned(),
@@ -248,6 +255,7 @@ async fn view(
         decline: request.decline.map(|reason| reason.as_str().to_owned()),
         decline_text: request.decline_text.filter(|_| is_whole),
         consultation: place,
+        is_missed,
         may,
         steps: Vec::new(),
         files: Vec::new(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Facts;
+use super::helped::HelpOutcome;
 use crate::domain::consultation::State;
 use crate::domain::fold::fold;
 use crate::domain::ids::{ConsultationId, PersonId};
@@ -63,29 +64,39 @@ pub struct StudentRow {
     /// Held consultations that the student was invited to, and was at.
     pub invited: usize,
     pub came: usize,
+    /// With the host.
     pub minutes: i64,
+    /// Questions asked, or shared with somebody who asked.
     pub requests: usize,
-    pub requests_answered: usize,
+    /// Of these: answered, or the student was at the consultation about it.
+    pub helped: usize,
+    /// Of these: a consultation about it was held, and the student was not there.
+    pub missed: usize,
 }
 
-/// A stay shorter than this is a look through the door.
-const CAME_S: i64 = 5 * 60;
+impl StudentRow {
+    /// Something was held for the student, and they were at none of it.
+    pub fn never_came(&self) -> bool {
+        self.came == 0 && self.helped == 0 && self.invited + self.missed > 0
+    }
+}
 
-/// Every student who was invited or asked. Who has `came == 0` never came.
+/// Every student who was invited or asked.
 pub fn students(facts: &Facts) -> BTreeMap<PersonId, StudentRow> {
     let mut rows: BTreeMap<PersonId, StudentRow> = BTreeMap::new();
     for one in facts.lessons.iter().filter(|one| one.state == State::Held) {
         for invited in &one.invited {
             let row = rows.entry(invited.person.clone()).or_default();
             row.invited += 1;
-            row.came += usize::from(invited.present_s >= CAME_S);
+            row.came += usize::from(invited.came);
             row.minutes += invited.present_s / 60;
         }
     }
-    for one in &facts.requests {
-        let row = rows.entry(one.student.clone()).or_default();
+    for seeker in facts.requests.iter().flat_map(|one| &one.seekers) {
+        let row = rows.entry(seeker.person.clone()).or_default();
         row.requests += 1;
-        row.requests_answered += usize::from(one.is_answered_in_time);
+        row.helped += usize::from(seeker.outcome == HelpOutcome::Helped);
+        row.missed += usize::from(seeker.outcome == HelpOutcome::NeverCame);
     }
     rows
 }

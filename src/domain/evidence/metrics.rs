@@ -1,5 +1,6 @@
 //! The figures of DOMAIN 2.6, each with the rows it stands on.
 
+use super::helped::HelpOutcome;
 use super::{Facts, LessonFact};
 use crate::domain::consultation::{NotHeldReason, State};
 
@@ -17,6 +18,7 @@ crate::domain::words!(
         LateCancel = "late_cancel_rate",
         FirstResponse = "first_response_p90",
         RequestResolution = "request_resolution",
+        HelpGiven = "help_given",
         TopicHit = "topic_hit",
         PlanFulfilment = "plan_fulfilment",
         Attendance = "attendance",
@@ -109,7 +111,14 @@ pub fn metric(facts: &Facts, code: MetricCode) -> Metric {
         MetricCode::FirstResponse => first_response(facts),
         MetricCode::RequestResolution => {
             let rows = facts.requests.iter().filter(|one| !one.is_open && one.state != "withdrawn");
-            Metric::of(code, rows.map(|one| request_share(&one.id, flag(one.is_answered_in_time), 1.0)).collect())
+            Metric::of(code, rows.map(|one| request_share(&one.id, flag(one.is_helped_in_time), 1.0)).collect())
+        }
+        MetricCode::HelpGiven => {
+            let rows = facts.requests.iter().filter_map(|one| {
+                let (helped, missed) = (one.count(HelpOutcome::Helped), one.count(HelpOutcome::NeverCame));
+                (helped + missed > 0).then(|| request_share(&one.id, helped as f64, (helped + missed) as f64))
+            });
+            Metric::of(code, rows.collect())
         }
         MetricCode::TopicHit => {
             let rows = facts

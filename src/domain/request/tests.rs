@@ -19,7 +19,9 @@ fn a_request_goes_the_way_of_the_regulation() {
     let answer = || RequestEvent::Answer { text: "Смотрите §15".into() };
     check(S::Submitted, RequestEvent::Accept, Ok(S::Accepted));
     check(S::Accepted, RequestEvent::Schedule, Ok(S::Scheduled));
-    check(S::Scheduled, RequestEvent::Helped, Ok(S::Answered));
+    check(S::Scheduled, RequestEvent::Helped { attended: true }, Ok(S::Answered));
+    check(S::Scheduled, RequestEvent::Helped { attended: false }, Ok(S::Answered));
+    check(S::Accepted, RequestEvent::Helped { attended: true }, Err(RefusalCode::IllegalTransition));
     check(S::Answered, RequestEvent::Close, Ok(S::Closed));
     check(S::Submitted, answer(), Ok(S::Answered));
     check(S::Scheduled, RequestEvent::FellThrough, Ok(S::Accepted));
@@ -66,7 +68,10 @@ fn times_are_counted_in_the_schools_working_days() {
 #[test]
 fn a_late_reaction_stays_late() {
     let due = Due { first_response_ms: 100_000_000, help_ms: 900_000_000 };
-    let sla = |state, first, helped, now| SlaFacts { state, due, first_response_ms: first, helped_ms: helped }.sla(now);
+    let at = |state, first, answered, helped, now| {
+        SlaFacts { state, due, first_response_ms: first, answered_ms: answered, helped_ms: helped }.sla(now)
+    };
+    let sla = |state, first, helped, now| at(state, first, helped, helped, now);
     use RequestState as S;
     assert_eq!(sla(S::Submitted, None, None, 0), Sla::Fine);
     assert_eq!(sla(S::Submitted, None, None, 99_000_000), Sla::Soon);
@@ -75,6 +80,9 @@ fn a_late_reaction_stays_late() {
     assert_eq!(sla(S::Answered, Some(5), Some(6), 999_000_000), Sla::Met);
     assert_eq!(sla(S::Answered, Some(100_000_001), Some(100_000_002), 0), Sla::Late);
     assert_eq!(sla(S::Declined, Some(5), None, 999_000_000), Sla::Met);
+    // The consultation was held in time and the asker did not come: nothing is owed, and nobody was late.
+    assert_eq!(at(S::Answered, Some(5), Some(6), None, 999_000_000), Sla::Met);
+    assert_eq!(at(S::Closed, Some(5), Some(900_000_001), None, 999_000_000), Sla::Late);
 }
 
 fn any_event() -> impl Strategy<Value = RequestEvent> {
@@ -83,7 +91,7 @@ fn any_event() -> impl Strategy<Value = RequestEvent> {
         Just(RequestEvent::Accept),
         Just(RequestEvent::Schedule),
         Just(RequestEvent::FellThrough),
-        Just(RequestEvent::Helped),
+        any::<bool>().prop_map(|attended| RequestEvent::Helped { attended }),
         Just(RequestEvent::Withdraw),
         Just(RequestEvent::Close),
         text.clone().prop_map(|text| RequestEvent::Answer { text }),

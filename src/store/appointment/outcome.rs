@@ -69,7 +69,12 @@ impl Tx {
         self.note_booking(&one.school, "appointment.settle", &one.id, None, Some(detail), now_ms).await
     }
 
-    async fn stays(&mut self, room: &ConsultationId, now_ms: i64) -> Result<Vec<Stay>, StoreError> {
+    /// Who was in a room; `now_ms` ends open stays.
+    pub(in crate::store) async fn stays(
+        &mut self,
+        room: &ConsultationId,
+        now_ms: i64,
+    ) -> Result<Vec<Stay>, StoreError> {
         let rows = sqlx::query("SELECT person_id, role, joined_at, left_at FROM participation WHERE room_id = $1")
             .bind(room.as_str())
             .fetch_all(self.connection())

@@ -1,12 +1,8 @@
 //! Corrections: what is over is never changed, a row beside it says what it should say, who said so and why (DOMAIN 2.2).
 
-use std::collections::{BTreeMap, HashMap};
-
-use super::super::school::School;
 use super::super::sql::{int, optional_int, optional_text, text, word};
 use super::super::transition::{Actor, TransitionError};
 use super::super::{AuditEvent, Store, StoreError};
-use crate::domain::calendar::Span;
 use crate::domain::consultation::{NotHeldReason, State};
 use crate::domain::ids::ConsultationId;
 use crate::domain::refusal::RefusalCode;
@@ -146,27 +142,5 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    /// By consultation and field the value that holds.
-    pub(super) async fn last_corrections(
-        &self,
-        school: &School,
-        dates: Span,
-    ) -> Result<HashMap<String, BTreeMap<String, String>>, StoreError> {
-        let rows: Vec<(String, String, String)> = sqlx::query_as(
-            "SELECT x.consultation_id, x.field, x.new_value FROM correction x JOIN consultation c ON c.id = x.consultation_id
-             WHERE x.school_id = $1 AND c.date >= $2 AND c.date <= $3 ORDER BY x.consultation_id, x.n",
-        )
-        .bind(school.id.as_str())
-        .bind(dates.from.to_string())
-        .bind(dates.to.to_string())
-        .fetch_all(self.readers())
-        .await?;
-        let mut last: HashMap<String, BTreeMap<String, String>> = HashMap::new();
-        for (consultation, field, value) in rows {
-            last.entry(consultation).or_default().insert(field, value);
-        }
-        Ok(last)
     }
 }

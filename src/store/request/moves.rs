@@ -1,6 +1,8 @@
 //! One step of a request: the machine decides, the row changes by compare and set, journal and notices go with it.
 
 use super::{HelpRequest, RequestError};
+use crate::domain::appointment::Stay;
+use crate::domain::attendance::{self, Interval};
 use crate::domain::ids::{AppointmentId, ConsultationId, PersonId, RequestId, SchoolId};
 use crate::domain::notice::Notice;
 use crate::domain::request::{REOPEN_MS, RequestEvent, RequestState, apply};
@@ -157,7 +159,7 @@ impl Tx {
             "UPDATE help_request SET state = $1, updated_at = $2, answer = COALESCE($3, answer),
              answered_by = CASE WHEN $4 = 1 THEN $5 ELSE answered_by END,
              answered_at = CASE WHEN $4 = 1 THEN $2 ELSE answered_at END,
-             helped_at = CASE WHEN $4 = 1 THEN COALESCE(helped_at, $2) ELSE helped_at END,
+             helped_at = CASE WHEN $16 = 1 THEN COALESCE(helped_at, $2) ELSE helped_at END,
              first_response_at = CASE WHEN $6 = 1 THEN COALESCE(first_response_at, $2) ELSE first_response_at END,
              decline_code = COALESCE($7, decline_code), decline_text = COALESCE($8, decline_text),
              consultation_id = CASE WHEN $9 = 1 THEN NULL ELSE COALESCE($10, consultation_id) END,
@@ -179,6 +181,8 @@ impl Tx {
         .bind(asked.id.as_str())
         .bind(asked.state.as_str())
         .bind(asked.updated_ms)
+        // Held without the one who asked: answered, and nobody was helped by it.
+        .bind(i64::from(answers && step.event != RequestEvent::Helped { attended: false }))
         .execute(self.connection())
         .await
         .map_err(StoreError::from)?;
@@ -240,7 +244,29 @@ impl Tx {
         self.tell(&asked.school, people, notice, format!("{}:{n}", asked.id), step.now_ms).await
     }
 
-    /// Requests that were put into a consultation, once it is over: helped, or owed again.
+    /// Whether the one who asked was at the consultation: the student, or the guardian who asked for the student. Of times
+    /// that were booked it is settled already.
+    async fn came(
+        &mut self,
+        consultation: &ConsultationId,
+        asked: &HelpRequest,
+        stays: &[Stay],
+    ) -> Result<bool, StoreError> {
+        let attended: (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM appointment WHERE consultation_id = $1 AND student_id = $2 AND state = 'attended'",
+        )
+        .bind(consultation.as_str())
+        .bind(asked.student.as_str())
+        .fetch_one(self.connection())
+        .await?;
+        let interval = |stay: &Stay| Interval { from_ms: stay.from_ms, to_ms: stay.to_ms };
+        let hosts: Vec<Interval> = stays.iter().filter(|stay| stay.is_host).map(interval).collect();
+        let is_theirs = |stay: &&Stay| !stay.is_host && (stay.person == asked.student || stay.person == asked.author);
+        let theirs: Vec<Interval> = stays.iter().filter(is_theirs).map(interval).collect();
+        Ok(attended.0 > 0 || attendance::came(&hosts, &theirs))
+    }
+
+    /// Requests that were put into a consultation, once it is over: answered, or owed again.
     pub(in crate::store) async fn settle_requests(
         &mut self,
         consultation: &ConsultationId,
@@ -260,10 +286,11 @@ impl Tx {
                 .fetch_one(self.connection())
                 .await?;
         let today = crate::store::sql::date(&host.2)?;
+        let stays = self.stays(consultation, now_ms).await?;
         let actor = Actor { person: PersonId::new(host.1.unwrap_or(host.0)), role: None };
         for asked in waiting {
             let event = match helped {
-                Helped::Held => RequestEvent::Helped,
+                Helped::Held => RequestEvent::Helped { attended: self.came(consultation, &asked, &stays).await? },
                 Helped::FellThrough => RequestEvent::FellThrough,
             };
             let step = Move { event, actor: actor.clone(), consultation: None, appointment: None, today, now_ms };

@@ -11,7 +11,7 @@ async fn import(client: &Client, query: &str, text: &str) -> Answer {
     client.send(request).await
 }
 
-async fn ranked(hub: &TestHub, code: &str, class: &str, subject: &str) -> Result<Value, Answer> {
+pub(super) async fn ranked(hub: &TestHub, code: &str, class: &str, subject: &str) -> Result<Value, Answer> {
     let client = hub.sign_in(code).await;
     let deputy = hub.sign_in(DEPUTY).await;
     let teaching = accepted(deputy.get("/api/v1/teaching").await);

@@ -5,6 +5,8 @@ use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::evidence::coverage;
+use crate::domain::evidence::helped::Seeker;
 use crate::domain::evidence::{ComplaintFact, Filter, Invited, RequestFact, ScoreFact};
 use crate::domain::form::{Form, Kind};
 use crate::domain::ids::{ConsultationId, PersonId};
@@ -66,7 +68,7 @@ prop_compose! {
             is_late_cancel: late,
             host_delay_s: Some(delay),
             invited: present.into_iter().enumerate()
-                .map(|(n, present_s)| Invited { person: PersonId::new(format!("s{n}")), present_s }).collect(),
+                .map(|(n, present_s)| Invited { person: PersonId::new(format!("s{n}")), present_s, came: present_s >= 300 }).collect(),
             violations: if broken { vec!["after_hours".to_owned()] } else { Vec::new() },
             hours_held: if state == State::Held { 67 } else { 0 },
             stays: stays.max(lost),
@@ -80,7 +82,9 @@ prop_compose! {
     fn facts()(
         lessons in lessons(),
         scores in proptest::collection::vec((0_usize..40, 1_u8..=5, any::<bool>()), 0..60),
-        requests in proptest::collection::vec((0_i64..10_000, any::<bool>(), any::<bool>(), any::<Option<bool>>()), 0..30),
+        requests in proptest::collection::vec(
+            (0_i64..10_000, any::<bool>(), any::<bool>(), any::<Option<bool>>(), proptest::collection::vec(0_usize..4, 1..5)), 0..30,
+        ),
         complaints in proptest::collection::vec(0_usize..40, 0..5),
     ) -> Facts {
         let scores = scores.into_iter().filter(|(n, ..)| *n < lessons.len());
@@ -90,12 +94,16 @@ prop_compose! {
             complaints: complaints.map(|n| ComplaintFact {
                 id: format!("x{n}"), lesson: lessons[n].id.clone(), kind: "poor".into(), state: "open".into(), created_ms: 0,
             }).collect(),
-            requests: requests.into_iter().enumerate().map(|(n, (minutes, answered, open, covered))| RequestFact {
+            requests: requests.into_iter().enumerate().map(|(n, (minutes, answered, open, covered, seekers))| RequestFact {
                 id: format!("r{n}"), student: PersonId::new("s"), subject: "Математика".into(), class: None, topic: None,
                 state: "submitted".into(), created_ms: 0, help_due_ms: 0, response_minutes: minutes,
-                is_answered_in_time: answered, is_open: open, was_covered: covered,
+                seekers: seekers.into_iter().enumerate().map(|(n, outcome)| Seeker {
+                    person: PersonId::new(format!("s{n}")), is_voter: n > 0, outcome: HelpOutcome::ALL[outcome], helped_ms: None,
+                }).collect(),
+                is_helped_in_time: answered, is_open: open, was_covered: covered,
             }).collect(),
             lessons,
+            names: std::collections::HashMap::new(),
         }
     }
 }
@@ -127,7 +135,14 @@ fn recount(facts: &Facts, code: MetricCode) -> Option<(f64, f64)> {
         }
         MetricCode::RequestResolution => {
             let over = facts.requests.iter().filter(|one| !one.is_open);
-            Some((over.clone().filter(|one| one.is_answered_in_time).count() as f64, over.count() as f64))
+            Some((over.clone().filter(|one| one.is_helped_in_time).count() as f64, over.count() as f64))
+        }
+        MetricCode::HelpGiven => {
+            let all: Vec<HelpOutcome> =
+                facts.requests.iter().flat_map(|one| &one.seekers).map(|seeker| seeker.outcome).collect();
+            let of = |outcome| all.iter().filter(|one| **one == outcome).count();
+            let helped = of(HelpOutcome::Helped);
+            Some((helped as f64, (helped + of(HelpOutcome::NeverCame)) as f64))
         }
         MetricCode::Helpfulness if facts.scores.len() >= 5 => {
             Some((facts.scores.iter().map(|one| f64::from(one.score)).sum(), facts.scores.len() as f64))
@@ -170,6 +185,21 @@ proptest! {
                 prop_assert!(metric.is_hidden && metric.value.is_none() && metric.rows.is_empty() && metric.above == 0.0);
             }
             prop_assert!(metric.rows.iter().all(|row| row.below >= 5.0));
+        }
+    }
+
+    /// Each student's row is the sum of what the requests and consultations say of that student, and nobody who was at
+    /// something, or had an answer, is said never to have come.
+    #[test]
+    fn rows_of_students_are_the_sums_of_their_own_part(facts in facts()) {
+        let rows = coverage::students(&facts);
+        let helped: usize = facts.requests.iter().map(|one| one.count(HelpOutcome::Helped)).sum();
+        let missed: usize = facts.requests.iter().map(|one| one.count(HelpOutcome::NeverCame)).sum();
+        prop_assert_eq!(rows.values().map(|row| row.helped).sum::<usize>(), helped);
+        prop_assert_eq!(rows.values().map(|row| row.missed).sum::<usize>(), missed);
+        for row in rows.values() {
+            prop_assert!(row.came <= row.invited && row.helped + row.missed <= row.requests);
+            prop_assert!(!row.never_came() || (row.came == 0 && row.helped == 0));
         }
     }
 

@@ -49,6 +49,8 @@ export type HelpRequest = {
   decline: 'not_programme' | 'duplicate' | 'out_of_right' | 'other' | null;
   decline_text: string | null;
   consultation: { id: string; title: string; start: string; form: string } | null;
+  /** The consultation about it was held, and who asked was not there. */
+  is_missed: boolean;
   may: Act[];
   steps: { at: string; to: RequestState; by: string | null; reason: string | null }[];
   files: FileInfo[];

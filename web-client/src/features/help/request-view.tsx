@@ -3,6 +3,7 @@ import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { Icon } from '../../shared/ui/icon';
+import { Notice } from '../../shared/ui/notice';
 import type { HelpRequest, HoursList, Ranked } from './api';
 import { get, post, upload } from './api';
 import styles from './help.module.css';
@@ -62,6 +63,7 @@ function View({ item }: { item: HelpRequest }) {
           {t('consultation_at', { title: item.consultation.title, time: moment(item.consultation.start) })}
         </p>
       )}
+      {item.is_missed && <Notice tone="info">{t('missed')}</Notice>}
       {item.answer && (
         <div className={styles.answer}>
           <p className={styles.soft}>{t('answer_of', { name: item.answered_by ?? '' })}</p>

@@ -31,6 +31,8 @@ export default {
   state_accepted: 'Taken on',
   state_scheduled: 'Consultation set',
   state_answered: 'Answered',
+  missed:
+    'The consultation about this question was held, and whoever asked was not there. If help is still needed, the question can be reopened.',
   state_reopened: 'Asked again',
   state_closed: 'Solved',
   state_declined: 'Declined',

@@ -31,6 +31,8 @@ export default {
   state_accepted: 'Принято',
   state_scheduled: 'Назначена консультация',
   state_answered: 'Есть ответ',
+  missed:
+    'Консультация по этому вопросу прошла, но автор вопроса на ней не был. Если помощь ещё нужна, вопрос можно возобновить.',
   state_reopened: 'Задан снова',
   state_closed: 'Решено',
   state_declined: 'Отклонено',

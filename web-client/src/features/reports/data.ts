@@ -40,6 +40,8 @@ export type Row = {
   host_delay_s?: number;
   violations: string[];
   is_corrected: boolean;
+  /** Whom and what the row's shares are counted of. */
+  behind: { name: string; code: string; value?: number }[];
 };
 export type Rows = { metric: Metric; rows: Row[]; left_out: number };
 export type Coverage = {
@@ -55,10 +57,14 @@ export type Students = {
     came: number;
     minutes: number;
     requests: number;
-    requests_answered: number;
+    helped: number;
+    missed: number;
+    never_came: boolean;
   }[];
   came: number;
   never_came: number;
+  helped: number;
+  missed: number;
   left_out: number;
 };
 

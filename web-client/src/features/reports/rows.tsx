@@ -8,6 +8,7 @@ import { reachable } from '../../shared/ui/reachable';
 import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { type Asked, fetchRows, type Row } from './data';
+import styles from './reports.module.css';
 import { reportTexts } from './texts';
 
 export function MetricRows({ asked, metric, onClose }: { asked: Asked; metric: string; onClose: () => void }) {
@@ -34,11 +35,14 @@ export function MetricRows({ asked, metric, onClose }: { asked: Asked; metric: s
 function Table({ rows }: { rows: Row[] }) {
   const t = useTexts(reportTexts);
   const locale = useLocale();
-  const stateOf = (row: Row) => {
-    const word = row.state.split(': ').at(-1) ?? row.state;
-    const key = `state_${word}`;
-    return key in reportTexts.russian ? t(key as 'state_held') : word;
+  const language = locale === 'ru' ? 'ru-RU' : 'en-GB';
+  // A code of a newer hub is shown as it is.
+  const word = (kind: 'state' | 'code', code: string) => {
+    const key = `${kind}_${code}`;
+    return key in reportTexts.russian ? t(key as 'state_held') : code;
   };
+  const stateOf = (row: Row) => word('state', row.state.split(': ').at(-1) ?? row.state);
+  const hasMore = rows.some((row) => row.behind.length > 0);
   return (
     <div className={sheet.scroll} {...reachable}>
       <table className={sheet.table}>
@@ -53,6 +57,7 @@ function Table({ rows }: { rows: Row[] }) {
               {t('delay')}
             </th>
             <th scope="col">{t('violations')}</th>
+            {hasMore && <th scope="col">{t('behind')}</th>}
           </tr>
         </thead>
         <tbody>
@@ -70,7 +75,23 @@ function Table({ rows }: { rows: Row[] }) {
                   {stateOf(row)} {row.is_corrected && <span className={sheet.tag}>{t('corrected')}</span>}
                 </td>
                 <td data-number>{row.host_delay_s ?? ''}</td>
-                <td>{row.violations.join(', ')}</td>
+                <td>{row.violations.map((code) => word('code', code)).join(', ')}</td>
+                {hasMore && (
+                  <td>
+                    {row.behind.length > 0 && (
+                      <ul className={styles.behind}>
+                        {row.behind.map((one) => (
+                          <li key={`${one.name}${one.code}`}>
+                            {one.name && `${one.name}: `}
+                            {word('code', one.code)}
+                            {one.value !== undefined &&
+                              ` ${one.value.toLocaleString(language, { maximumFractionDigits: 1 })}`}
+                          </li>
+                        ))}
+                      </ul>
+                    )}
+                  </td>
+                )}
               </tr>
             );
           })}

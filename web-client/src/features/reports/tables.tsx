@@ -70,13 +70,16 @@ export function StudentTable({ asked }: { asked: Asked }) {
     <section className={sheet.card}>
       <h2>{t('students')}</h2>
       <p className={sheet.soft}>{t('students_note', { came: students.data.came, never: students.data.never_came })}</p>
+      <p className={sheet.soft}>
+        {t('students_asked', { helped: students.data.helped, missed: students.data.missed })}
+      </p>
       <div className={sheet.scroll} {...reachable}>
         <table className={sheet.table}>
           <thead>
             <tr>
               <th scope="col">{t('student')}</th>
               <th scope="col">{t('class')}</th>
-              {(['invited', 'came', 'minutes', 'requests'] as const).map((key) => (
+              {(['invited', 'came', 'minutes', 'requests', 'helped', 'missed'] as const).map((key) => (
                 <th key={key} scope="col" data-number>
                   {t(key)}
                 </th>
@@ -90,7 +93,7 @@ export function StudentTable({ asked }: { asked: Asked }) {
                 <td>{row.class}</td>
                 <td data-number>{row.invited}</td>
                 <td data-number>
-                  {row.came === 0 && row.invited > 0 ? (
+                  {row.never_came ? (
                     <span className={sheet.tag} data-tone="wait">
                       {t('never')}
                     </span>
@@ -100,6 +103,8 @@ export function StudentTable({ asked }: { asked: Asked }) {
                 </td>
                 <td data-number>{row.minutes}</td>
                 <td data-number>{row.requests}</td>
+                <td data-number>{row.helped}</td>
+                <td data-number>{row.missed}</td>
               </tr>
             ))}
           </tbody>

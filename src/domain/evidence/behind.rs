@@ -1,0 +1,53 @@
+//! What stands behind one row of a figure: the people and happenings that its two shares are counted of.
+
+use super::metrics::{MetricCode, RowKind, Share};
+use super::{Facts, LessonFact};
+use crate::domain::ids::PersonId;
+
+/// One thing behind a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Behind {
+    /// Whom it is about; `None`: nobody in particular.
+    pub person: Option<PersonId>,
+    pub code: String,
+    /// Minutes, seconds, or per cent, as the code says.
+    pub value: Option<f64>,
+}
+
+/// What stands behind a row of a figure. Empty where the row itself says all.
+pub fn of(facts: &Facts, code: MetricCode, share: &Share) -> Vec<Behind> {
+    match (code, share.kind) {
+        (MetricCode::HelpGiven | MetricCode::RequestResolution, RowKind::Request) => {
+            let request = facts.requests.iter().find(|one| one.id == share.id);
+            let seekers = request.into_iter().flat_map(|one| &one.seekers);
+            // What is due is due to the one who asked.
+            let seekers = seekers.filter(|seeker| code == MetricCode::HelpGiven || !seeker.is_voter);
+            seekers
+                .map(|seeker| Behind {
+                    person: Some(seeker.person.clone()),
+                    code: seeker.outcome.as_str().to_owned(),
+                    value: None,
+                })
+                .collect()
+        }
+        (_, RowKind::Lesson) => {
+            let lesson = facts.lessons.iter().find(|one| one.id.as_str() == share.id);
+            lesson.map(|one| of_lesson(one, code)).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn of_lesson(one: &LessonFact, code: MetricCode) -> Vec<Behind> {
+    match code {
+        MetricCode::Attendance => {
+            let row = |person: &PersonId, seconds: i64| Behind {
+                person: Some(person.clone()),
+                code: "minutes".to_owned(),
+                value: Some(seconds as f64 / 60.0),
+            };
+            one.invited.iter().map(|invited| row(&invited.person, invited.present_s)).collect()
+        }
+        _ => Vec::new(),
+    }
+}

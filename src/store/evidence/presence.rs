@@ -1,0 +1,143 @@
+//! Who was in the rooms of some consultations, for the facts of evidence: stays, what was booked and attended, and the
+//! corrections of how long host and recipients were together.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use sqlx::any::AnyRow;
+
+use super::super::school::School;
+use super::super::sql::{int, optional_int, optional_text, text};
+use super::super::{Store, StoreError};
+use crate::domain::attendance::{self, Interval};
+use crate::domain::calendar::Span;
+
+/// Which consultations.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scope {
+    /// Those of these dates.
+    Dates(Span),
+    /// Those into which requests made from..to (Unix milliseconds) were put, whenever they are.
+    AskedIn(i64, i64),
+}
+
+impl Scope {
+    /// A query for their ids; the school is `$1`, the bounds `$2` and `$3`.
+    const fn ids(self) -> &'static str {
+        match self {
+            Self::Dates(_) => "SELECT id FROM consultation WHERE school_id = $1 AND date >= $2 AND date <= $3",
+            Self::AskedIn(..) => {
+                "SELECT s.consultation_id FROM help_request r JOIN consultation_source s ON s.ref_id = r.id
+                 AND s.kind = 'request' WHERE r.school_id = $1 AND r.created_at >= $2 AND r.created_at < $3
+                 UNION SELECT r.consultation_id FROM help_request r WHERE r.consultation_id IS NOT NULL
+                 AND r.school_id = $1 AND r.created_at >= $2 AND r.created_at < $3"
+            }
+        }
+    }
+
+    /// Rows of `select`, which ends with the column that holds the consultation's id.
+    pub(super) async fn rows(self, store: &Store, school: &School, select: &str) -> Result<Vec<AnyRow>, StoreError> {
+        let sql = format!("{select} IN ({})", self.ids());
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(school.id.as_str());
+        let query = match self {
+            Self::Dates(span) => query.bind(span.from.to_string()).bind(span.to.to_string()),
+            Self::AskedIn(from_ms, to_ms) => query.bind(from_ms).bind(to_ms),
+        };
+        Ok(query.fetch_all(store.readers()).await?)
+    }
+}
+
+/// One stay in a room.
+pub(super) struct Stay {
+    pub person: String,
+    pub role: String,
+    pub joined_ms: i64,
+    pub left_ms: i64,
+    pub was_lost: bool,
+}
+
+impl Stay {
+    fn interval(&self) -> Interval {
+        Interval { from_ms: self.joined_ms, to_ms: self.left_ms }
+    }
+}
+
+/// Everything about presence, by consultation.
+pub(super) struct Register {
+    pub stays: HashMap<String, Vec<Stay>>,
+    /// Students of individual help.
+    booked: HashMap<String, Vec<String>>,
+    /// Those of them who came (their time is shorter than the consultation, and judged by itself).
+    attended: HashSet<(String, String)>,
+    /// By consultation and field the corrected value that holds.
+    pub corrections: HashMap<String, BTreeMap<String, String>>,
+}
+
+impl Register {
+    pub(super) async fn load(store: &Store, school: &School, scope: Scope) -> Result<Self, StoreError> {
+        let select = "SELECT room_id, person_id, role, joined_at, left_at, seen_at, left_reason FROM participation
+             WHERE room_id";
+        let mut stays: HashMap<String, Vec<Stay>> = HashMap::new();
+        for row in &scope.rows(store, school, select).await? {
+            let seen_ms = int(row, "seen_at")?;
+            stays.entry(text(row, "room_id")?).or_default().push(Stay {
+                person: text(row, "person_id")?,
+                role: text(row, "role")?,
+                joined_ms: int(row, "joined_at")?,
+                left_ms: optional_int(row, "left_at")?.unwrap_or(seen_ms),
+                was_lost: optional_text(row, "left_reason")?.as_deref() == Some("lost"),
+            });
+        }
+        let select = "SELECT consultation_id, student_id, state FROM appointment WHERE student_id IS NOT NULL
+             AND state IN ('booked', 'attended', 'no_show') AND consultation_id";
+        let mut booked: HashMap<String, Vec<String>> = HashMap::new();
+        let mut attended = HashSet::new();
+        for row in &scope.rows(store, school, select).await? {
+            let (room, student) = (text(row, "consultation_id")?, text(row, "student_id")?);
+            if text(row, "state")? == "attended" {
+                attended.insert((room.clone(), student.clone()));
+            }
+            booked.entry(room).or_default().push(student);
+        }
+        let select = "SELECT consultation_id, n, field, new_value FROM correction WHERE consultation_id";
+        let mut rows = Vec::new();
+        for row in &scope.rows(store, school, select).await? {
+            rows.push((int(row, "n")?, text(row, "consultation_id")?, text(row, "field")?, text(row, "new_value")?));
+        }
+        rows.sort();
+        let mut corrections: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+        for (_, consultation, field, value) in rows {
+            corrections.entry(consultation).or_default().insert(field, value);
+        }
+        Ok(Self { stays, booked, attended, corrections })
+    }
+
+    pub(super) fn stays_in(&self, room: &str) -> &[Stay] {
+        self.stays.get(room).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Students of individual help.
+    pub(super) fn booked_in(&self, room: &str) -> Vec<String> {
+        self.booked.get(room).cloned().unwrap_or_default()
+    }
+
+    fn hosts(&self, room: &str) -> Vec<Interval> {
+        let hosts = self.stays_in(room).iter().filter(|stay| matches!(stay.role.as_str(), "host" | "cohost"));
+        hosts.map(Stay::interval).collect()
+    }
+
+    fn of(&self, room: &str, people: &[&str]) -> Vec<Interval> {
+        let mine = self.stays_in(room).iter().filter(|stay| matches!(stay.role.as_str(), "recipient" | "guardian"));
+        mine.filter(|stay| people.contains(&stay.person.as_str())).map(Stay::interval).collect()
+    }
+
+    /// Milliseconds of `window` that one of these people and a host were in the room together.
+    pub(super) fn with_host_ms(&self, room: &str, people: &[&str], window: Interval) -> i64 {
+        attendance::shared_ms(&attendance::inside(&self.hosts(room), window), &self.of(room, people))
+    }
+
+    /// Whether one of these people was at a consultation.
+    pub(super) fn came(&self, room: &str, people: &[&str]) -> bool {
+        let booked = people.iter().any(|one| self.attended.contains(&(room.to_owned(), (*one).to_owned())));
+        booked || attendance::came(&self.hosts(room), &self.of(room, people))
+    }
+}
