@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use crate::model::{PeerKey, RoomKey, SourceKey, SourceKind};
 use crate::transport::TransportIndex;
+use keyframe::Throttle;
 use layer::Layer;
 use selector::Layers;
 use slot::{Allowance, Reason, Slot};
@@ -41,6 +42,8 @@ pub struct Source {
     /// In the order of the offer.
     pub layers: Vec<Layer>,
     pub subscribers: Vec<Subscriber>,
+    /// When its publisher may be asked for key frames again.
+    pub requests: Throttle,
     /// `SourceAdded` was said.
     pub announced: bool,
     /// By the room; a new source is, until the room lets it flow.

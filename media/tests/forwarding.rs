@@ -531,6 +531,44 @@ fn a_publisher_gets_congestion_feedback_and_at_most_one_key_frame_request_per_ha
 }
 
 #[test]
+fn requests_for_several_layers_of_one_source_go_together_and_not_oftener() {
+    let mut world = World::new();
+    let mut publisher = Peer::new(1, vec![LineSpec::Send(CAMERA, SourceKind::Camera, &["q", "h"])]);
+    let mut watchers = [2, 3].map(|key| Peer::new(key, vec![LineSpec::Receive("video")]));
+    publisher.connect(&mut world);
+    for (watcher, height) in watchers.iter_mut().zip([180, 360]) {
+        watcher.connect(&mut world);
+        world.sfu.set_slots(world.now, ROOM, watcher.key, vec![wish("0", CAMERA, height)]);
+    }
+    let mut requests = Vec::new();
+    for round in 0..200u16 {
+        for (ssrc, rid, height) in [(1, "q", 180u16), (2, "h", 360)] {
+            let key = (round < 5).then_some(height);
+            publisher.send(&mut world, ssrc, 0, rid, round, u32::from(round) * 900, &vp8(key, round, b""));
+        }
+        // They ask at different times.
+        let watcher = &mut watchers[usize::from(round % 2)];
+        let media_ssrc = watcher.slot_ssrcs()["0"];
+        watcher.send_rtcp(&mut world, &[Box::new(PictureLossIndication { sender_ssrc: 1, media_ssrc })]);
+        world.pass(Duration::from_millis(10));
+        publisher.receive(&mut world);
+        for clear in std::mem::take(&mut publisher.rtcp) {
+            let packets = rtc::rtcp::packet::unmarshal(&mut &clear[..]).unwrap();
+            let layer = |packet: &Box<dyn rtc::rtcp::Packet>| {
+                packet.as_any().downcast_ref::<PictureLossIndication>().map(|request| request.media_ssrc)
+            };
+            let layers: Vec<u32> = packets.iter().filter_map(layer).collect();
+            if !layers.is_empty() {
+                requests.push((world.now, layers));
+            }
+        }
+    }
+    assert!(requests.windows(2).all(|pair| pair[1].0 - pair[0].0 >= Duration::from_millis(490)), "{requests:?}");
+    assert!((3..=5).contains(&requests.len()), "{requests:?}");
+    assert!(requests[1..].iter().all(|(_, layers)| *layers == [1, 2]), "{requests:?}");
+}
+
+#[test]
 fn nothing_is_left_of_a_room_that_closed() {
     let (mut world, _publisher, _watcher) = watched();
     assert!(!world.sfu.is_empty());

@@ -1,31 +1,44 @@
-//! Key frame requests of one layer, collected from all its receivers: at most one PLI per 500 ms goes to the publisher.
+//! Key frame requests of one source, collected from all its receivers and layers: at most one message per 500 ms goes to the
+//! publisher, with a PLI for each layer of which somebody waits.
 
 use std::time::{Duration, Instant};
 
 /// Shortest time between two requests. A key frame costs the publisher ten ordinary ones.
 pub const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Who wants a key frame is not kept: whoever waits takes the next one that comes.
+/// Of one layer. Who wants a key frame is not kept: whoever waits takes the next one that comes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KeyFrameRequest {
-    wanted: bool,
-    asked: Option<Instant>,
+    is_wanted: bool,
 }
 
 impl KeyFrameRequest {
     /// A receiver needs one.
     pub fn want(&mut self) {
-        self.wanted = true;
+        self.is_wanted = true;
     }
 
     /// One came.
     pub fn satisfy(&mut self) {
-        self.wanted = false;
+        self.is_wanted = false;
     }
 
-    /// Whether to ask now; asks again until one comes.
+    /// Whether to ask for one; again and again, until it comes.
+    pub fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+}
+
+/// Of the whole source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Throttle {
+    asked: Option<Instant>,
+}
+
+impl Throttle {
+    /// Whether its publisher may be asked now; then it is.
     pub fn take(&mut self, now: Instant) -> bool {
-        let is_due = self.wanted && self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= INTERVAL);
+        let is_due = self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= INTERVAL);
         if is_due {
             self.asked = Some(now);
         }
@@ -42,14 +55,16 @@ mod tests {
         // The origin of time; the core is told the time, and so are its tests.
         #[allow(clippy::disallowed_methods)]
         let start = Instant::now();
-        let mut request = KeyFrameRequest::default();
+        let mut layers = [KeyFrameRequest::default(); 3];
+        let mut throttle = Throttle::default();
         let mut asked = 0;
         for ms in 0..1600 {
-            request.want();
-            asked += u32::from(request.take(start + Duration::from_millis(ms)));
+            layers[ms as usize % 3].want();
+            let is_wanted = layers.iter().any(KeyFrameRequest::is_wanted);
+            asked += u32::from(is_wanted && throttle.take(start + Duration::from_millis(ms)));
         }
         assert_eq!(asked, 4);
-        request.satisfy();
-        assert!(!request.take(start + Duration::from_secs(10)));
+        layers.iter_mut().for_each(KeyFrameRequest::satisfy);
+        assert!(!layers.iter().any(KeyFrameRequest::is_wanted));
     }
 }

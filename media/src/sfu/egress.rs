@@ -118,15 +118,13 @@ impl Sfu {
     pub(super) fn send_key_frame_requests(&mut self, place: SourceIndex) {
         let now = self.now;
         let Some(Some(source)) = self.sources.get_mut(place.0) else { return };
-        let mut packets: Vec<Box<dyn Packet>> = Vec::new();
-        for layer in &mut source.layers {
-            if let Some(media_ssrc) = layer.ssrc
-                && layer.request.take(now)
-            {
-                packets.push(Box::new(PictureLossIndication { sender_ssrc: FEEDBACK_SSRC, media_ssrc }));
-            }
-        }
-        if packets.is_empty() {
+        let wanted = source.layers.iter().filter(|layer| layer.request.is_wanted()).filter_map(|layer| layer.ssrc);
+        let packets: Vec<Box<dyn Packet>> = wanted
+            .map(|media_ssrc| -> Box<dyn Packet> {
+                Box::new(PictureLossIndication { sender_ssrc: FEEDBACK_SSRC, media_ssrc })
+            })
+            .collect();
+        if packets.is_empty() || !source.requests.take(now) {
             return;
         }
         self.counters.key_frame_requests += packets.len() as u64;

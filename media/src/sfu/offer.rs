@@ -8,6 +8,7 @@ use super::Sfu;
 use crate::bandwidth::Estimator;
 use crate::bandwidth::budget::Climb;
 use crate::error::OfferError;
+use crate::forward::keyframe::Throttle;
 use crate::forward::layer::Layer;
 use crate::forward::slot::{Slot, Stamp};
 use crate::forward::{Source, SourceIndex};
@@ -284,6 +285,7 @@ impl Sfu {
             owner,
             layers,
             subscribers: Vec::new(),
+            requests: Throttle::default(),
             announced: false,
             // Until the room says otherwise: a re-offer must not carry one packet past a mute.
             paused: true,
