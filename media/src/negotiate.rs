@@ -11,6 +11,9 @@ use crate::sdp::{Description, Line, Media, Setup};
 use crate::transport::dtls::Fingerprint;
 use crate::transport::ice::Credentials;
 
+/// The canonical name of all that the hub sends, in the answer and in its reports.
+pub const CNAME: &str = "kafedra";
+
 /// What the hub forwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
@@ -396,10 +399,10 @@ pub fn write_answer(plan: &Plan, local: &Local<'_>, ssrcs: impl Fn(usize) -> Opt
             *pair += 1;
             if line.codecs.iter().any(|codec| codec.retransmission.is_some()) {
                 write(format_args!("a=ssrc-group:FID {} {}", ssrcs.media, ssrcs.retransmission));
-                write(format_args!("a=ssrc:{} cname:kafedra", ssrcs.media));
-                write(format_args!("a=ssrc:{} cname:kafedra", ssrcs.retransmission));
+                write(format_args!("a=ssrc:{} cname:{CNAME}", ssrcs.media));
+                write(format_args!("a=ssrc:{} cname:{CNAME}", ssrcs.retransmission));
             } else {
-                write(format_args!("a=ssrc:{} cname:kafedra", ssrcs.media));
+                write(format_args!("a=ssrc:{} cname:{CNAME}", ssrcs.media));
             }
         }
         // Candidates belong to the bundle's first m-line (RFC 8843 section 10.1).

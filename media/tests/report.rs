@@ -7,6 +7,7 @@ use media::stats::{Flow, RemoteReport, TransportReport};
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::source_description::{SdesType, SourceDescription};
 
 use crate::pair::{LineSpec, Peer, ROOM, World, vp8};
 
@@ -69,6 +70,69 @@ fn what_never_came_and_what_the_receiver_says_stand_in_the_report() {
     let sent_before = world.now.saturating_duration_since(before) + Duration::from_millis(1_500);
     let rtt = receiver.rtt.expect("a round trip");
     assert!(rtt >= Duration::from_millis(29) && rtt < sent_before, "{rtt:?}");
+}
+
+/// RFC 3550 section 6.1: a compound begins with a report and says who gives it.
+fn check_compounds(peer: &Peer, cname: &str) -> usize {
+    let mut reports = 0;
+    for clear in &peer.rtcp {
+        assert!(clear.len() <= 1152, "{}", clear.len());
+        let packets = rtc::rtcp::packet::unmarshal(&mut &clear[..]).unwrap();
+        let senders: Vec<u32> = packets
+            .iter()
+            .filter_map(|packet| {
+                let packet = packet.as_any();
+                let sender = packet.downcast_ref::<SenderReport>().map(|report| report.ssrc);
+                sender.or_else(|| packet.downcast_ref::<ReceiverReport>().map(|report| report.ssrc))
+            })
+            .collect();
+        if senders.is_empty() {
+            continue;
+        }
+        reports += senders.len();
+        let described =
+            |packet: &Box<dyn rtc::rtcp::Packet>| packet.as_any().downcast_ref::<SourceDescription>().cloned();
+        let descriptions: Vec<SourceDescription> = packets.iter().filter_map(described).collect();
+        assert_eq!(descriptions.len(), 1);
+        assert!(described(&packets[0]).is_none());
+        for sender in senders {
+            let chunk = descriptions[0].chunks.iter().find(|chunk| chunk.source == sender).expect("it says who it is");
+            assert_eq!((chunk.items[0].sdes_type, &chunk.items[0].text[..]), (SdesType::SdesCname, cname.as_bytes()));
+        }
+    }
+    reports
+}
+
+#[test]
+fn every_report_says_who_gives_it_by_the_name_of_the_answer() {
+    const CAMERAS: u64 = 40;
+    let mut world = World::new();
+    let cameras = (0..CAMERAS).map(|key| LineSpec::Send(SourceKey(100 + key), SourceKind::Camera, &[])).collect();
+    let mut publisher = Peer::new(1, cameras);
+    let mut watcher = Peer::new(2, vec![LineSpec::Receive("video"); CAMERAS as usize]);
+    publisher.connect(&mut world);
+    watcher.connect(&mut world);
+    let wish = |line: u64| media::model::SlotWish {
+        mid: line.to_string(),
+        source: Some(SourceKey(100 + line)),
+        max_height: 720,
+    };
+    world.sfu.set_slots(world.now, ROOM, PeerKey(2), (0..CAMERAS).map(wish).collect());
+    for line in 0..CAMERAS as usize {
+        publisher.send(&mut world, 1000 + line as u32, line, "", 1, 9000, &vp8(Some(360), 5, b"key"));
+    }
+    watcher.receive(&mut world);
+    let clock =
+        |line: u32| SenderReport { ssrc: 1000 + line, ntp_time: 7 << 32, rtp_time: 9000, ..SenderReport::default() };
+    for line in 0..CAMERAS as u32 {
+        publisher.send_rtcp(&mut world, &[Box::new(clock(line))]);
+    }
+    world.pass(Duration::from_millis(1100));
+    watcher.receive(&mut world);
+    publisher.receive(&mut world);
+    let name = watcher.answer.lines().find_map(|line| line.split_once(" cname:")).unwrap().1.to_owned();
+    assert_eq!(check_compounds(&watcher, &name), CAMERAS as usize, "a sender report of each slot");
+    assert_eq!(check_compounds(&publisher, &name), 2, "of 31 blocks at most");
 }
 
 #[test]

@@ -1,17 +1,21 @@
-//! What leaves: forwarded media, key frame requests, NACKs, congestion feedback, reports.
+//! What leaves: forwarded media, key frame requests, NACKs, congestion feedback, reports. Reports stand in compound packets
+//! with the CNAMEs of their sources (RFC 3550 section 6.1); what is urgent goes by itself (RFC 5506).
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rtc::rtcp::Packet;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::source_description::{SdesType, SourceDescription, SourceDescriptionChunk, SourceDescriptionItem};
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers};
 
 use super::Sfu;
 use super::fault::Fault;
 use crate::forward::SourceIndex;
+use crate::negotiate::CNAME;
 use crate::output::Batch;
 use crate::transport::{Role, Timer, Transport, TransportIndex};
 
@@ -19,6 +23,8 @@ use crate::transport::{Role, Timer, Transport, TransportIndex};
 const FEEDBACK_SSRC: u32 = 1;
 /// What a publisher without transport-wide feedback is told it may send.
 const GENEROUS_BPS: f32 = 4_000_000.0;
+/// Bytes of one source in a description: SSRC, one item with [`CNAME`], its end.
+const CHUNK: usize = (4 + 2 + CNAME.len() + 1).next_multiple_of(4);
 /// Report blocks in one packet: 31 is the field's limit, 24 bytes each stay under any MTU.
 const BLOCKS: usize = 31;
 /// A slab that has grown to this size leaves before the next receiver is served: one picture to 1,000 receivers is 7 MB,
@@ -170,7 +176,7 @@ impl Sfu {
         if !transport.is_ready() {
             return;
         }
-        let mut packets: Vec<Box<dyn Packet>> = Vec::new();
+        let mut reports: Vec<(u32, Box<dyn Packet>)> = Vec::new();
         let mut sent = Vec::new();
         for line in &transport.lines {
             match &line.role {
@@ -190,17 +196,19 @@ impl Sfu {
                     let elapsed = theirs.wrapping_sub(published) as i64;
                     let ticks = (i128::from(elapsed) * clock) >> 32;
                     let Some(rtp_time) = slot.timestamp(rtp.wrapping_add(ticks as u32)) else { continue };
-                    packets.push(Box::new(SenderReport {
+                    let report = SenderReport {
                         ssrc: slot.ssrcs.media,
                         ntp_time: ntp,
                         rtp_time,
                         packet_count: slot.packets,
                         octet_count: slot.octets,
                         ..SenderReport::default()
-                    }));
+                    };
+                    reports.push((report.ssrc, Box::new(report)));
                 }
             }
         }
+        let has_feedback = transport.extensions.transport_cc != 0;
         let mut blocks = Vec::new();
         let mut ssrcs = Vec::new();
         for place in sent {
@@ -214,22 +222,17 @@ impl Sfu {
                 }
             }
         }
-        for reports in blocks.chunks(BLOCKS) {
-            packets.push(Box::new(ReceiverReport {
-                ssrc: FEEDBACK_SSRC,
-                reports: reports.to_vec(),
-                ..ReceiverReport::default()
-            }));
+        for blocks in blocks.chunks(BLOCKS) {
+            let report = ReceiverReport { ssrc: FEEDBACK_SSRC, reports: blocks.to_vec(), ..ReceiverReport::default() };
+            reports.push((FEEDBACK_SSRC, Box::new(report)));
         }
         let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
-        if transport.extensions.transport_cc == 0 && !ssrcs.is_empty() {
-            packets.push(Box::new(ReceiverEstimatedMaximumBitrate {
-                sender_ssrc: FEEDBACK_SSRC,
-                bitrate: GENEROUS_BPS,
-                ssrcs,
-            }));
+        let mut remb: Option<Box<dyn Packet>> = None;
+        if !has_feedback && !ssrcs.is_empty() {
+            let bitrate = GENEROUS_BPS;
+            remb = Some(Box::new(ReceiverEstimatedMaximumBitrate { sender_ssrc: FEEDBACK_SSRC, bitrate, ssrcs }));
         }
-        send_rtcp(transport, &mut self.batch, &packets);
+        send_reports(transport, &mut self.batch, reports, remb);
     }
 
     /// The core's clock as NTP (32.32 seconds). Only differences count, so its origin is arbitrary.
@@ -242,10 +245,46 @@ impl Sfu {
     }
 }
 
+/// Compound packets stay under any MTU.
+const BYTES: usize = 1100;
+
+/// Sends sender and receiver reports, each with who gives it, a few per datagram; every datagram names their CNAMEs.
+fn send_reports(
+    transport: &mut Transport,
+    batch: &mut Batch,
+    reports: Vec<(u32, Box<dyn Packet>)>,
+    further: Option<Box<dyn Packet>>,
+) {
+    /// Header of the description.
+    const HEADER: usize = 4;
+    let mut compound: Vec<Box<dyn Packet>> = Vec::new();
+    let mut chunks: Vec<SourceDescriptionChunk> = Vec::new();
+    let mut size = HEADER;
+    for (source, report) in reports {
+        let more = report.raw_size() + CHUNK;
+        // The number of chunks has five bits, as that of the blocks of a report.
+        if size + more > BYTES || chunks.len() >= BLOCKS {
+            compound.push(Box::new(SourceDescription { chunks: std::mem::take(&mut chunks) }));
+            send_rtcp(transport, batch, &std::mem::take(&mut compound));
+            size = HEADER;
+        }
+        size += more;
+        if chunks.iter().all(|chunk| chunk.source != source) {
+            let item =
+                SourceDescriptionItem { sdes_type: SdesType::SdesCname, text: Bytes::from_static(CNAME.as_bytes()) };
+            chunks.push(SourceDescriptionChunk { source, items: vec![item] });
+        }
+        compound.push(report);
+    }
+    if !chunks.is_empty() {
+        compound.push(Box::new(SourceDescription { chunks }));
+    }
+    compound.extend(further);
+    send_rtcp(transport, batch, &compound);
+}
+
 /// Sends these packets, a few per datagram.
 fn send_rtcp(transport: &mut Transport, batch: &mut Batch, packets: &[Box<dyn Packet>]) {
-    /// Compound packets stay under any MTU.
-    const BYTES: usize = 1100;
     let mut rest = packets;
     while !rest.is_empty() {
         let mut size = 0;
