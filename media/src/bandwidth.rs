@@ -4,7 +4,8 @@
 //! transport-wide feedback (`feedback`, `history`, `acked`); `probe` tries out more. After draft-ietf-rmcat-gcc-02 with the
 //! changes that libwebrtc made to it since; the terms of RFC 8888 ("feedback", "arrival") where they fit. Receivers without
 //! transport-wide feedback are held to their REMB (draft-alvestrand-rmcat-remb-03), those without either to the loss in
-//! their report blocks, and to nothing while they report none.
+//! their report blocks, and to nothing while they report none. `incoming` is the other direction: what a publisher without
+//! transport-wide feedback is told.
 //!
 //! The `transport` of a receiver owns one, `sfu` tells it what was sent and what came, and the time with both. It allocates
 //! once, for the history; a packet costs a few additions.
@@ -14,6 +15,7 @@ pub mod budget;
 pub mod delay_rate;
 pub mod feedback;
 pub mod history;
+pub mod incoming;
 pub mod loss_rate;
 pub mod meter;
 pub mod probe;

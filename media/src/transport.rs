@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::bandwidth::Estimator;
 use crate::bandwidth::budget::Climb;
+use crate::bandwidth::incoming::Incoming;
 use crate::forward::SourceIndex;
 use crate::forward::slot::{Egress, Slot};
 use crate::model::{PeerKey, RoomKey, SlotWish, SourceKey};
@@ -106,6 +107,8 @@ pub struct Transport {
     /// Until when the first connection has to stand; `None` once it did, or was given up.
     pub connects_by: Option<Instant>,
     pub arrivals: ArrivalLog,
+    /// How much it may send, when its own estimator gets no feedback.
+    pub incoming: Incoming,
     /// How much may be sent to it, and what waits for its time.
     pub estimator: Estimator,
     pub pacer: Pacer,

@@ -12,13 +12,17 @@ const MISSING: usize = 128;
 const JUMP: u64 = 512;
 /// Where counting begins: packets of before a wrap may come after the first one.
 const ORIGIN: u64 = 1 << 16;
-/// How often and how long one packet is asked for.
-const RETRY: Duration = Duration::from_millis(80);
+/// How often one packet is asked for, and the bounds of the time between: half as long again as repairs take. Who asks before
+/// the answer can have come makes a publisher on a full line send everything several times, and fills the line with that.
 const TRIES: u8 = 8;
+const RETRY: Duration = Duration::from_millis(80);
+const LONGEST_RETRY: Duration = Duration::from_millis(600);
 
 #[derive(Clone, Copy, Debug)]
 struct Missing {
     index: u64,
+    /// For the first and for the last time.
+    first_asked: Option<Instant>,
     asked: Option<Instant>,
     tries: u8,
 }
@@ -31,12 +35,18 @@ pub struct Reception {
     first: Option<u64>,
     highest: u64,
     received: u64,
+    /// Of those, the ones that came only when they were asked for.
+    repaired: u64,
+    /// Expected and come by themselves, when [`Reception::take_loss`] looked last.
+    looked: (u64, u64),
     /// At the last report: expected and received, for the fraction lost.
     reported: (u64, u64),
     jitter: f64,
     transit: Option<f64>,
     origin: Option<Instant>,
     missing: Vec<Missing>,
+    /// From the first asking to the repair, lately.
+    repair_time: Duration,
     /// Middle 32 bits of the NTP time of the last sender report, and when it came.
     sender_report: Option<(u32, Instant)>,
 }
@@ -49,11 +59,14 @@ impl Reception {
             first: None,
             highest: 0,
             received: 0,
+            repaired: 0,
+            looked: (0, 0),
             reported: (0, 0),
             jitter: 0.0,
             transit: None,
             origin: None,
             missing: Vec::new(),
+            repair_time: Duration::ZERO,
             sender_report: None,
         }
     }
@@ -79,15 +92,28 @@ impl Reception {
                     if self.missing.len() >= MISSING {
                         self.missing.remove(0);
                     }
-                    self.missing.push(Missing { index, asked: None, tries: 0 });
+                    self.missing.push(Missing { index, first_asked: None, asked: None, tries: 0 });
                 }
             }
             self.highest = index;
-        } else if !self.missing.is_empty() {
-            self.missing.retain(|missing| missing.index != index);
+        } else if let Some(place) = self.missing.iter().position(|missing| missing.index == index) {
+            let missing = self.missing.remove(place);
+            if let Some(asked) = missing.first_asked {
+                self.repaired += 1;
+                self.note_repair(now.saturating_duration_since(asked));
+            }
         }
         self.note_jitter(now, timestamp);
         true
+    }
+
+    /// Short ones count more: in a long one an answer was lost.
+    fn note_repair(&mut self, took: Duration) {
+        self.repair_time = match self.repair_time {
+            Duration::ZERO => took,
+            before if took < before => (before + took) / 2,
+            before => before + (took - before) / 8,
+        };
     }
 
     fn note_jitter(&mut self, now: Instant, timestamp: u32) {
@@ -112,8 +138,10 @@ impl Reception {
     pub fn ask(&mut self, now: Instant, sequences: &mut Vec<u16>) {
         let highest = self.highest;
         self.missing.retain(|missing| missing.tries < TRIES && highest - missing.index < JUMP);
+        let retry = (self.repair_time * 3 / 2).clamp(RETRY, LONGEST_RETRY);
         for missing in &mut self.missing {
-            if missing.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= RETRY) {
+            if missing.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= retry) {
+                missing.first_asked.get_or_insert(now);
                 missing.asked = Some(now);
                 missing.tries += 1;
                 sequences.push(missing.index as u16);
@@ -126,6 +154,16 @@ impl Reception {
         let expected = self.first.map_or(0, |first| self.highest - first + 1);
         let jitter = Duration::from_secs_f64(self.jitter / f64::from(self.clock));
         (expected.saturating_sub(self.received), jitter)
+    }
+
+    /// Packets expected since this was asked last, and how many of them the line has lost: a repair does not undo that.
+    pub fn take_loss(&mut self) -> (u64, u64) {
+        let expected = self.first.map_or(0, |first| self.highest - first + 1);
+        let (expected_before, come_before) =
+            std::mem::replace(&mut self.looked, (expected, self.received - self.repaired));
+        let expected_now = expected.saturating_sub(expected_before);
+        let come_now = (self.received - self.repaired).saturating_sub(come_before);
+        (expected_now, expected_now.saturating_sub(come_now))
     }
 
     /// A sender report came.
@@ -186,6 +224,36 @@ mod tests {
         }
         assert_eq!(asked, vec![13; usize::from(TRIES) - 1]);
         assert!(!reception.has_missing());
+        assert_eq!(reception.take_loss(), (5, 2), "the repaired one was lost too");
+        assert_eq!(reception.take_loss(), (0, 0));
+    }
+
+    #[test]
+    fn where_repairs_take_long_they_are_asked_for_less_often() {
+        let start = origin();
+        let mut reception = Reception::new(90_000);
+        let (mut sequence, mut asked) = (0, Vec::new());
+        // Every tenth is lost and comes 400 ms after it was asked for first, however often that is.
+        let mut due: Vec<(Instant, u16)> = Vec::new();
+        for ms in (0..20_000).step_by(10) {
+            let now = start + Duration::from_millis(ms);
+            sequence += 1;
+            if sequence % 10 != 0 {
+                reception.receive(now, sequence, 0, true);
+            }
+            let before = asked.len();
+            reception.ask(now, &mut asked);
+            for missing in &asked[before..] {
+                if due.iter().all(|(_, number)| number != missing) {
+                    due.push((now + Duration::from_millis(400), *missing));
+                }
+            }
+            for (_, number) in due.iter().filter(|(at, _)| *at == now) {
+                assert!(reception.receive(now, *number, 0, true));
+            }
+        }
+        let packets = due.len();
+        assert!(asked.len() < packets + 20, "{} requests for {packets} packets", asked.len());
     }
 
     #[test]

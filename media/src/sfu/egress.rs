@@ -21,8 +21,6 @@ use crate::transport::{Role, Timer, Transport, TransportIndex};
 
 /// Our SSRC in feedback about what we receive: browsers only compare it with nothing.
 const FEEDBACK_SSRC: u32 = 1;
-/// What a publisher without transport-wide feedback is told it may send.
-const GENEROUS_BPS: f32 = 4_000_000.0;
 /// Bytes of one source in a description: SSRC, one item with [`CNAME`], its end.
 const CHUNK: usize = (4 + 2 + CNAME.len() + 1).next_multiple_of(4);
 /// Report blocks in one packet: 31 is the field's limit, 24 bytes each stay under any MTU.
@@ -211,9 +209,14 @@ impl Sfu {
         let has_feedback = transport.extensions.transport_cc != 0;
         let mut blocks = Vec::new();
         let mut ssrcs = Vec::new();
+        let (mut expected, mut lost) = (0, 0);
         for place in sent {
             let Some(Some(source)) = self.sources.get_mut(place.0) else { continue };
             for layer in &mut source.layers {
+                if !has_feedback {
+                    let (expected_here, lost_here) = layer.reception.take_loss();
+                    (expected, lost) = (expected + expected_here, lost + lost_here);
+                }
                 if let Some(ssrc) = layer.ssrc {
                     blocks.extend(layer.reception.report(now, ssrc));
                     if !source.kind.is_audio() {
@@ -229,7 +232,7 @@ impl Sfu {
         let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
         let mut remb: Option<Box<dyn Packet>> = None;
         if !has_feedback && !ssrcs.is_empty() {
-            let bitrate = GENEROUS_BPS;
+            let bitrate = transport.incoming.update(now, expected, lost) as f32;
             remb = Some(Box::new(ReceiverEstimatedMaximumBitrate { sender_ssrc: FEEDBACK_SSRC, bitrate, ssrcs }));
         }
         send_reports(transport, &mut self.batch, reports, remb);

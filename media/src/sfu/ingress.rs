@@ -37,6 +37,7 @@ impl Sfu {
             return;
         };
         self.counters.packets_received += 1;
+        transport.incoming.note(packet.len());
         if header.padding {
             let padding = packet[..end].last().map_or(0, |count| usize::from(*count));
             match end.checked_sub(padding) {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Sfu;
 use crate::bandwidth::Estimator;
 use crate::bandwidth::budget::Climb;
+use crate::bandwidth::incoming::Incoming;
 use crate::error::OfferError;
 use crate::forward::keyframe::Throttle;
 use crate::forward::layer::Layer;
@@ -137,6 +138,7 @@ impl Sfu {
             is_connected: false,
             connects_by: Some(self.now + CONNECT),
             arrivals: ArrivalLog::default(),
+            incoming: Incoming::default(),
             estimator: Estimator::new(self.now),
             pacer: Pacer::default(),
             climb: Climb::default(),
