@@ -4,9 +4,11 @@ mod sim;
 
 use std::time::{Duration, Instant};
 
-use media::model::SourceKind;
+use media::model::{SfuEvent, SourceKind};
+use media::stats::LayerReport;
 
 use crate::netem::Path;
+use crate::pair::ROOM;
 use sim::{SIMULCAST, Sim};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -74,6 +76,99 @@ fn five_percent_loss_is_hardly_seen() {
 #[test]
 fn twenty_percent_loss_leaves_the_voice_whole_and_the_picture_moving() {
     check("loss 20 %", Path { loss: 0.2, ..Path::default() }, 0.97, seconds(4), 0.0);
+}
+
+/// Loss on the publisher's line: the hub asks for what it lacks, and the publisher repairs it as browsers do.
+fn check_up(name: &str, loss: f64, least_heard: f64, most_frozen: Duration) {
+    let mut sim = Sim::one_to_one(Path::default());
+    sim.publishers[0].up.path.loss = loss;
+    let start = sim.now();
+    sim.run(seconds(20));
+    trace(name, &sim, start);
+    let end = sim.now();
+    let heard = sim.receivers[0].heard_share(start, end);
+    assert!(heard >= least_heard, "{name}: {heard:.4} of the voice heard");
+    let frozen = sim.screen("1").frozen(start + seconds(2), end);
+    assert!(frozen <= most_frozen, "{name}: frozen {frozen:?}");
+    let report = sim.world.sfu.report(end, ROOM).expect("the room is open");
+    let layers: &[LayerReport] = &report.transports[0].sources[0].layers;
+    let lost: f64 = layers.iter().map(|layer| layer.lost as f64).sum();
+    let packets: f64 = layers.iter().map(|layer| layer.packets as f64).sum();
+    println!("{name}: {lost} of {packets} never came, {} repairs", sim.publishers[0].repaired());
+    assert!(lost / packets < loss / 20.0, "{name}: {lost} of {packets} never came");
+    assert!(f64::from(sim.publishers[0].repaired()) > packets * loss * 0.8, "{name}: by repairs");
+    assert!(sim.publishers[0].closest_requests() >= Duration::from_millis(490), "{name}");
+    let requests = sim.publishers[0].requests.len();
+    assert!(requests <= 8, "{name}: key frames are asked for {requests} times");
+}
+
+#[test]
+fn five_percent_loss_on_the_publishers_line_is_repaired() {
+    check_up("loss 5 % to the hub", 0.05, 0.99, Duration::ZERO);
+}
+
+#[test]
+fn twenty_percent_loss_on_the_publishers_line_leaves_the_voice_whole_and_the_picture_moving() {
+    check_up("loss 20 % to the hub", 0.2, 0.97, seconds(2));
+}
+
+#[test]
+fn forty_percent_loss_ends_no_call_and_is_over_when_it_is_over() {
+    let clean = Path::default();
+    let mut sim = Sim::one_to_one(clean.clone());
+    sim.run(seconds(10));
+    let lossy = sim.now();
+    let both = |sim: &mut Sim, path: &Path| {
+        sim.receivers[0].down.path = path.clone();
+        sim.receivers[0].up.path = path.clone();
+    };
+    both(&mut sim, &Path { loss: 0.4, ..Path::default() });
+    sim.run(seconds(20));
+    let over = sim.now();
+    both(&mut sim, &clean);
+    sim.run(seconds(25));
+    trace("loss 40 % both ways from 10 s to 30 s", &sim, lossy);
+    let end = sim.now();
+    assert!(!sim.world.events.iter().any(|event| matches!(event, SfuEvent::Disconnected { .. })));
+    let heard = sim.receivers[0].heard_share(lossy, over);
+    assert!(heard >= 0.85, "{heard:.4} of the voice heard");
+    let shown = sim.screen("1").shown.iter().filter(|(at, _)| *at > lossy && *at < over).count();
+    assert!(shown > 60, "{shown} pictures in 20 s");
+    let after = over + seconds(5);
+    assert!(sim.receivers[0].heard_share(after, end) > 0.999);
+    assert_eq!(sim.screen("1").frozen(after, end), Duration::ZERO);
+    assert!(sim.screen("1").share(end - seconds(5), end, 2) > 0.9, "the top layer is back");
+    assert!(sim.publishers[0].closest_requests() >= Duration::from_millis(490));
+}
+
+/// What the hub says to a publisher that gets no transport-wide feedback.
+#[test]
+fn a_publisher_that_knows_remb_alone_fills_a_thin_line_and_does_not_overrun_it() {
+    let mut sim = Sim::new();
+    sim.publish_with(1, SourceKind::Camera, &[("", 720, 2_500_000.0)], false);
+    sim.watch(50, 1, Path::default());
+    sim.wish(0, &[(1, 720)]);
+    let thin = Path { rate: Some(600_000), queue: Duration::from_millis(300), ..Path::default() };
+    let wide = Path { delay: Duration::from_millis(5), ..Path::default() };
+    let start = sim.now();
+    sim.run(seconds(15));
+    assert!(sim.publishers[0].allowed.last().is_some_and(|(_, bps)| *bps > 3_000_000.0), "on a wide line");
+    sim.publishers[0].up.path = thin;
+    let shrunk = sim.now();
+    sim.run(seconds(30));
+    let end = sim.now();
+    trace("REMB alone, 600 kbit/s from 15 s to 45 s", &sim, start);
+    let allowed = &sim.publishers[0].allowed;
+    println!("{:?}", allowed.iter().map(|(_, bps)| (bps / 1000.0) as u32).collect::<Vec<_>>());
+    let since = |from: Instant| allowed.iter().filter(move |(at, _)| *at > from && *at <= end).map(|(_, bps)| *bps);
+    assert!(since(shrunk + seconds(5)).all(|bps| (250_000.0..850_000.0).contains(&bps)));
+    let heard = sim.receivers[0].heard_share(shrunk + seconds(5), end);
+    assert!(heard > 0.97, "{heard:.4} of the voice heard");
+    let frozen = sim.screen("1").frozen(shrunk + seconds(5), end);
+    assert!(frozen < seconds(3), "frozen {frozen:?} in 25 s");
+    sim.publishers[0].up.path = wide;
+    sim.run(seconds(25));
+    assert!(sim.publishers[0].allowed.last().is_some_and(|(_, bps)| *bps > 2_500_000.0), "it grows again");
 }
 
 #[test]
@@ -206,4 +301,34 @@ fn a_storm_of_requests_from_one_receiver_reaches_the_publisher_twice_a_second() 
     let asked: usize = sim.publishers[0].layers.iter().map(|layer| layer.asked.len()).max().unwrap_or(0);
     assert!((15..=21).contains(&asked), "{asked}");
     assert!(sim.publishers[0].closest_requests() >= Duration::from_millis(490));
+}
+
+/// MD-20: somebody says a thousand times a second what it may get, now much and now little.
+#[test]
+fn a_storm_of_estimates_from_one_receiver_costs_the_others_nothing() {
+    let mut sim = Sim::new();
+    sim.publish(1, SourceKind::Camera, &SIMULCAST);
+    sim.watch(50, 1, Path::default());
+    sim.watch_with(51, 1, false, Path::default());
+    for receiver in [0, 1] {
+        sim.wish(receiver, &[(1, 720)]);
+    }
+    sim.run(seconds(5));
+    let start = sim.now();
+    let before = sim.publishers[0].down.sent;
+    sim.receivers[1].remb_storm = true;
+    sim.run(seconds(20));
+    let end = sim.now();
+    trace("a storm of REMB from another receiver", &sim, start);
+    assert!(sim.publishers[0].closest_requests() >= Duration::from_millis(490));
+    let told = sim.publishers[0].down.sent - before;
+    println!("{told} datagrams to the publisher, {} requests", sim.publishers[0].requests.len());
+    assert!(told < 20 * 30, "{told} datagrams to the publisher in 20 s");
+    assert_eq!(sim.screen("1").frozen(start, end), Duration::ZERO);
+    assert!(sim.screen("1").share(start, end, 2) > 0.95);
+    assert!(sim.receivers[0].heard_share(start, end) > 0.999);
+    let view = sim.world.sfu.receiver(end, ROOM, sim.receivers[1].peer.key).expect("it is there");
+    println!("{:?}", view.slots[1]);
+    assert!(view.slots[1].switches <= 20, "its own picture is not torn about: {:?}", view.slots[1]);
+    assert!(sim.receivers[1].heard_share(start, end) > 0.999);
 }

@@ -9,21 +9,30 @@ use media::stats::ReceiverView;
 use media::transport::feedback::ArrivalLog;
 use rtc::rtcp::Packet;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers};
 
 use crate::netem::{Link, Path};
-use crate::pair::{LineSpec, Opened, Peer, ROOM, World, vp8};
+use crate::pair::{EXTENSIONS, LineSpec, Opened, Peer, ROOM, World, vp8};
 
 const RED: u8 = 63;
+const VP8_REPAIRS: u8 = 97;
+/// From the SSRC of a layer to that of its retransmissions, and from the first layer's to the voice's.
+const TO_REPAIRS: u32 = 100;
+const TO_VOICE: u32 = 500;
 const FRAME: Duration = Duration::from_micros(33_333);
 /// Bytes of one coded voice frame: 16 kbit/s, three of them in a packet of RED.
 const VOICE: usize = 40;
+/// With its headers.
+const VOICE_BPS: f64 = 80_000.0;
 /// Packets are at most this large.
 const PACKET: usize = 1100;
 /// A key frame is so many times as large as the others.
 const KEY_FRAME: usize = 5;
+/// Browsers check a path so often.
+const CHECKS_MS: u64 = 2_500;
 /// From here on a gap between two pictures is seen.
 const FREEZE: Duration = Duration::from_millis(250);
 
@@ -36,12 +45,24 @@ pub struct Layer {
     height: u16,
     bps: f64,
     sequence: u16,
+    repairs: u16,
+    /// Bytes sent beyond what its rate allows.
+    debt: usize,
     number: u32,
     wants_key: bool,
     pub is_active: bool,
     /// Key frame requests that came.
     pub asked: Vec<Instant>,
     pub key_frames: u32,
+}
+
+/// A video packet that was sent.
+struct Sent {
+    place: usize,
+    sequence: u16,
+    timestamp: u32,
+    marker: bool,
+    payload: Vec<u8>,
 }
 
 pub struct Publisher {
@@ -55,14 +76,22 @@ pub struct Publisher {
     pub level: u8,
     next_frame: Instant,
     next_voice: Instant,
-    sent: VecDeque<(u32, u16, Vec<u8>)>,
+    sent: VecDeque<Sent>,
+    /// What waits for its time, how many bytes may go at once, as of when.
+    paced: VecDeque<(Option<(usize, u16)>, Vec<u8>)>,
+    tokens: f64,
+    paced_at: Instant,
+    /// When messages with key frame requests came.
+    pub requests: Vec<Instant>,
+    /// What the hub told it that it may send (REMB), with the instant.
+    pub allowed: Vec<(Instant, f64)>,
     /// As told by `LayersWanted`.
     pub told: Vec<(Instant, Vec<String>, bool)>,
     pub obeys: bool,
 }
 
 impl Publisher {
-    fn new(key: u64, kind: SourceKind, layers: &[(&'static str, u16, f64)], now: Instant) -> Self {
+    fn new(key: u64, kind: SourceKind, layers: &[(&'static str, u16, f64)], with_feedback: bool, now: Instant) -> Self {
         let camera = SourceKey(key * 10);
         let rids: &'static [&'static str] = match layers.len() {
             3 => &["q", "h", "f"],
@@ -75,13 +104,15 @@ impl Publisher {
         ];
         let mut peer = Peer::new(key, lines);
         peer.all_codecs = true;
-        peer.with_feedback = true;
+        peer.with_feedback = with_feedback;
         let layers = layers.iter().zip(1u32..).map(|((rid, height, bps), number)| Layer {
             rid: if rids.is_empty() { "" } else { rid },
             ssrc: key as u32 * 1000 + number,
             height: *height,
             bps: *bps,
             sequence: 0,
+            repairs: 0,
+            debt: 0,
             number: 0,
             wants_key: true,
             is_active: true,
@@ -101,6 +132,11 @@ impl Publisher {
             next_frame: now,
             next_voice: now,
             sent: VecDeque::new(),
+            paced: VecDeque::new(),
+            tokens: f64::MAX,
+            paced_at: now,
+            requests: Vec::new(),
+            allowed: Vec::new(),
             told: Vec::new(),
             obeys: true,
         }
@@ -113,29 +149,41 @@ impl Publisher {
             let number = self.voice_sequence;
             self.peer.payload_type = Some(RED);
             let payload = red(number);
-            let (ssrc, timestamp) = (self.layers[0].ssrc + 500, u32::from(number) * 960);
+            let (ssrc, timestamp) = (self.layers[0].ssrc + TO_VOICE, u32::from(number) * 960);
             let datagram = self.peer.packet(ssrc, 1, "", number, timestamp, &payload, Some(self.level));
             self.up.send(now, datagram);
         }
+        self.pace(now);
         if now < self.next_frame {
             return;
         }
         self.next_frame += FRAME;
         self.peer.payload_type = None;
         for place in 0..self.layers.len() {
-            self.frame(now, place);
+            self.frame(place);
         }
+        self.pace(now);
     }
 
-    fn frame(&mut self, now: Instant, place: usize) {
+    fn frame(&mut self, place: usize) {
+        let waits: usize = self.paced.iter().map(|(_, datagram)| datagram.len()).sum();
         let layer = &mut self.layers[place];
+        // An encoder leaves frames out while more than a quarter second of them waits.
+        if self.allowed.last().is_some_and(|(_, bps)| waits as f64 * 8.0 > bps / 4.0) {
+            return;
+        }
         layer.number += 1;
         if !layer.is_active {
             return;
         }
         let is_key = std::mem::take(&mut layer.wants_key);
         layer.key_frames += u32::from(is_key);
-        let bytes = (layer.bps / 8.0 / 30.0) as usize * if is_key { KEY_FRAME } else { 1 };
+        // Who is told how much is allowed makes up for a key frame with smaller frames after it.
+        let allowed = self.allowed.last().map_or(f64::MAX, |(_, bps)| (bps - VOICE_BPS) * 0.9);
+        let usual = (layer.bps.min(allowed) / 8.0 / 30.0) as usize;
+        let saved = if allowed < f64::MAX { layer.debt.min(usual / 2) } else { 0 };
+        let bytes = if is_key { usual * KEY_FRAME } else { usual - saved };
+        layer.debt = (layer.debt + bytes).saturating_sub(usual);
         let count = bytes.div_ceil(PACKET).max(1);
         for index in 0..count {
             let mut content = vec![place as u8, u8::from(is_key)];
@@ -150,19 +198,67 @@ impl Publisher {
             }
             layer.sequence = layer.sequence.wrapping_add(1);
             self.peer.marker = index + 1 == count;
-            let (ssrc, sequence) = (layer.ssrc, layer.sequence);
-            let datagram = self.peer.packet(ssrc, 0, layer.rid, sequence, layer.number * 3000, &payload, None);
+            let (sequence, timestamp, marker) = (layer.sequence, layer.number * 3000, self.peer.marker);
+            let datagram = self.peer.packet(layer.ssrc, 0, layer.rid, sequence, timestamp, &payload, None);
             self.peer.marker = false;
             if self.sent.len() >= 2000 {
                 self.sent.pop_front();
             }
-            self.sent.push_back((ssrc, sequence, datagram.clone()));
+            self.sent.push_back(Sent { place, sequence, timestamp, marker, payload });
+            self.paced.push_back((None, datagram));
+        }
+    }
+
+    /// Sends a packet again as browsers do: on an SSRC of its own, which says whose repairs it carries (RFC 4588, RFC 8852).
+    fn repair(&mut self, now: Instant, media_ssrc: u32, sequence: u16) {
+        let layers = &self.layers;
+        let found = self.sent.iter().rfind(|sent| layers[sent.place].ssrc == media_ssrc && sent.sequence == sequence);
+        let Some(sent) = found else { return };
+        let repair = Some((sent.place, sequence));
+        if self.paced.iter().any(|(waits, _)| *waits == repair) {
+            return;
+        }
+        let layer = &mut self.layers[sent.place];
+        layer.repairs = layer.repairs.wrapping_add(1);
+        let payload = [&sequence.to_be_bytes()[..], &sent.payload].concat();
+        let (ssrc, number) = (layer.ssrc + TO_REPAIRS, layer.repairs);
+        if !layer.rid.is_empty() {
+            self.peer.elements = vec![(EXTENSIONS.repaired_rid, layer.rid.as_bytes().to_vec())];
+        }
+        (self.peer.payload_type, self.peer.marker) = (Some(VP8_REPAIRS), sent.marker);
+        let datagram = self.peer.packet(ssrc, 0, "", number, sent.timestamp, &payload, None);
+        (self.peer.payload_type, self.peer.marker) = (None, false);
+        self.peer.elements.clear();
+        self.paced.push_back((repair, datagram));
+        self.pace(now);
+    }
+
+    /// Sends video: at once, or where the hub says how much is allowed, hardly faster than that.
+    fn pace(&mut self, now: Instant) {
+        let since = now.saturating_duration_since(std::mem::replace(&mut self.paced_at, now));
+        if let Some((_, bps)) = self.allowed.last() {
+            self.tokens = (self.tokens + since.as_secs_f64() * (bps - VOICE_BPS) * 1.1 / 8.0).min(2.0 * PACKET as f64);
+        } else {
+            self.tokens = f64::MAX;
+        }
+        while self.tokens > 0.0
+            && let Some((_, datagram)) = self.paced.pop_front()
+        {
+            self.tokens -= datagram.len() as f64;
             self.up.send(now, datagram);
         }
     }
 
+    /// Packets sent again so far.
+    pub fn repaired(&self) -> u32 {
+        self.layers.iter().map(|layer| u32::from(layer.repairs)).sum()
+    }
+
     fn handle(&mut self, now: Instant, datagram: Vec<u8>) {
         let Some(Opened::Control(packets)) = self.peer.open(datagram) else { return };
+        if packets.iter().any(|packet| packet.as_any().is::<PictureLossIndication>()) {
+            self.requests.push(now);
+        }
         for packet in &packets {
             if let Some(request) = packet.as_any().downcast_ref::<PictureLossIndication>() {
                 for layer in self.layers.iter_mut().filter(|layer| layer.ssrc == request.media_ssrc) {
@@ -171,20 +267,17 @@ impl Publisher {
                 }
             } else if let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>() {
                 for sequence in nack.nacks.iter().flat_map(|pair| pair.packet_list()) {
-                    let found =
-                        self.sent.iter().find(|(ssrc, number, _)| (*ssrc, *number) == (nack.media_ssrc, sequence));
-                    if let Some((_, _, datagram)) = found {
-                        self.up.send(now, datagram.clone());
-                    }
+                    self.repair(now, nack.media_ssrc, sequence);
                 }
+            } else if let Some(remb) = packet.as_any().downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+                self.allowed.push((now, f64::from(remb.bitrate)));
             }
         }
     }
 
-    /// When a key frame request came less than so long after the one before it, of the same layer.
+    /// The shortest time between two messages with key frame requests for its camera, whichever layers they name.
     pub fn closest_requests(&self) -> Duration {
-        let gaps = self.layers.iter().flat_map(|layer| layer.asked.windows(2).map(|pair| pair[1] - pair[0]));
-        gaps.min().unwrap_or(Duration::MAX)
+        self.requests.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(Duration::MAX)
     }
 }
 
@@ -299,16 +392,19 @@ pub struct Receiver {
     /// Voice frames that arrived, each once, with the instant.
     pub heard: BTreeMap<u16, Instant>,
     pub padding: u64,
+    /// It asks for key frames a thousand times a second.
     pub storm: bool,
+    /// It says as often what it may get, now much and now little.
+    pub remb_storm: bool,
 }
 
 impl Receiver {
-    fn new(key: u64, videos: usize, path: Path) -> Self {
+    fn new(key: u64, videos: usize, with_feedback: bool, path: Path) -> Self {
         let mut lines = vec![LineSpec::Receive("audio")];
         lines.extend((0..videos).map(|_| LineSpec::Receive("video")));
         let mut peer = Peer::new(key, lines);
         peer.all_codecs = true;
-        peer.with_feedback = true;
+        peer.with_feedback = with_feedback;
         Self {
             peer,
             up: Link::new(key * 31, Path::default()),
@@ -320,6 +416,7 @@ impl Receiver {
             heard: BTreeMap::new(),
             padding: 0,
             storm: false,
+            remb_storm: false,
         }
     }
 
@@ -396,6 +493,10 @@ impl Receiver {
                 packets.push(Box::new(ReceiverReport { ssrc: 1, reports: vec![report], ..ReceiverReport::default() }));
             }
         }
+        if self.remb_storm {
+            let bitrate = if ms.is_multiple_of(2) { 5_000_000.0 } else { 100_000.0 };
+            packets.push(Box::new(ReceiverEstimatedMaximumBitrate { sender_ssrc: 1, bitrate, ssrcs: Vec::new() }));
+        }
         if !packets.is_empty() {
             let sealed = self.peer.seal(&rtc::rtcp::packet::marshal(&packets).unwrap());
             self.up.send(now, sealed);
@@ -449,14 +550,30 @@ impl Sim {
     }
 
     pub fn publish(&mut self, key: u64, kind: SourceKind, layers: &[(&'static str, u16, f64)]) {
-        let mut publisher = Publisher::new(key, kind, layers, self.world.now);
+        self.publish_with(key, kind, layers, true);
+    }
+
+    /// The same, of one that may know no transport-wide feedback.
+    pub fn publish_with(
+        &mut self,
+        key: u64,
+        kind: SourceKind,
+        layers: &[(&'static str, u16, f64)],
+        with_feedback: bool,
+    ) {
+        let mut publisher = Publisher::new(key, kind, layers, with_feedback, self.world.now);
         publisher.peer.connect(&mut self.world);
         publisher.has_voice = self.publishers.is_empty();
         self.publishers.push(publisher);
     }
 
     pub fn watch(&mut self, key: u64, videos: usize, path: Path) {
-        let mut receiver = Receiver::new(key, videos, path);
+        self.watch_with(key, videos, true, path);
+    }
+
+    /// The same, of one that may know no transport-wide feedback.
+    pub fn watch_with(&mut self, key: u64, videos: usize, with_feedback: bool, path: Path) {
+        let mut receiver = Receiver::new(key, videos, with_feedback, path);
         receiver.peer.connect(&mut self.world);
         let ssrcs = receiver.peer.slot_ssrcs();
         receiver.mids = ssrcs.into_iter().filter(|(mid, _)| mid != "0").map(|(mid, ssrc)| (ssrc, mid)).collect();
@@ -492,9 +609,9 @@ impl Sim {
     fn step(&mut self) {
         let now = self.world.now;
         for publisher in &mut self.publishers {
-            if self.ms.is_multiple_of(5000) {
+            if self.ms.is_multiple_of(CHECKS_MS) {
                 let check = publisher.peer.good_check();
-                self.world.deliver(publisher.peer.address, &check);
+                publisher.up.send(now, check);
             }
             publisher.produce(now);
             if self.ms.is_multiple_of(1000) {
@@ -508,9 +625,9 @@ impl Sim {
             }
         }
         for receiver in &mut self.receivers {
-            if self.ms.is_multiple_of(5000) {
+            if self.ms.is_multiple_of(CHECKS_MS) {
                 let check = receiver.peer.good_check();
-                self.world.deliver(receiver.peer.address, &check);
+                receiver.up.send(now, check);
             }
             while let Some(datagram) = receiver.up.receive(now) {
                 self.world.deliver(receiver.peer.address, &datagram);
@@ -580,7 +697,7 @@ fn publisher_report(publisher: &mut Publisher, ms: u64) -> (std::net::SocketAddr
         .iter()
         .map(|layer| Box::new(report(layer.ssrc, layer.number * 3000)) as Box<dyn Packet>)
         .collect();
-    packets.push(Box::new(report(publisher.layers[0].ssrc + 500, u32::from(publisher.voice_sequence) * 960)));
+    packets.push(Box::new(report(publisher.layers[0].ssrc + TO_VOICE, u32::from(publisher.voice_sequence) * 960)));
     let sealed = publisher.peer.seal(&rtc::rtcp::packet::marshal(&packets).unwrap());
     (publisher.peer.address, sealed)
 }
