@@ -25,6 +25,7 @@ pub mod feedback;
 pub mod founding;
 pub mod guardian;
 pub mod import;
+mod lessons;
 pub mod load;
 pub mod logins;
 pub mod marks;

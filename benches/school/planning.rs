@@ -5,10 +5,11 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use kafedra::domain::calendar::{Span, plus_days};
+use kafedra::domain::calendar::{ForClass, Parity, Span, plus_days};
 use kafedra::domain::consultation::{Timing, Timings};
 use kafedra::domain::ids::CardId;
 use kafedra::domain::planning::card::{About, check_card};
+use kafedra::domain::planning::lessons::{Lessons, Regular};
 use kafedra::domain::planning::view::PlanView;
 use kafedra::domain::planning::{Wish, check};
 use kafedra::domain::timetable::expand;
@@ -62,6 +63,11 @@ fn pure(bench: &mut Criterion, runtime: &Runtime, made: &Made, card: &CardId, bo
         more_sources: 0,
     };
     bench.bench_function("planning/check of one date", |bencher| bencher.iter(|| check(&view, black_box(&wish))));
+    let busy = beside_lessons(&view, &wish);
+    let lessons = busy.lessons().all().len();
+    bench.bench_function(&format!("planning/the same beside {lessons} regular lessons a week"), |bencher| {
+        bencher.iter(|| check(&busy, black_box(&wish)));
+    });
     let about = About {
         school: &made.school.id,
         card,
@@ -87,6 +93,33 @@ fn pure(bench: &mut Criterion, runtime: &Runtime, made: &Made, card: &CardId, bo
                 .sum::<usize>()
         });
     });
+}
+
+/// Every class but the wish's own learns from the first lesson to the eighth on every day, by anybody but the wish's host.
+fn beside_lessons(view: &PlanView, wish: &Wish<'_>) -> PlanView {
+    let mut groups: Vec<_> = view.groups.keys().filter(|group| *group != wish.group).collect();
+    let mut teachers: Vec<_> = view.hosts.keys().filter(|host| *host != wish.host).collect();
+    groups.sort();
+    teachers.sort();
+    let places = groups.iter().enumerate().flat_map(|(n, group)| {
+        (1..=5_i8).flat_map(move |weekday| (1..=8_u8).map(move |period| (n, *group, weekday, period)))
+    });
+    let all = places
+        .map(|(n, group, weekday, period)| Regular {
+            weekday,
+            period,
+            parity: (n % 5 == 0).then_some(Parity::Odd),
+            terms: None,
+            teacher: Some(teachers[(n + usize::from(period)) % teachers.len()].clone()),
+            of: ForClass { grade: Some(u8::try_from(n % 11 + 1).unwrap()), shift: 1 },
+            groups: vec![group.clone()],
+            subject: "Физика".into(),
+            class: String::new(),
+        })
+        .collect();
+    let mut busy = view.clone();
+    busy.set_lessons(Lessons::new(&view.calendar, all));
+    busy
 }
 
 /// What somebody waits for who presses «Проверить»: the school is read, then asked.

@@ -17,6 +17,8 @@ pub use write::write;
 const MOST_BYTES: usize = 32 << 20;
 const MOST_ELEMENTS: usize = 300_000;
 const MOST_LESSONS: usize = 50_000;
+/// A year has no more terms than months.
+const MOST_TERMS: usize = 12;
 
 /// What a file says, names as it has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub struct Lesson {
     pub period: u8,
     /// `None`: every week; `true`: odd weeks.
     pub is_odd: Option<bool>,
+    /// `None`: all year; else a bit for each of the file's terms.
+    pub terms: Option<String>,
     pub subject: String,
     pub teachers: Vec<String>,
     pub classes: Vec<String>,
@@ -198,6 +202,10 @@ fn timetable(found: &Found) -> Result<Timetable, AscError> {
             "01" => Some(false),
             _ => None,
         };
+        let terms = text(card, "terms");
+        let is_bits = terms.len() <= MOST_TERMS && terms.chars().all(|bit| matches!(bit, '0' | '1'));
+        // All of them, or none, say nothing.
+        let terms = Some(terms).filter(|terms| is_bits && terms.contains('1') && terms.contains('0'));
         for (day, bit) in text(card, "days").chars().enumerate().take(7) {
             if bit != '1' {
                 continue;
@@ -213,6 +221,7 @@ fn timetable(found: &Found) -> Result<Timetable, AscError> {
                     weekday: i8::try_from(day + 1).unwrap_or(1),
                     period: period.saturating_add(n),
                     is_odd,
+                    terms: terms.clone(),
                     subject: name("subject", &text(lesson, "subjectid")),
                     teachers: all("teacher", "teacherids"),
                     classes: all("class", "classids"),

@@ -164,8 +164,23 @@ impl Calendar {
 
     /// Start and end of the period on `date`; `None`: that day's bells do not have it.
     pub fn period(&self, date: Date, number: u8) -> Option<(Time, Time)> {
+        self.bells_on(date)?.get(&number).copied()
+    }
+
+    /// The bells that ring on `date`, if it is a school day; `None`: there are none.
+    pub fn bells_on(&self, date: Date) -> Option<&Bells> {
         let name = self.days.get(&date).and_then(|rule| rule.bells.as_deref()).unwrap_or(&self.usual_bells);
-        self.bells.get(name)?.get(&number).copied()
+        self.bells.get(name)
+    }
+
+    /// Whether a date is in one of the terms that bits name, the year's first term first (`"10"`: the first half). Bits that
+    /// are fewer than the year's terms name equal shares of them. Where the calendar has no terms, the whole year is.
+    pub fn is_in_terms(&self, date: Date, bits: &str) -> bool {
+        let Some(year) = self.years.iter().find(|year| year.contains(date)) else { return false };
+        let mut terms: Vec<&Span> = self.terms.iter().filter(|term| year.contains(term.from)).collect();
+        terms.sort_by_key(|term| term.from);
+        let Some(n) = terms.iter().rposition(|term| term.from <= date) else { return true };
+        bits.as_bytes().get(n * bits.len() / terms.len()).is_none_or(|bit| *bit == b'1')
     }
 
     /// The instant of a local time, Unix milliseconds. A time that the clocks skip becomes the first instant after the gap, one

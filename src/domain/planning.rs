@@ -8,6 +8,7 @@ pub mod card;
 pub mod conflicts;
 pub mod finding;
 pub mod hygiene;
+pub mod lessons;
 pub mod load;
 pub mod programme;
 pub mod view;

@@ -137,8 +137,8 @@ impl Store {
                     .bind(school.as_str())
                     .execute(tx.connection())
                     .await?;
-                let into = "regular_lesson (id, school_id, weekday, period, parity, teacher_id, class_id, group_id, subject_id)";
-                sql::insert_many(tx.connection(), into, 9, rows).await?;
+                let into = "regular_lesson (id, school_id, weekday, period, parity, teacher_id, class_id, group_id, subject_id, terms)";
+                sql::insert_many(tx.connection(), into, 10, rows).await?;
                 if told.bells_changed {
                     tx.insert_bells(&request.school.id, "aSc", &bells, request.now_ms).await?;
                 }
@@ -162,7 +162,7 @@ impl Store {
     /// one whole name cannot be told apart in such a file.
     pub async fn export_asc(&self, school: &School) -> Result<Timetable, StoreError> {
         let rows = sqlx::query(
-            "SELECT r.weekday, r.period, r.parity, p.family_name, p.given_name, p.middle_name, c.name AS class,
+            "SELECT r.weekday, r.period, r.parity, r.terms, p.family_name, p.given_name, p.middle_name, c.name AS class,
              g.name AS group_name, s.name AS subject FROM regular_lesson r LEFT JOIN person p ON p.id = r.teacher_id
              LEFT JOIN school_class c ON c.id = r.class_id LEFT JOIN study_group g ON g.id = r.group_id
              LEFT JOIN subject s ON s.id = r.subject_id WHERE r.school_id = $1",
@@ -191,6 +191,7 @@ impl Store {
                 weekday: sql::word(i8::try_from(small("weekday")?).ok(), "weekday")?,
                 period: sql::word(u8::try_from(small("period")?).ok(), "period")?,
                 is_odd: some("parity")?.map(|parity| parity == "odd"),
+                terms: some("terms")?,
                 subject: subject.clone().unwrap_or_default(),
                 teachers: teacher.iter().cloned().collect(),
                 classes: class.iter().cloned().collect(),
@@ -233,7 +234,7 @@ fn rows(timetable: &Timetable, names: &Names, school: &str) -> Vec<Vec<Value>> {
                         lesson.groups.iter().find_map(|group| names.groups.get(&(class.clone(), fold_code(group))));
                     own.or_else(|| names.groups.get(&(class.clone(), String::new())))
                 });
-                let key = (lesson.weekday, lesson.period, parity, *teacher, *class, group);
+                let key = (lesson.weekday, lesson.period, parity, &lesson.terms, *teacher, *class, group);
                 if !seen.insert(format!("{key:?}")) {
                     continue;
                 }
@@ -247,6 +248,7 @@ fn rows(timetable: &Timetable, names: &Names, school: &str) -> Vec<Vec<Value>> {
                     class.cloned().into(),
                     group.cloned().into(),
                     subject.cloned().into(),
+                    lesson.terms.clone().into(),
                 ]);
             }
         }

@@ -1,6 +1,7 @@
 //! Editing the calendar: the whole of it at once, under its version. What the change does to the future of the timetable is
 //! found out by doing it; a preview is the same and is undone.
 
+pub(super) mod read;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};

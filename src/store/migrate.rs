@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(170, "0170_holds"),
     migration!(180, "0180_guardian_index"),
     migration!(190, "0190_rule_proposals"),
+    migration!(200, "0200_regular_lesson_terms"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

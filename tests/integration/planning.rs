@@ -5,6 +5,7 @@ mod calendar;
 mod changes;
 mod chosen;
 mod programmes;
+mod lessons;
 mod proposals;
 mod refusals;
 

@@ -78,6 +78,7 @@ pub fn write(timetable: &Timetable) -> std::io::Result<Vec<u8>> {
             ("period", lesson.period.to_string()),
             ("days", (1..=7).map(day).collect()),
             ("weeks", weeks.to_owned()),
+            ("terms", lesson.terms.clone().unwrap_or_else(|| "1".to_owned())),
         ]
     });
     list(&mut file, "cards", "card", cards)?;
@@ -119,11 +120,13 @@ mod tests {
 
     fn lesson() -> impl Strategy<Value = Lesson> {
         let lists = (prop::sample::subsequence(vec![0, 1, 2], 0..3), 0..3_usize, any::<bool>());
-        (1..8_i8, 0..21_u8, any::<Option<bool>>(), 0..3_usize, lists).prop_map(
-            |(weekday, period, is_odd, subject, (teachers, class, has_group))| Lesson {
+        let terms = prop::sample::select(vec![None, Some("10"), Some("01"), Some("0110")]);
+        (1..8_i8, 0..21_u8, any::<Option<bool>>(), terms, 0..3_usize, lists).prop_map(
+            |(weekday, period, is_odd, terms, subject, (teachers, class, has_group))| Lesson {
                 weekday,
                 period,
                 is_odd,
+                terms: terms.map(str::to_owned),
                 subject: SUBJECTS[subject].to_owned(),
                 teachers: teachers.into_iter().map(|n: usize| TEACHERS[n].to_owned()).collect(),
                 classes: vec![CLASSES[class].to_owned()],

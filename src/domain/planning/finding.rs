@@ -60,11 +60,14 @@ pub enum Params {
     Date {
         date: Date,
     },
-    /// With what it collides, at most [`MOST_IDS`].
+    /// With what it collides, at most [`MOST_IDS`] of each.
     Conflict {
         ids: Vec<ConsultationId>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         students: Vec<PersonId>,
+        /// Regular lessons of the timetable.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        lessons: Vec<LessonAt>,
     },
     /// Academic hours.
     Load {
@@ -109,6 +112,16 @@ pub enum Params {
 
 /// Ids told of in one refusal; a class that is full all day has one reason many times.
 pub const MOST_IDS: usize = 20;
+
+/// A regular lesson that stands in the way, by the school's clock.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LessonAt {
+    pub starts: Time,
+    pub ends: Time,
+    /// Empty when the school does not know it.
+    pub class: String,
+    pub subject: String,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PartDates {

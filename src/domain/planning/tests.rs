@@ -3,6 +3,7 @@
 //! `KAFEDRA_LONG_TESTS=1` runs 10,000 cases of each.
 #![allow(clippy::unwrap_used)]
 
+mod lessons;
 mod single;
 mod whole;
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use jiff::civil::{Date, Time, Weekday};
 
 use super::finding::Rules;
+use super::lessons::Lessons;
 use super::load::Hundredths;
 use crate::domain::calendar::Calendar;
 use crate::domain::chosen::Chosen;
@@ -35,6 +36,10 @@ pub struct PlanView {
     by_day: HashMap<i64, Vec<(i64, i64, ConsultationId)>>,
     /// Students that anything is planned for, numbered: what follows asks for many of them at once.
     numbers: HashMap<PersonId, u32>,
+    /// Regular lessons, and by the number of a student the groups among theirs that have any, numbered as they come in the list.
+    lessons: Lessons,
+    lesson_groups: HashMap<GroupId, u32>,
+    learns_in: Vec<Vec<u32>>,
     /// Numbers of an entry's students, sorted.
     seats: HashMap<ConsultationId, Vec<u32>>,
     /// Minutes that a student is planned for on a date.
@@ -158,6 +163,9 @@ impl PlanView {
             planned: HashMap::new(),
             by_day: HashMap::new(),
             numbers: HashMap::new(),
+            lessons: Lessons::default(),
+            lesson_groups: HashMap::new(),
+            learns_in: Vec::new(),
             seats: HashMap::new(),
             minutes: HashMap::new(),
             load: HashMap::new(),
@@ -243,6 +251,41 @@ impl PlanView {
             .filter_map(|(_, _, id)| self.planned.get(id))
     }
 
+    /// Puts the regular lessons in; the groups have to be there.
+    pub fn set_lessons(&mut self, lessons: Lessons) {
+        self.lesson_groups.clear();
+        self.learns_in.clear();
+        for group in lessons.all().iter().flat_map(|lesson| &lesson.groups) {
+            let next = u32::try_from(self.lesson_groups.len()).unwrap_or(u32::MAX);
+            if self.lesson_groups.contains_key(group) {
+                continue;
+            }
+            self.lesson_groups.insert(group.clone(), next);
+            for member in self.members(group).to_vec() {
+                let student = self.numbered(&member) as usize;
+                if self.learns_in.len() <= student {
+                    self.learns_in.resize(student + 1, Vec::new());
+                }
+                self.learns_in[student].push(next);
+            }
+        }
+        self.lessons = lessons;
+    }
+
+    pub fn lessons(&self) -> &Lessons {
+        &self.lessons
+    }
+
+    /// The number of a group that has regular lessons.
+    pub fn lesson_group(&self, group: &GroupId) -> Option<u32> {
+        self.lesson_groups.get(group).copied()
+    }
+
+    /// The groups with regular lessons that a student ([`Self::known`]) learns in.
+    pub fn learns_in(&self, student: u32) -> &[u32] {
+        self.learns_in.get(student as usize).map_or(&[], Vec::as_slice)
+    }
+
     fn numbered(&mut self, student: &PersonId) -> u32 {
         let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
         match self.numbers.get(student) {
@@ -251,7 +294,7 @@ impl PlanView {
         }
     }
 
-    /// Those of these students that anything is planned for, by their numbers in ascending order.
+    /// Those of these students that anything is planned for or who have regular lessons, by their numbers in ascending order.
     pub fn known<'s>(&self, students: &'s [PersonId]) -> Vec<(u32, &'s PersonId)> {
         let mut known: Vec<(u32, &PersonId)> =
             students.iter().filter_map(|student| Some((*self.numbers.get(student)?, student))).collect();

@@ -265,7 +265,7 @@ impl Tx {
         })
     }
 
-    /// Whether a student has a lesson or another appointment at a time (INV-14).
+    /// Whether a student has a consultation, a regular lesson or another appointment at a time (INV-14).
     pub(super) async fn is_elsewhere(
         &mut self,
         student: &PersonId,
@@ -286,7 +286,7 @@ impl Tx {
         .bind(but.as_str())
         .fetch_one(self.connection())
         .await?;
-        Ok(int(&row, "n")? > 0)
+        Ok(int(&row, "n")? > 0 || self.is_in_lesson(student, (starts_ms, ends_ms)).await?)
     }
 
     pub(in crate::store) async fn give_back(&mut self, back: &GiveBack) -> Result<(), BookingError> {

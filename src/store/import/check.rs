@@ -131,6 +131,15 @@ fn cell_of(code: RefusalCode, at: Option<At>) -> (Column, CellCode) {
     }
 }
 
+/// With what somebody is busy: a regular lesson is named, a consultation is in the timetable.
+fn busy(params: &Params) -> String {
+    let Params::Conflict { lessons, .. } = params else { return String::new() };
+    match lessons.first() {
+        Some(one) => format!("на уроке: {} {}, {}", one.subject, one.class, one.starts.strftime("%H:%M")),
+        None => "другой консультацией".to_owned(),
+    }
+}
+
 /// What speaks against it, for the person who mends the file.
 fn words(finding: &Finding) -> String {
     let parts = |parts: &[crate::domain::planning::finding::PartDates]| {
@@ -149,9 +158,9 @@ fn words(finding: &Finding) -> String {
         (RefusalCode::OutsideStudyPeriod, Params::Parts { parts: outside }) => {
             format!("дата вне срока изучения: {}", parts(outside))
         }
-        (RefusalCode::HostConflict, _) => "учитель в это время занят другой консультацией".to_owned(),
-        (RefusalCode::GroupConflict, _) => "класс в это время занят другой консультацией".to_owned(),
-        (RefusalCode::StudentConflict, _) => "ученик в это время занят другой консультацией".to_owned(),
+        (RefusalCode::HostConflict, params) => format!("учитель в это время занят {}", busy(params)),
+        (RefusalCode::GroupConflict, params) => format!("класс в это время занят {}", busy(params)),
+        (RefusalCode::StudentConflict, params) => format!("ученик в это время занят {}", busy(params)),
         (RefusalCode::LoadExceeded, Params::Load { limit_hours, planned_hours, wanted_hours, left_hours, .. }) => {
             format!(
                 "нагрузка: по договору {limit_hours} ч, занято {planned_hours} ч, нужно {wanted_hours} ч, осталось {left_hours} ч"

@@ -84,7 +84,8 @@ async fn check(
     let programme = programme_of(connection, body.subject.as_ref(), &content.group).await?;
     let calendar = asked.calendar.for_class(class_of(connection, &content.group).await?);
     let dates = dates_of(body, within);
-    let mut view = view::load(connection, &asked.school, calendar.clone(), dates).await?;
+    let mut view = view::load(connection, &asked.school, asked.calendar.clone(), dates).await?;
+    view.calendar = calendar.clone();
     // What has begun keeps its version and its place.
     view.remove_card(card, |entry| entry.start_ms > asked.now_ms);
     let about = About {

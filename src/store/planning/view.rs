@@ -8,6 +8,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::super::chosen::{Of, chosen};
+use super::super::lessons::lessons;
 use super::super::school::School;
 use super::super::sql::{self, date, flag, int, json, optional_date, optional_int, optional_text, text, time, word};
 use super::super::{Store, StoreError};
@@ -32,7 +33,7 @@ impl Store {
     }
 }
 
-/// Reads the view. `within`: the dates that will be asked about; the weeks, and where contracts count by them the months or the
+/// Reads the view. `calendar`: the school's, not a class's. `within`: the dates that will be asked about; the weeks, and where contracts count by them the months or the
 /// year, around them are read as well.
 pub(in crate::store) async fn load(
     connection: &mut AnyConnection,
@@ -50,6 +51,8 @@ pub(in crate::store) async fn load(
     view.norms = norms(connection, id).await?;
     view.hours = hours_norms(connection, id).await?;
     view.groups = groups(connection, id, within).await?;
+    let lessons = lessons(connection, &school.id, &view.calendar).await?;
+    view.set_lessons(lessons);
     view.programmes = programmes(connection, id).await?;
     view.hosts = hosts(connection, id).await?;
     view.overrides = overrides(connection, id).await?;

@@ -172,7 +172,7 @@ test('a change of the calendar says beforehand which dates it cannot plan, and w
   const dialog = office.getByRole('dialog');
   await dialog.getByText(/Нельзя запланировать \d+ дат/).waitFor();
   const refused = dialog.getByRole('listitem').filter({ hasText: 'По звонку' });
-  await refused.getByText('У учителя в это время другая консультация').waitFor();
+  await refused.getByText('Учитель в это время занят').waitFor();
   await screenshot(office, 'calendar-refused');
   await assertAccessible(office, 'preview of a calendar');
   await dialog.getByRole('button', { name: 'Изменить календарь' }).click();

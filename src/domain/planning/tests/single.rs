@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::planning::finding::{Params, Period};
+use crate::domain::planning::lessons::Regular;
 
 /// A single change to a valid plan, or to the school around it.
 type Mutation = fn(&mut PlanView, &mut Draft);
@@ -61,6 +62,14 @@ const MUTATIONS: &[(RefusalCode, Mutation)] = &[
         other.slot.audience.students = true;
         with(view, &other);
     }),
+    (RefusalCode::HostConflict, |view, draft| {
+        let teacher = Some(draft.slot.host.clone());
+        let lesson = super::lessons::regular(teacher, "9B");
+        super::lessons::put(view, Regular { groups: Vec::new(), ..lesson });
+    }),
+    (RefusalCode::GroupConflict, |view, _| super::lessons::put(view, super::lessons::regular(None, "5A"))),
+    // S9 learns in 9Б as well.
+    (RefusalCode::StudentConflict, |view, _| super::lessons::put(view, super::lessons::regular(None, "9B"))),
     (RefusalCode::LoadExceeded, |view, draft| {
         let id = ConsultationId::new("held");
         view.count(&draft.slot.host, date(2026, 11, 9), id, 150);

@@ -4,6 +4,7 @@ import { useLocale, useTexts } from '../i18n/use-texts';
 import type { Finding } from './api';
 import { planningTexts } from './texts';
 
+type LessonAt = { starts: string; ends: string; class: string; subject: string };
 type PartDates = { title: string; starts_on: string; ends_on: string; completed_on: string | null };
 
 const short = (time: unknown) => String(time).slice(0, 5);
@@ -54,7 +55,13 @@ export function useExplain(): (finding: Pick<Finding, 'code' | 'params' | 'order
       }
     }
     if (Array.isArray(params.unknown)) lines.push(t('why_unknown', { unknown: params.unknown.join(', ') }));
-    if (Array.isArray(params.ids)) lines.push(t('why_conflict', { count: params.ids.length }));
+    if (Array.isArray(params.ids) && params.ids.length > 0) lines.push(t('why_conflict', { count: params.ids.length }));
+    if (Array.isArray(params.lessons)) {
+      for (const lesson of params.lessons as LessonAt[]) {
+        const what = [lesson.subject, lesson.class].filter(Boolean).join(', ') || '—';
+        lines.push(t('why_lesson', { what, from: short(lesson.starts), to: short(lesson.ends) }));
+      }
+    }
     if (order_no) lines.push(t('why_order', { order: order_no }));
     return lines;
   };

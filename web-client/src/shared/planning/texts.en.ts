@@ -57,6 +57,7 @@ const english: Translation<typeof russian> = {
   why_part_open: '“{title}” is not completed yet (planned until {to}). Complete it on the page “Programmes”.',
   why_part_done: '“{title}” was completed on {done}.',
   why_unknown: 'Not in the programme: {unknown}.',
+  why_lesson: 'A lesson of the timetable: {what}, {from}–{to}.',
   why_conflict: { one: 'Collides with {count} consultation.', other: 'Collides with {count} consultations.' },
   why_order: 'Allowed by order no. {order}.',
   remark: 'Remark',

@@ -53,6 +53,7 @@ export default {
   why_part_open: '«{title}» ещё не завершена (по плану до {to}). Завершите её на странице «Программы».',
   why_part_done: '«{title}» завершена {done}.',
   why_unknown: 'Нет в программе: {unknown}.',
+  why_lesson: 'Урок по расписанию: {what}, {from}–{to}.',
   why_conflict: {
     one: 'Пересекается с {count} консультацией.',
     few: 'Пересекается с {count} консультациями.',
