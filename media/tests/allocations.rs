@@ -7,8 +7,10 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use media::model::{PeerKey, SlotWish, SourceKey, SourceKind};
+use media::sfu::Output;
+use media::transport::feedback::ArrivalLog;
 
-use crate::pair::{LineSpec, Peer, ROOM, World, usual_path, vp8};
+use crate::pair::{LineSpec, Opened, Peer, ROOM, World, usual_path, vp8};
 
 const CAMERA: SourceKey = SourceKey(11);
 const MICROPHONE: SourceKey = SourceKey(12);
@@ -62,8 +64,30 @@ pub fn counted<T>(call: impl FnOnce() -> T) -> T {
     result
 }
 
+/// A watcher, as browsers are: it tells what arrives (transport-wide feedback), so that there is an estimate, pacing, and a
+/// history of what was sent for it.
+struct Watcher {
+    peer: Peer,
+    arrivals: ArrivalLog,
+}
+
+impl Watcher {
+    /// What has come, and every 50 ms or so what is told of it.
+    fn answer(&mut self, world: &mut World, is_due: bool) {
+        for datagram in world.take(self.peer.address) {
+            if let Some(Opened::Media { number: Some(number), .. }) = self.peer.open(datagram) {
+                self.arrivals.note(world.now, number);
+            }
+        }
+        if is_due && let Some(clear) = self.arrivals.take(1, 0) {
+            let sealed = self.peer.seal(&clear);
+            world.deliver(self.peer.address, &sealed);
+        }
+    }
+}
+
 /// A room with one publisher of sound and picture, and this many watchers of both.
-fn room(watchers: u64) -> (World, Peer, Vec<Peer>) {
+fn room(watchers: u64) -> (World, Peer, Vec<Watcher>) {
     let mut world = World::new();
     let lines =
         vec![LineSpec::Send(CAMERA, SourceKind::Camera, &[]), LineSpec::Send(MICROPHONE, SourceKind::Microphone, &[])];
@@ -73,17 +97,18 @@ fn room(watchers: u64) -> (World, Peer, Vec<Peer>) {
     (world, publisher, watchers)
 }
 
-fn watcher(world: &mut World, number: u64) -> Peer {
-    let mut watcher = Peer::new(number, vec![LineSpec::Receive("video"), LineSpec::Receive("audio")]);
-    watcher.connect(world);
+fn watcher(world: &mut World, number: u64) -> Watcher {
+    let mut peer = Peer::new(number, vec![LineSpec::Receive("video"), LineSpec::Receive("audio")]);
+    peer.with_feedback = true;
+    peer.connect(world);
     let wish = |mid: &str, source| SlotWish { mid: mid.to_owned(), source: Some(source), max_height: 1080 };
     let wishes = vec![wish("0", CAMERA), wish("1", MICROPHONE)];
     counted(|| world.sfu.set_slots(world.now, ROOM, PeerKey(number), wishes));
-    watcher
+    Watcher { peer, arrivals: ArrivalLog::default() }
 }
 
 /// A second of sound and picture, encrypted beforehand, then given to the core.
-fn second(world: &mut World, publisher: &mut Peer, number: u16) -> u64 {
+fn second(world: &mut World, publisher: &mut Peer, watchers: &mut [Watcher], number: u16) -> u64 {
     const KEY_FRAMES: [u16; 2] = [0, 90];
     let before = world.sfu.load().counters.packets_forwarded;
     for frame in 0..30u16 {
@@ -102,9 +127,19 @@ fn second(world: &mut World, publisher: &mut Peer, number: u16) -> u64 {
         for datagram in &mut datagrams {
             counted(|| world.sfu.handle_datagram(world.now, usual_path(publisher.address), datagram));
         }
-        counted(|| while world.sfu.poll_output().is_some() {});
-        // Timers run beside it, outside the count: reports come once a second, whatever is forwarded.
+        // Timers and reports of receivers run beside it, outside the count: they come so often whatever is forwarded.
+        while let Some(output) = counted(|| world.sfu.poll_output()) {
+            if let Output::Transmit(batch) = &output {
+                world.sent.extend(batch.datagrams().map(|(to, bytes)| (to, bytes.to_vec())));
+            }
+            counted(|| drop(output));
+        }
         world.pass(Duration::from_millis(33));
+        let calls = CALLS.with(Cell::get);
+        for watcher in &mut *watchers {
+            watcher.answer(world, frame % 2 == 0);
+        }
+        CALLS.with(|counter| counter.set(calls));
     }
     world.sent.clear();
     world.sfu.load().counters.packets_forwarded - before
@@ -113,12 +148,12 @@ fn second(world: &mut World, publisher: &mut Peer, number: u16) -> u64 {
 #[test]
 fn forwarding_allocates_nothing() {
     const WATCHERS: u64 = 20;
-    let (mut world, mut publisher, _watchers) = room(WATCHERS);
+    let (mut world, mut publisher, mut watchers) = room(WATCHERS);
     for warm_up in 0..4 {
-        second(&mut world, &mut publisher, warm_up);
+        second(&mut world, &mut publisher, &mut watchers, warm_up);
     }
     CALLS.with(|counter| counter.set(0));
-    let forwarded: u64 = (4..14).map(|number| second(&mut world, &mut publisher, number)).sum();
+    let forwarded: u64 = (4..14).map(|number| second(&mut world, &mut publisher, &mut watchers, number)).sum();
     assert_eq!(forwarded, 10 * 30 * 8 * WATCHERS, "everything is forwarded");
     assert_eq!(CALLS.with(Cell::get), 0, "allocations in {forwarded} forwarded packets");
 }
@@ -128,14 +163,14 @@ fn a_watcher_takes_less_than_its_share_of_memory() {
     const WATCHERS: i64 = 50;
     let (mut world, mut publisher, mut watchers) = room(0);
     for number in 0..3 {
-        second(&mut world, &mut publisher, number);
+        second(&mut world, &mut publisher, &mut watchers, number);
     }
     BYTES.with(|counter| counter.set(0));
     watchers.extend((0..WATCHERS as u64).map(|number| watcher(&mut world, 100 + number)));
     let joined = BYTES.with(Cell::get) / WATCHERS;
     // Long enough that every packet of the history is there. The batch, which all share, is not a watcher's.
     for number in 3..8 {
-        second(&mut world, &mut publisher, number);
+        second(&mut world, &mut publisher, &mut watchers, number);
     }
     let bytes = BYTES.with(Cell::get) / WATCHERS;
     println!("{joined} bytes when joined, {bytes} after five seconds");

@@ -4,8 +4,8 @@
 mod calendar;
 mod changes;
 mod chosen;
-mod programmes;
 mod lessons;
+mod programmes;
 mod proposals;
 mod refusals;
 
