@@ -1,13 +1,15 @@
 //! What a client sends and what it makes of what it receives: numbered, dated packets, counted all and read in samples.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use media::rtp::extension::ExtensionIds;
 use media::rtp::{self, extension};
 use media::sdp::Media;
+use media::transport::feedback::ArrivalLog;
 use media::transport::srtp::{Inbound, Outbound};
 
 use crate::meter::wall_ns;
-use crate::sdp::{AUDIO, LEVEL_EXTENSION, MID_EXTENSION, VIDEO};
+use crate::sdp::{AUDIO, LEVEL_EXTENSION, MID_EXTENSION, NUMBER_EXTENSION, REPEATED, VIDEO};
 
 /// Payload of a video packet.
 pub const VIDEO_BYTES: usize = 1100;
@@ -15,6 +17,8 @@ pub const VIDEO_BYTES: usize = 1100;
 const AUDIO_BYTES: usize = 100;
 pub const FRAME: Duration = Duration::from_nanos(33_333_333);
 pub const SOUND: Duration = Duration::from_millis(20);
+/// How often a receiver tells what has come, as browsers do at these rates.
+const FEEDBACK: Duration = Duration::from_millis(50);
 /// Packets that carry the MID.
 const WITH_MID: u64 = 200;
 
@@ -141,6 +145,8 @@ pub struct Tally {
     pub bytes: u64,
     /// Numbers that never came.
     pub lost: u64,
+    /// Padding and repeats.
+    pub others: u64,
     /// Late or doubled.
     pub disordered: u64,
     pub sampled: u64,
@@ -156,6 +162,7 @@ impl Tally {
         self.received += other.received;
         self.bytes += other.bytes;
         self.lost += other.lost;
+        self.others += other.others;
         self.disordered += other.disordered;
         self.sampled += other.sampled;
         self.wrong += other.wrong;
@@ -174,6 +181,8 @@ pub struct Flow {
     pub tally: Tally,
     /// Arrival of the first media packet, wall clock.
     pub first_ns: u64,
+    /// What came since the last feedback, and when that was given; `None`: it gives none.
+    feedback: Option<(ArrivalLog, Option<Instant>)>,
 }
 
 impl Flow {
@@ -192,7 +201,41 @@ impl Flow {
             newest: 0,
             tally: Tally::default(),
             first_ns: 0,
+            feedback: None,
         }
+    }
+
+    /// It tells the server which packets came when.
+    pub fn with_feedback(mut self) -> Self {
+        self.feedback = Some((ArrivalLog::default(), None));
+        self
+    }
+
+    pub fn gives_feedback(&self) -> bool {
+        self.feedback.is_some()
+    }
+
+    /// What is to be told now, if it is time.
+    pub fn feedback(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let (arrivals, given) = self.feedback.as_mut()?;
+        if given.is_some_and(|given| now.saturating_duration_since(given) < FEEDBACK) {
+            return None;
+        }
+        let packet = arrivals.take(1, 0)?;
+        *given = Some(now);
+        Some(packet)
+    }
+
+    /// Notes the number that a packet has among all to this receiver. `false`: it is padding, sent to find out what the line
+    /// bears, and nothing more.
+    fn note(&mut self, packet: &[u8]) -> bool {
+        let Some((arrivals, _)) = &mut self.feedback else { return true };
+        let Some(header) = rtp::parse(packet) else { return true };
+        let ids = ExtensionIds { transport_cc: NUMBER_EXTENSION, ..ExtensionIds::default() };
+        if let Some(number) = extension::read(packet, &header, &ids).transport_cc {
+            arrivals.note(Instant::now(), number);
+        }
+        header.payload_type & 0x7f != REPEATED
     }
 
     pub fn ssrc(&self, media: Media) -> u32 {
@@ -222,6 +265,10 @@ impl Flow {
 
     /// Takes an RTP packet.
     pub fn receive(&mut self, arrival_ns: u64, packet: &mut [u8], inbound: &mut Inbound) {
+        if !self.note(packet) {
+            self.tally.others += 1;
+            return;
+        }
         if self.first_ns == 0 {
             self.first_ns = if arrival_ns == 0 { wall_ns() } else { arrival_ns };
         }

@@ -33,6 +33,8 @@ pub struct Hub {
     ip: IpAddr,
     identity: Arc<Identity>,
     _data: tempfile::TempDir,
+    /// Watchers give transport-wide feedback, as browsers do.
+    pub with_feedback: bool,
 }
 
 impl Hub {
@@ -58,7 +60,7 @@ impl Hub {
         let http = reqwest::Client::builder().cookie_store(true).no_proxy().build()?;
         let url = format!("http://127.0.0.1:{port}");
         let (token, room) = (String::new(), String::new());
-        let mut hub = Self { child, http, url, token, room, runtime, ip, identity, _data: data };
+        let mut hub = Self { child, http, url, token, room, runtime, ip, identity, with_feedback: false, _data: data };
         hub.until("ready", async |hub| {
             hub.http.get(format!("{}/readyz", hub.url)).send().await.ok()?.error_for_status().ok().map(drop)
         })?;
@@ -124,7 +126,9 @@ impl Server for Hub {
     }
 
     fn watch(&mut self, swarm: &Swarm, _room: u16, publishers: &[u16], sample: u64) -> Result<(), String> {
-        let peer = Peer::at(self.ip, self.identity.clone(), Flow::watcher(sample)).map_err(text)?;
+        let flow = Flow::watcher(sample);
+        let flow = if self.with_feedback { flow.with_feedback() } else { flow };
+        let peer = Peer::at(self.ip, self.identity.clone(), flow).map_err(text)?;
         let lines: Vec<Line> = [Media::Audio, Media::Video]
             .into_iter()
             .flat_map(|media| publishers.iter().map(move |_| Line { media, sends: false }))

@@ -114,8 +114,34 @@ impl Bench {
         let result = format!("{}; {floors:.2} floors ({of_gso:.2} of that with GSO)", cost(&figures));
         self.table.check(format!("{name}: CPU per packet"), result, target, floors <= most);
         self.table.check(format!("{name}: loss"), received(&figures), "none", is_whole(&figures));
+        self.as_browsers_do(name, cast, &floor, most);
         self.beside_janus(name, cast, most_of_janus);
         Some(figures)
+    }
+
+    /// The hub once more, with watchers that give transport-wide feedback: then it estimates, paces and probes for each.
+    fn as_browsers_do(&mut self, name: &str, cast: &Cast, floor: &Figures, most: f64) {
+        let run = Hub::start(cast.workers, LOOPBACK, self.identity.clone()).map_err(Into::into).and_then(|mut hub| {
+            hub.with_feedback = true;
+            scenario::run(&mut hub, cast, &self.xcal, self.seconds)
+        });
+        let measure = format!("{name}: with feedback, as browsers give it");
+        match run {
+            Ok(figures) => {
+                let floors = figures.xcals() / floor.xcals();
+                let others = figures.tally.others as f64 / figures.tally.received as f64 * 100.0;
+                let result = format!(
+                    "{}; {floors:.2} floors; {}, and {others:.1} % padding; delay {:.2} and {:.2} ms",
+                    cost(&figures),
+                    received(&figures),
+                    figures.delay_ms(0.5),
+                    figures.delay_ms(0.99)
+                );
+                let target = if most < 1.4 { "1.3 floors, no loss" } else { "1.5 floors, no loss" };
+                self.table.check(measure, result, target, floors <= most && is_whole(&figures));
+            }
+            Err(error) => self.table.fail(measure, error),
+        }
     }
 
     /// Janus on the same cast, as shipped and tuned, and the hub once more on Janus's address, which is not loopback's:
@@ -247,8 +273,19 @@ impl Bench {
     }
 
     fn memory(&mut self) {
-        let name = "memory per watching receiver";
-        match Hub::start(1, LOOPBACK, self.identity.clone()).and_then(|mut hub| memory::run(&mut hub)) {
+        for (name, with_feedback) in
+            [("memory per watching receiver", false), ("memory per watching receiver that gives feedback", true)]
+        {
+            self.memory_of(name, with_feedback);
+        }
+    }
+
+    fn memory_of(&mut self, name: &str, with_feedback: bool) {
+        let run = Hub::start(1, LOOPBACK, self.identity.clone()).and_then(|mut hub| {
+            hub.with_feedback = with_feedback;
+            memory::run(&mut hub)
+        });
+        match run {
             Ok(memory) => {
                 let (more, each) = (memory.of_one_more() / 1e3, memory.of_each() / 1e3);
                 let [before, half, all] = [memory.before, memory.half, memory.all].map(|bytes| bytes / 1e6);

@@ -89,6 +89,7 @@ impl Peer {
             password: PASSWORD.to_owned(),
             fingerprint: identity.fingerprint.clone(),
             address,
+            gives_feedback: flow.gives_feedback(),
         };
         Ok(Self {
             port,
@@ -216,6 +217,14 @@ impl Peer {
         }
         self.flush(now);
         is_complete
+    }
+
+    /// Tells what has arrived since it did last, when that is due.
+    pub fn give_feedback(&mut self, now: Instant) {
+        let Some((_, outbound)) = &mut self.srtp else { return };
+        if let Some(sealed) = self.flow.feedback(now).and_then(|clear| outbound.seal_rtcp(&clear)) {
+            self.port.send(&sealed);
+        }
     }
 
     /// Whether an RTCP packet asks for a key frame.

@@ -9,6 +9,9 @@ pub const VIDEO: u8 = 96;
 pub const AUDIO: u8 = 111;
 pub const MID_EXTENSION: u8 = 4;
 pub const LEVEL_EXTENSION: u8 = 1;
+pub const NUMBER_EXTENSION: u8 = 3;
+/// Of what repeats, and of padding.
+pub const REPEATED: u8 = 97;
 
 /// An m-line of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub struct Local {
     /// Of its certificate, SHA-256.
     pub fingerprint: String,
     pub address: SocketAddr,
+    /// It asks for numbers over all its packets and tells which came when, as browsers do.
+    pub gives_feedback: bool,
 }
 
 impl Local {
@@ -59,7 +64,7 @@ impl Local {
     /// asked of the lines that send.
     pub fn describe(&self, lines: &[Line], ssrc: impl Fn(Media) -> u32) -> String {
         let mids: Vec<String> = (0..lines.len()).map(|mid| mid.to_string()).collect();
-        let Self { ufrag, password, fingerprint, address } = self;
+        let Self { ufrag, password, fingerprint, address, .. } = self;
         let ip = address.ip();
         let mut sdp = format!("v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n", mids.join(" "));
         for (mid, line) in lines.iter().enumerate() {
@@ -81,6 +86,11 @@ impl Local {
             } else {
                 sdp += "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n\
                         a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n";
+            }
+            if self.gives_feedback {
+                let payload = payloads.split(' ').next().unwrap_or_default();
+                sdp += &format!("a=extmap:{NUMBER_EXTENSION} {}\r\n", extension::TRANSPORT_CC);
+                sdp += &format!("a=rtcp-fb:{payload} transport-cc\r\n");
             }
             if line.sends {
                 sdp += &format!("a=msid:load track{mid}\r\na=ssrc:{} cname:load\r\n", ssrc(line.media));

@@ -189,9 +189,10 @@ impl Driver {
                 }
             }
             if !more {
-                return;
+                break;
             }
         }
+        peer.give_feedback(Instant::now());
     }
 
     fn schedule(due: &mut BinaryHeap<Reverse<(Instant, Due)>>, number: usize, peer: &Peer) {

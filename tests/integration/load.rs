@@ -43,6 +43,7 @@ fn local() -> Local {
         password: "0123456789012345678901".to_owned(),
         fingerprint: "AA:BB".to_owned(),
         address: SocketAddr::from(([192, 0, 2, 2], 5000)),
+        gives_feedback: false,
     }
 }
 
