@@ -9,6 +9,7 @@ pub mod appointments;
 pub mod auth;
 pub mod body;
 pub mod complaints;
+pub mod directory;
 pub mod feed;
 pub mod feedback;
 pub mod files;
@@ -157,6 +158,7 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(timetable::cancel))
         .merge(imports(max_import))
         .merge(planning::routes())
+        .merge(directory::routes())
         .merge(help::routes(max_import))
         .routes(routes!(rooms::attendance))
         .routes(routes!(rooms::messages))

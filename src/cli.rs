@@ -182,6 +182,9 @@ struct RolesArgs {
     /// Roles to take, at once; several with commas
     #[arg(long, value_delimiter = ',')]
     remove: Vec<String>,
+    /// Name of the unit in which the roles are given or taken; unit_head needs one
+    #[arg(long, value_name = "NAME")]
+    unit: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -198,6 +201,9 @@ struct UserArgs {
     /// student, guardian, teacher, deputy_head, unit_head, staff, head, admin; several with commas
     #[arg(long, value_delimiter = ',', required = true)]
     role: Vec<String>,
+    /// Name of the unit of those roles; unit_head needs one
+    #[arg(long, value_name = "NAME")]
+    unit: Option<String>,
     /// File whose first line is the password
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,

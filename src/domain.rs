@@ -68,4 +68,5 @@ pub mod request;
 pub mod role;
 pub mod roster;
 pub mod sheet;
+pub mod staffing;
 pub mod timetable;

@@ -49,6 +49,7 @@ mod tell;
 mod told;
 pub mod topics;
 pub mod transition;
+pub mod units;
 mod writer;
 
 use std::sync::Arc;

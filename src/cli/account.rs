@@ -9,11 +9,14 @@ use crate::api::tickets::random_secret;
 use crate::app::open_store;
 use crate::clock::WallClock;
 use crate::config::Config;
-use crate::domain::calendar::plus_days;
+use crate::domain::fold::fold;
+use crate::domain::ids::UnitId;
 use crate::domain::password::{self, Weak};
 use crate::domain::policy::Scope;
 use crate::domain::role::Role;
+use crate::store::people::managing::ManageError;
 use crate::store::people::{NewPerson, Person};
+use crate::store::school::School;
 use crate::store::sessions::{PasswordChange, SessionKind, SessionRow};
 use crate::store::{AuditEvent, Store, StoreError};
 
@@ -23,9 +26,10 @@ pub async fn add(config: Config, clock: WallClock, args: UserArgs) -> Done {
     let hash = password::hash(&password);
     let store = open_store(&config).await?;
     let schools = store.schools().await?;
-    let Some(school) = schools.first().map(|school| school.id.clone()) else {
+    let Some(school) = schools.into_iter().next() else {
         return Err(Failure::Work("there is no school in the store yet; kafedra school init makes it".into()));
     };
+    let unit = unit_for(&store, &school, args.unit.as_deref(), &roles, clock.now_ms()).await?;
     let person = NewPerson {
         code: args.login.clone(),
         family_name: args.family_name,
@@ -35,15 +39,17 @@ pub async fn add(config: Config, clock: WallClock, args: UserArgs) -> Done {
     };
     let now_ms = clock.now_ms();
     let login = args.login.clone();
+    let today = crate::api::people::today(&school, now_ms);
     let written: Result<_, StoreError> = store
         .write(move |tx| {
             Box::pin(async move {
-                let id = tx.insert_person(&school, &person, now_ms).await?;
-                tx.insert_account(&school, &id, &login, &hash, now_ms).await?;
+                let id = tx.insert_person(&school.id, &person, now_ms).await?;
+                tx.insert_account(&school.id, &id, &login, &hash, now_ms).await?;
+                tx.audit(AuditEvent::new(school.id.clone(), now_ms, "user.add", "person", id.as_str())).await?;
                 for role in roles {
-                    tx.insert_role(&school, &id, role, None, now_ms).await?;
+                    let unit = unit.as_ref().filter(|_| role.is_staff());
+                    tx.give_role(&school, &id, (role, unit), None, (today, now_ms)).await?;
                 }
-                tx.audit(AuditEvent::new(school, now_ms, "user.add", "person", id.as_str())).await?;
                 Ok(id)
             })
         })
@@ -123,23 +129,20 @@ pub async fn roles(config: Config, clock: WallClock, args: RolesArgs) -> Done {
     }
     let store = open_store(&config).await?;
     let person = known(&store, &args.login).await?;
+    let school = store.school(&person.school).await?;
     let now_ms = clock.now_ms();
-    let today = crate::api::people::today(&store.school(&person.school).await?, now_ms);
-    let held: Vec<Role> = store.roles_on(&person.id, today).await?.into_iter().map(|held| held.role).collect();
-    let written: Result<(), StoreError> = store
+    let today = crate::api::people::today(&school, now_ms);
+    let unit = unit_for(&store, &school, args.unit.as_deref(), &add, now_ms).await?;
+    let written: Result<(), ManageError> = store
         .write(move |tx| {
             Box::pin(async move {
                 for role in remove {
-                    tx.end_role(&person.id, role, plus_days(today, -1)).await?;
-                    let event =
-                        AuditEvent::new(person.school.clone(), now_ms, "role.end", "person", person.id.as_str());
-                    tx.audit(event.with(serde_json::json!({ "role": role }))).await?;
+                    let unit = unit.as_ref().filter(|_| role.is_staff());
+                    tx.take_role(&school, &person.id, (role, unit), None, (today, now_ms)).await?;
                 }
-                for role in add.into_iter().filter(|role| !held.contains(role)) {
-                    tx.insert_role(&person.school, &person.id, role, None, now_ms).await?;
-                    let event =
-                        AuditEvent::new(person.school.clone(), now_ms, "role.assign", "person", person.id.as_str());
-                    tx.audit(event.with(serde_json::json!({ "role": role }))).await?;
+                for role in add {
+                    let unit = unit.as_ref().filter(|_| role.is_staff());
+                    tx.give_role(&school, &person.id, (role, unit), None, (today, now_ms)).await?;
                 }
                 Ok(())
             })
@@ -148,8 +151,38 @@ pub async fn roles(config: Config, clock: WallClock, args: RolesArgs) -> Done {
     store.close().await;
     match written {
         Ok(()) => Ok(()),
-        Err(StoreError::NotFound) => Err(Failure::Work(format!("{} does not hold that role", args.login))),
-        Err(error) => Err(error.into()),
+        Err(ManageError::Store(StoreError::NotFound)) => {
+            Err(Failure::Work(format!("{} does not hold that role", args.login)))
+        }
+        Err(ManageError::LastAdmin) => {
+            Err(Failure::Work(format!("{} is the last administrator who can sign in", args.login)))
+        }
+        Err(ManageError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// The unit of a name. A unit head without one would see nothing.
+async fn unit_for(
+    store: &Store,
+    school: &School,
+    name: Option<&str>,
+    given: &[Role],
+    now_ms: i64,
+) -> Result<Option<UnitId>, Failure> {
+    let Some(name) = name else {
+        return match given.iter().any(|role| role.needs_unit()) {
+            true => Err(Failure::Use("a unit head leads a unit: name it with --unit".into())),
+            false => Ok(None),
+        };
+    };
+    let today = crate::api::people::today(school, now_ms);
+    let units = store.units(&school.id, today).await?;
+    match units.iter().find(|unit| fold(&unit.name) == fold(name)) {
+        Some(unit) => Ok(Some(unit.id.clone())),
+        None => {
+            let names: Vec<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
+            Err(Failure::Work(format!("there is no unit {name}; there are: {}", names.join(", "))))
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! People, their accounts, roles, groups and guardian links.
 
+pub mod managing;
+
 use std::collections::HashMap;
 
 use jiff::civil::Date;

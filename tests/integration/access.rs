@@ -131,6 +131,28 @@ async fn ws_07_the_command_line_takes_a_role_and_the_seat_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ws_07_an_administrator_takes_a_role_or_closes_an_account_and_the_seat_goes() {
+    let hub = TestHub::start().await;
+    let (_teacher, mut wire, student, room) = seated(&hub).await;
+    let admin = hub.sign_in(crate::hub::ADMIN).await;
+    let person = format!("/api/v1/people/{}", id(&student).as_str());
+    let start = Instant::now();
+    let taken = admin.delete(&format!("{person}/roles?role=student")).await;
+    assert!(taken.status.is_success(), "{}", taken.body);
+    assert_eq!(wire.hears("closed").await["reason"], "access_ended");
+    in_time(start, "a role taken");
+    let given = admin.post(&format!("{person}/roles"), &json!({ "role": "student" })).await;
+    assert!(given.status.is_success(), "{}", given.body);
+    let mut wire = sit(&hub, &student, &room).await;
+    let start = Instant::now();
+    let closed = admin.send(admin.request(reqwest::Method::PUT, &format!("{person}/block")).json(&json!({}))).await;
+    assert!(closed.status.is_success(), "{}", closed.body);
+    assert_eq!(wire.closed().await, Some(4001));
+    in_time(start, "an account closed");
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ws_07_the_command_line_signs_a_person_out_and_changes_their_password() {
     let hub = TestHub::start().await;
     let (mut teacher, mut wire, student, _) = seated(&hub).await;

@@ -61,6 +61,11 @@ async fn a_founded_school_has_an_administrator_who_signs_in() {
     refused(&kafedra(data, Some(PASSWORD), &user), 1, "taken");
     let token = done(&kafedra(data, None, &["token", "--login", "T-1", "--scopes", "timetable.read"]));
 
+    let roles = ["user", "roles", "--login", "T-1", "--add", "unit_head"];
+    refused(&kafedra(data, None, &roles), 2, "--unit");
+    refused(&kafedra(data, None, &[&roles[..], &["--unit", "Кафедра"]].concat()), 1, "there is no unit");
+    refused(&kafedra(data, None, &["user", "roles", "--login", "A-100", "--remove", "admin"]), 1, "last administrator");
+
     let hub = TestHub::start_on(folder).await;
     let admin = hub.client();
     let me = admin.post("/api/v1/session", &json!({ "login": "a-100", "password": PASSWORD })).await;
@@ -72,6 +77,17 @@ async fn a_founded_school_has_an_administrator_who_signs_in() {
     let program = Client { token: Some(token.trim().to_owned()), ..hub.client() };
     assert_eq!(program.get("/api/v1/me").await.body["person"]["code"], "T-1");
     assert!(program.timetable().await.is_empty());
+    let made = admin.post("/api/v1/units", &json!({ "name": "Кафедра" })).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.body);
+    let folder = hub.stop_and_keep().await;
+    done(&kafedra(folder.path(), None, &[&roles[..], &["--unit", "кафедра"]].concat()));
+    let hub = TestHub::start_on(folder).await;
+    let teacher = hub.client();
+    let me = teacher.post("/api/v1/session", &json!({ "login": "T-1", "password": PASSWORD })).await;
+    assert_eq!(
+        (&me.body["roles"][1]["role"], &me.body["roles"][1]["unit"]),
+        (&json!("unit_head"), &made.body["items"][0]["id"])
+    );
     let folder = hub.stop_and_keep().await;
     assert!(done(&kafedra(folder.path(), None, &["audit", "verify"])).contains("intact"));
 }

@@ -38,6 +38,7 @@ mod off_path;
 mod ops;
 mod password;
 mod paths;
+mod people;
 mod planning;
 mod presence;
 mod rate;

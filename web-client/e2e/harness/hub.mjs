@@ -1,5 +1,5 @@
 // A real hub on free ports with a data folder of its own: started, killed, started again.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -48,9 +48,10 @@ export class Hub {
   /**
    * Starts a hub with the demo school. `env`: further KAFEDRA_* settings; `on`: a command that starts it on another host,
    * where it has this `address`; `twin`: another hub, stopped for the moment, with a copy of whose data it begins; `jitter`:
-   * makes a line in front of the media port that it is given, whose port browsers are told.
+   * makes a line in front of the media port that it is given, whose port browsers are told; `founded`: an empty school
+   * instead of the demo, with an administrator of this login and the usual password.
    */
-  static async start({ env = {}, on = [], address, twin, jitter } = {}) {
+  static async start({ env = {}, on = [], address, twin, jitter, founded } = {}) {
     if (!existsSync(binary)) throw new Error(`${binary} is not there: make build, or set KAFEDRA_BIN`);
     const hub = new Hub();
     hub.data = mkdtempSync(join(tmpdir(), 'kafedra-e2e-'));
@@ -70,12 +71,20 @@ export class Hub {
       };
     }
     hub.log = '';
+    hub.founded = founded;
+    if (founded) {
+      const school = ['--name', 'Школа № 7', '--short-name', 'Школа 7'];
+      const admin = ['--admin-login', founded, '--admin-name', 'Первая Анна Петровна'];
+      const environment = { ...process.env, KAFEDRA_PASSWORD: PASSWORD };
+      execFileSync(binary, ['school', 'init', ...school, ...admin, '--data-dir', hub.data], { env: environment });
+    }
     await hub.launch();
     return hub;
   }
 
   async launch() {
-    const args = ['serve', '--demo', '--listen', `${this.address}:${this.port}`, '--data-dir', this.data];
+    const school = this.founded ? [] : ['--demo'];
+    const args = ['serve', ...school, '--listen', `${this.address}:${this.port}`, '--data-dir', this.data];
     const [program, ...rest] = [...this.on, binary, ...args];
     this.process = spawn(program, rest, {
       cwd: this.data,

@@ -61,6 +61,7 @@ const LINKS: readonly NavLink[] = [
     actions: ['import.cards', 'import.roster'],
     group: 'evidence',
   },
+  { to: '/people', text: 'nav_people', icon: 'people', actions: ['user.manage'], group: 'evidence' },
   { to: '/privacy', text: 'nav_privacy', icon: 'lock', actions: ['data.export'], group: 'evidence' },
 ];
 

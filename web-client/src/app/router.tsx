@@ -90,6 +90,7 @@ const pages = [
   page('/notices', () => import('../features/notices/page')),
   page('/notices/settings', () => import('../features/notices/settings-page')),
   page('/import', () => import('../features/imports/page')),
+  page('/people', () => import('../features/people/page')),
   page('/privacy', () => import('../features/privacy/page')),
 ] as const;
 

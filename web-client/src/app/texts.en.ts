@@ -13,6 +13,7 @@ const english: Translation<typeof russian> = {
   nav_planning: 'Load and substitutions',
   nav_reports: 'Reports',
   nav_import: 'Import and export',
+  nav_people: 'People',
   nav_privacy: 'My data',
   nav_requests: 'Requests',
   nav_topics: 'Topics',

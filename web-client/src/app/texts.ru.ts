@@ -10,6 +10,7 @@ export default {
   nav_planning: 'Нагрузка и замены',
   nav_reports: 'Отчёты',
   nav_import: 'Загрузка и выгрузка',
+  nav_people: 'Люди',
   nav_privacy: 'Мои данные',
   nav_requests: 'Обращения',
   nav_topics: 'Темы',
