@@ -8,6 +8,7 @@ pub mod account;
 pub mod appointments;
 pub mod auth;
 pub mod body;
+pub mod closing;
 pub mod complaints;
 pub mod directory;
 pub mod feed;
@@ -156,6 +157,7 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(timetable::timetable))
         .routes(routes!(timetable::consultation))
         .routes(routes!(timetable::cancel))
+        .merge(closing::routes())
         .merge(imports(max_import))
         .merge(planning::routes())
         .merge(directory::routes())

@@ -26,6 +26,7 @@ pub mod founding;
 pub mod guardian;
 pub mod import;
 mod lessons;
+mod incident;
 pub mod load;
 pub mod logins;
 pub mod marks;

@@ -17,6 +17,7 @@ use super::auth::Session;
 use super::people;
 use super::problem::Problem;
 use crate::domain::calendar::{Span, plus_days};
+use crate::domain::consultation::IncidentKind;
 use crate::domain::evidence::metrics::{self, Metric, MetricCode};
 use crate::domain::evidence::{Facts, Filter, LessonFact, coverage};
 use crate::domain::ids::{PersonId, UnitId};
@@ -167,8 +168,52 @@ pub struct EvidenceReport {
     /// Why it did not take place: `no_host`, `no_audience`, `technical`, with numbers.
     not_held: Vec<CountView>,
     purposes: Vec<CountView>,
+    /// Technical failures, newest first: told apart from the absence of hosts.
+    incidents: Vec<IncidentView>,
     choices: Choices,
     audit: AuditHead,
+}
+
+/// A technical failure that ended a consultation.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct IncidentView {
+    /// Id of the consultation.
+    pub(super) consultation: String,
+    pub(super) title: String,
+    pub(super) class: String,
+    pub(super) host: String,
+    /// RFC 3339, UTC.
+    pub(super) at: String,
+    pub(super) kind: IncidentKind,
+    /// What was said; empty for what the clock noted.
+    pub(super) reason: String,
+    /// Who declared it; empty: the clock.
+    pub(super) by: String,
+}
+
+pub(super) fn incidents(facts: &Facts) -> Vec<IncidentView> {
+    let mut found: Vec<(i64, IncidentView)> = facts
+        .lessons
+        .iter()
+        .filter_map(|one| one.incident.as_ref().map(|incident| (one, incident)))
+        .map(|(one, incident)| {
+            let by = incident.by.as_ref().and_then(|by| facts.names.get(by)).cloned();
+            let view = IncidentView {
+                consultation: one.id.as_str().to_owned(),
+                title: one.title.clone(),
+                class: one.class.clone().unwrap_or_default(),
+                host: one.host_name.clone(),
+                at: super::session::rfc3339(incident.at_ms),
+                kind: incident.kind,
+                reason: if by.is_some() { incident.reason.clone() } else { String::new() },
+                by: by.unwrap_or_default(),
+            };
+            (incident.at_ms, view)
+        })
+        .collect();
+    found.sort_by_key(|(at_ms, _)| std::cmp::Reverse(*at_ms));
+    found.truncate(MOST_ROWS);
+    found.into_iter().map(|(_, view)| view).collect()
 }
 
 /// A figure. `value` is missing when there is nothing to count, or (`is_hidden`) too few answers to show.
@@ -268,6 +313,7 @@ pub async fn evidence(
         not_held: counted(facts.lessons.iter().filter_map(|one| one.not_held).map(|reason| reason.as_str())),
         purposes: counted(facts.lessons.iter().map(|one| one.purpose.as_deref().unwrap_or("none"))),
         audit: audit_head(&state, &looked.school).await?,
+        incidents: incidents(facts),
         choices: looked.choices,
     }))
 }

@@ -12,7 +12,8 @@ use super::body::Json;
 use super::people;
 use super::problem::Problem;
 use super::session::rfc3339;
-use crate::domain::consultation::State as ConsultationState;
+use crate::domain::access::may_close;
+use crate::domain::consultation::{IncidentKind, State as ConsultationState};
 use crate::domain::form::{Coverage, Form, Kind};
 use crate::domain::person::PersonFacts;
 use crate::domain::policy::action::kind;
@@ -60,6 +61,14 @@ pub struct ConsultationView {
     /// Why it was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<String>,
+    /// What kind of technical failure ended it: `fault`, `emergency`, `host_lost`, `server_down` or `corrected`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentKind>,
+    /// What was said by the one who closed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub close_reason: Option<String>,
+    /// The person may close it at once, for a technical fault or an emergency.
+    pub may_close: bool,
     pub start: String,
     pub end: String,
     /// When its room opens and when the clock closes it at the latest.
@@ -122,7 +131,11 @@ impl ConsultationView {
         let room = one.room_facts();
         let host = one.substitute.unwrap_or(one.host);
         let is_cancelled = one.state == ConsultationState::Cancelled;
+        let is_said = matches!(one.incident, Some(IncidentKind::Declared | IncidentKind::Emergency));
         Self {
+            incident: one.incident,
+            close_reason: one.detail.clone().filter(|_| is_said),
+            may_close: may_close(facts, &room, today),
             role: role_word(facts, &room, today).to_owned(),
             wards: wards_on_roster(facts, &room, today).iter().map(|ward| ward.as_str().to_owned()).collect(),
             room: one.id.as_str().to_owned(),

@@ -37,6 +37,23 @@ words!(
     }
 );
 
+words!(
+    /// What kind of technical failure it was; each leaves an incident record (DOMAIN 2.2).
+    #[derive(utoipa::ToSchema)]
+    IncidentKind {
+        /// Declared by the host, or by those who answer for the school.
+        Declared = "fault",
+        /// Closed at once, because it must not go on.
+        Emergency = "emergency",
+        /// The host's line was lost and did not come back.
+        HostLost = "host_lost",
+        /// The hub itself was down.
+        ServerDown = "server_down",
+        /// Said afterwards, by a correction.
+        Corrected = "corrected",
+    }
+);
+
 const MINUTE_MS: i64 = 60_000;
 /// A host later than this after the start is late (4.1).
 pub const LATE_HOST_S: i64 = 300;
@@ -149,8 +166,11 @@ pub enum Event {
     EndedByHost {
         shared_ms: i64,
     },
-    /// An emergency close or a technical fault declared by an operator.
-    Fault,
+    /// A technical fault, or an emergency close, declared by somebody who may; the reason is shown to people.
+    Fault {
+        kind: IncidentKind,
+        reason: String,
+    },
     Cancel {
         reason: String,
     },
@@ -191,8 +211,10 @@ pub enum Effect {
     Load {
         counted: bool,
     },
-    /// The deputy learns that nobody came to hold it.
+    /// The deputy learns that it was not held.
     AlertDeputy,
+    /// An incident record is kept.
+    Incident(IncidentKind),
     /// People are told; `late`: with less than a day's notice.
     Notice {
         late: bool,
@@ -216,8 +238,28 @@ impl Step {
         Self { to, not_held: None, detail: None, effects }
     }
 
-    fn not_held(reason: NotHeldReason, detail: Option<&str>, effects: Vec<Effect>) -> Self {
-        Self { to: State::NotHeld, not_held: Some(reason), detail: detail.map(str::to_owned), effects }
+    fn not_held(reason: NotHeldReason, effects: Vec<Effect>) -> Self {
+        Self { to: State::NotHeld, not_held: Some(reason), detail: None, effects }
+    }
+
+    /// It failed technically: recorded, and told to the deputy and to those whom it concerns.
+    fn technical(kind: IncidentKind, detail: &str, has_room: bool) -> Self {
+        let close = has_room.then_some(Effect::CloseRoom(Closing::Technical));
+        let told = [Effect::Incident(kind), Effect::AlertDeputy, Effect::Notice { late: true }];
+        Self {
+            to: State::NotHeld,
+            not_held: Some(NotHeldReason::Technical),
+            detail: Some(detail.to_owned()),
+            effects: close.into_iter().chain(told).collect(),
+        }
+    }
+
+    /// The incident that has to be recorded with it.
+    pub fn incident(&self) -> Option<IncidentKind> {
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::Incident(kind) => Some(*kind),
+            _ => None,
+        })
     }
 }
 
@@ -238,12 +280,9 @@ pub fn apply(facts: &Facts, timing: &Timing, event: Event, now_ms: i64) -> Resul
             State::Live => Ok(Some(over(timing, shared_ms, Closing::ByHost))),
             _ => Err(RefusalCode::IllegalTransition),
         },
-        Event::Fault => match facts.state {
-            State::Live | State::Open => Ok(Some(Step::not_held(
-                NotHeldReason::Technical,
-                Some("declared"),
-                vec![Effect::CloseRoom(Closing::Technical)],
-            ))),
+        Event::Fault { kind, reason } => match facts.state {
+            State::Live | State::Open if reason.trim().is_empty() => Err(RefusalCode::ReasonRequired),
+            State::Live | State::Open => Ok(Some(Step::technical(kind, reason.trim(), true))),
             _ => Err(RefusalCode::IllegalTransition),
         },
         Event::Cancel { reason } => cancel(facts, reason, None, now_ms),
@@ -254,7 +293,7 @@ pub fn apply(facts: &Facts, timing: &Timing, event: Event, now_ms: i64) -> Resul
 fn by_clock(facts: &Facts, timing: &Timing, shared_ms: i64, down: Option<Downtime>, now_ms: i64) -> Option<Step> {
     match facts.state {
         State::Planned if now_ms >= facts.end_ms => {
-            Some(Step::not_held(NotHeldReason::Technical, Some("server_down"), vec![]))
+            Some(Step::technical(IncidentKind::ServerDown, "server_down", false))
         }
         State::Planned if now_ms >= facts.opens_ms => {
             let late = (now_ms > facts.start_ms).then_some(Effect::GraceFrom { ms: now_ms });
@@ -270,15 +309,10 @@ fn by_clock(facts: &Facts, timing: &Timing, shared_ms: i64, down: Option<Downtim
             // A grace that started anew was all the host's, unless the end cut it short.
             let cut_short = seen > facts.start_ms && seen + timing.host_grace_ms > facts.end_ms;
             Some(if cut_short || was_down.is_some() {
-                Step::not_held(
-                    NotHeldReason::Technical,
-                    Some("server_down"),
-                    vec![Effect::CloseRoom(Closing::Technical), Effect::Notice { late: true }],
-                )
+                Step::technical(IncidentKind::ServerDown, "server_down", true)
             } else {
                 Step::not_held(
                     NotHeldReason::NoHost,
-                    None,
                     vec![Effect::CloseRoom(Closing::NotHeld), Effect::AlertDeputy, Effect::Notice { late: true }],
                 )
             })
@@ -289,22 +323,12 @@ fn by_clock(facts: &Facts, timing: &Timing, shared_ms: i64, down: Option<Downtim
             if ended {
                 let was_down = down.is_some_and(|down| down.from_ms < facts.end_ms && down.to_ms > facts.start_ms);
                 if was_down && shared_ms < timing.shared_ms {
-                    return Some(Step::not_held(
-                        NotHeldReason::Technical,
-                        Some("server_down"),
-                        vec![Effect::CloseRoom(Closing::Technical)],
-                    ));
+                    return Some(Step::technical(IncidentKind::ServerDown, "server_down", true));
                 }
                 return Some(over(timing, shared_ms, Closing::ByClock));
             }
             let gone = lost.is_some_and(|lost| now_ms >= lost + timing.host_lost_ms);
-            gone.then(|| {
-                Step::not_held(
-                    NotHeldReason::Technical,
-                    Some("host_lost"),
-                    vec![Effect::CloseRoom(Closing::Technical), Effect::Notice { late: true }],
-                )
-            })
+            gone.then(|| Step::technical(IncidentKind::HostLost, "host_lost", true))
         }
         _ => None,
     }
@@ -335,11 +359,7 @@ fn over(timing: &Timing, shared_ms: i64, closing: Closing) -> Step {
         Step::to(State::Held, vec![Effect::CloseRoom(closing), Effect::Load { counted: true }])
     } else {
         // The host came and waited: school policy counts the time by default.
-        Step::not_held(
-            NotHeldReason::NoAudience,
-            None,
-            vec![Effect::CloseRoom(closing), Effect::Load { counted: true }],
-        )
+        Step::not_held(NotHeldReason::NoAudience, vec![Effect::CloseRoom(closing), Effect::Load { counted: true }])
     }
 }
 

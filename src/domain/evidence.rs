@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 
-use super::consultation::{NotHeldReason, State};
+use super::consultation::{IncidentKind, NotHeldReason, State};
 use super::form::{Form, Kind};
 use super::ids::{ConsultationId, PersonId, UnitId};
 use helped::{HelpOutcome, Seeker};
@@ -55,8 +55,21 @@ pub struct LessonFact {
     /// Stays that ended because the line was lost, of all stays.
     pub stays: u32,
     pub stays_lost: u32,
+    /// The technical failure that ended it.
+    pub incident: Option<IncidentFact>,
     /// Whether a correction changed what the clock wrote.
     pub is_corrected: bool,
+}
+
+/// The record of a technical failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncidentFact {
+    pub kind: IncidentKind,
+    /// What was said, or the machine's word.
+    pub reason: String,
+    /// Who declared it; `None`: the clock.
+    pub by: Option<PersonId>,
+    pub at_ms: i64,
 }
 
 impl LessonFact {

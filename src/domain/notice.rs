@@ -65,6 +65,9 @@ notices! {
     ConsultationChanged = "consultation_changed" (Lessons) { lesson: Lesson },
     /// For the deputy head: it did not take place.
     ConsultationNotHeld = "consultation_not_held" (Oversight) { lesson: Lesson, reason: String },
+    /// It did not take place (`no_host`, `technical`), or broke off; `said` is what the one who closed it wrote.
+    ConsultationFellThrough = "consultation_fell_through" (Lessons, urgent)
+        { lesson: Lesson, reason: String, said: String },
     /// Planned for you, or asked by you.
     ConsultationPlanned = "consultation_planned" (Lessons) { lesson: Lesson },
 

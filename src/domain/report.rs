@@ -3,6 +3,7 @@
 pub mod html;
 pub mod xlsx;
 
+use super::consultation::IncidentKind;
 use super::evidence::helped::HelpOutcome;
 use super::evidence::metrics::MetricCode;
 
@@ -75,6 +76,17 @@ pub fn figure(code: MetricCode, value: f64) -> Cell {
     match code {
         MetricCode::FirstResponse | MetricCode::Helpfulness | MetricCode::Complaints => Cell::Number(value),
         _ => Cell::Share(value),
+    }
+}
+
+/// What kind of technical failure it was, in Russian.
+pub fn incident(kind: IncidentKind) -> &'static str {
+    match kind {
+        IncidentKind::Declared => "объявлен технический сбой",
+        IncidentKind::Emergency => "экстренное закрытие",
+        IncidentKind::HostLost => "пропала связь с ведущим",
+        IncidentKind::ServerDown => "сервер не работал",
+        IncidentKind::Corrected => "признан сбоем позже",
     }
 }
 

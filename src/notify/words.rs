@@ -96,6 +96,15 @@ pub fn words(notice: &Notice, language: Language, zone: &TimeZone) -> Words {
         Notice::ConsultationNotHeld { lesson, .. } => {
             say("Консультация не состоялась", "A consultation was not held", of(lesson))
         }
+        Notice::ConsultationFellThrough { lesson, reason, .. } => {
+            let why = match (reason.as_str(), language) {
+                ("technical", Language::Russian) => ". Технический сбой",
+                ("technical", Language::English) => ". A technical failure",
+                (_, Language::Russian) => ". Ведущий не пришёл",
+                (_, Language::English) => ". The host did not come",
+            };
+            say("Консультация не состоялась", "A consultation did not take place", format!("{}{why}", of(lesson)))
+        }
         Notice::RequestReceived { subject, .. } => say("Новое обращение", "A new request", subject.clone()),
         Notice::RequestAccepted { subject, .. } => {
             say("Обращение принято", "Your request is accepted", subject.clone())

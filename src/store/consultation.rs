@@ -13,7 +13,7 @@ use super::sql::{date, flag, int, json, optional_int, optional_text, placeholder
 use super::{Store, StoreError};
 use crate::domain::access::{Booked, RoomFacts};
 use crate::domain::chosen::Chosen;
-use crate::domain::consultation::{Facts, NotHeldReason, State, Timing, Timings};
+use crate::domain::consultation::{Facts, IncidentKind, NotHeldReason, State, Timing, Timings};
 use crate::domain::form::{Audience, Coverage, Form, Kind, Medium};
 use crate::domain::ids::{CardId, ConsultationId, GroupId, PersonId, SchoolId, UnitId};
 use crate::domain::lesson_card::{CardSlot, Homework};
@@ -44,8 +44,10 @@ pub struct Consultation {
     pub medium: Option<Medium>,
     pub state: State,
     pub not_held: Option<NotHeldReason>,
-    /// A finer word to the state, or the reason of a cancelling.
+    /// A finer word to the state, or the reason of a cancelling or closing.
     pub detail: Option<String>,
+    /// What kind of technical failure ended it.
+    pub incident: Option<IncidentKind>,
     pub title: String,
     pub subject: Option<String>,
     pub class: Option<String>,
@@ -198,7 +200,8 @@ const SELECT: &str = "SELECT c.id, c.school_id, c.card_id, k.external_key, c.seq
     cl.name AS class, g.name AS group_name, c.group_id, cl.unit_id, c.host_id, h.display_name AS host_name,
     c.substitute_host_id, sh.display_name AS substitute_name, s.kind, s.coverage, s.audience_students,
     s.audience_guardians, s.body, v.materials, v.homework, v.note, c.warnings, c.opened_at, c.live_at, c.host_delay_s,
-    c.closed_at, c.shared_s, c.updated_at, sc.tz
+    c.closed_at, c.shared_s, c.updated_at, sc.tz,
+    (SELECT i.kind FROM incident i WHERE i.consultation_id = c.id ORDER BY i.n DESC LIMIT 1) AS incident
     FROM consultation c
     JOIN school sc ON sc.id = c.school_id
     JOIN card_slot s ON s.id = c.slot_id
@@ -237,6 +240,9 @@ fn consultation(row: &AnyRow) -> Result<Consultation, StoreError> {
             .map(|reason| word(NotHeldReason::parse(&reason), "reason"))
             .transpose()?,
         detail: optional_text(row, "detail")?,
+        incident: optional_text(row, "incident")?
+            .map(|kind| word(IncidentKind::parse(&kind), "incident"))
+            .transpose()?,
         title: text(row, "title")?,
         subject: optional_text(row, "subject")?,
         class: optional_text(row, "class")?,

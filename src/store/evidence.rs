@@ -14,8 +14,8 @@ use super::{Store, StoreError};
 use crate::domain::attendance::Interval;
 use crate::domain::calendar::Span;
 use crate::domain::chosen::{Chosen, about};
-use crate::domain::consultation::{NotHeldReason, State};
-use crate::domain::evidence::{ComplaintFact, Facts, Invited, LessonFact, ScoreFact};
+use crate::domain::consultation::{IncidentKind, NotHeldReason, State};
+use crate::domain::evidence::{ComplaintFact, Facts, IncidentFact, Invited, LessonFact, ScoreFact};
 use crate::domain::form::{Form, Kind};
 use crate::domain::ids::{ConsultationId, PersonId, UnitId};
 use crate::domain::lesson_card::CardSlot;
@@ -170,6 +170,7 @@ struct Beside {
     register: Register,
     load: HashMap<String, i64>,
     lifted: HashMap<String, Vec<String>>,
+    incidents: HashMap<String, IncidentFact>,
     /// What hosts chose for single dates.
     chosen: HashMap<ConsultationId, Chosen>,
     hour_minutes: u16,
@@ -231,6 +232,7 @@ impl Beside {
             register: Register::load(store, school, Scope::Dates(dates)).await?,
             load,
             lifted,
+            incidents: incidents(store, school, dates).await?,
             chosen: {
                 let mut connection = store.readers().acquire().await?;
                 chosen(&mut connection, Of::Dates(&school.id, dates.from, dates.to)).await?
@@ -253,6 +255,26 @@ impl Beside {
         let members = self.enrolled.get(group).map(Vec::as_slice).unwrap_or_default();
         members.iter().filter(|(_, from, to)| holds(from, to)).map(|(person, ..)| person.clone()).collect()
     }
+}
+
+/// The last incident of each consultation.
+async fn incidents(store: &Store, school: &School, dates: Span) -> Result<HashMap<String, IncidentFact>, StoreError> {
+    let select = "SELECT consultation_id, n, kind, reason, by_id, at FROM incident WHERE consultation_id";
+    let mut last: HashMap<String, (i64, IncidentFact)> = HashMap::new();
+    for row in &Scope::Dates(dates).rows(store, school, select).await? {
+        let fact = IncidentFact {
+            kind: word(IncidentKind::parse(&text(row, "kind")?), "incident")?,
+            reason: text(row, "reason")?,
+            by: optional_text(row, "by_id")?.map(PersonId::new),
+            at_ms: int(row, "at")?,
+        };
+        let n = int(row, "n")?;
+        let id = text(row, "consultation_id")?;
+        if last.get(&id).is_none_or(|(before, _)| *before < n) {
+            last.insert(id, (n, fact));
+        }
+    }
+    Ok(last.into_iter().map(|(id, (_, fact))| (id, fact)).collect())
 }
 
 fn lesson_fact(row: &sqlx::any::AnyRow, beside: &Beside) -> Result<LessonFact, StoreError> {
@@ -312,6 +334,7 @@ fn lesson_fact(row: &sqlx::any::AnyRow, beside: &Beside) -> Result<LessonFact, S
         violations,
         stays: u32::try_from(people.clone().count()).unwrap_or(u32::MAX),
         stays_lost: u32::try_from(people.filter(|stay| stay.was_lost).count()).unwrap_or(u32::MAX),
+        incident: beside.incidents.get(&id).filter(|_| not_held == Some(NotHeldReason::Technical)).cloned(),
         is_corrected: corrections.is_some(),
         id: ConsultationId::new(id),
         start_ms,

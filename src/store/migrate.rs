@@ -45,6 +45,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(180, "0180_guardian_index"),
     migration!(190, "0190_rule_proposals"),
     migration!(200, "0200_regular_lesson_terms"),
+    migration!(220, "0220_incidents"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

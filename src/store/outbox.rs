@@ -93,6 +93,15 @@ impl Tx {
     /// Whom a consultation concerns: its hosts, and as its audience says students and their guardians; for individual help
     /// those it is booked for.
     pub async fn concerned(&mut self, id: &ConsultationId) -> Result<Vec<PersonId>, StoreError> {
+        self.concerned_by(id, false).await
+    }
+
+    /// The same, and the guardians of minors also where they were not invited: a child came home early, or waited for nobody.
+    pub async fn concerned_with_guardians(&mut self, id: &ConsultationId) -> Result<Vec<PersonId>, StoreError> {
+        self.concerned_by(id, true).await
+    }
+
+    async fn concerned_by(&mut self, id: &ConsultationId, tells_guardians: bool) -> Result<Vec<PersonId>, StoreError> {
         let row = sqlx::query(
             "SELECT c.form, c.group_id, c.date, c.host_id, c.substitute_host_id, s.body FROM consultation c
              JOIN card_slot s ON s.id = c.slot_id WHERE c.id = $1",
@@ -108,7 +117,7 @@ impl Tx {
         } else {
             self.members(&GroupId::new(text(&row, "group_id")?), &text(&row, "date")?).await?
         };
-        if slot.audience.guardians {
+        if slot.audience.guardians || tells_guardians {
             let day = sql::date(&text(&row, "date")?)?;
             people.extend(self.guardians_of(&students, day).await?);
         }

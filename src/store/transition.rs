@@ -4,7 +4,7 @@ use sqlx::AssertSqlSafe;
 
 use super::consultation::{CLOCK_COLUMNS, ClockRow, clock_row};
 use super::{AuditEvent, Store, StoreError, Tx};
-use crate::domain::consultation::{Effect, Event, State, Step, Timings, apply};
+use crate::domain::consultation::{Effect, Event, IncidentKind, State, Step, Timings, apply};
 use crate::domain::ids::{ConsultationId, PersonId};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::role::Role;
@@ -47,6 +47,20 @@ impl Store {
     ) -> Result<Transition, TransitionError> {
         self.write(move |tx| Box::pin(async move { tx.transition(&id, event, actor.as_ref(), &timings, now_ms).await }))
             .await
+    }
+
+    /// Closes an open or live consultation at once: a technical fault, or an emergency. Poke the scheduler afterwards: it shows
+    /// everybody out. Refusals: `illegal_transition`, `reason_required`.
+    pub async fn close_consultation(
+        &self,
+        id: ConsultationId,
+        kind: IncidentKind,
+        reason: String,
+        actor: Actor,
+        timings: Timings,
+        now_ms: i64,
+    ) -> Result<Transition, TransitionError> {
+        self.transition(id, Event::Fault { kind, reason }, Some(actor), timings, now_ms).await
     }
 
     /// Cancels a planned or open consultation; `reason` is for people and must not be blank. Poke the scheduler afterwards: it
@@ -129,6 +143,10 @@ impl Tx {
         }
         self.audit(journal(&row, &step, actor, shared_s, now_ms)).await?;
         self.count_load(id, &row.facts, &step, now_ms).await?;
+        if let Some(kind) = step.incident() {
+            let said = step.detail.as_deref().unwrap_or_default();
+            self.keep_incident(&row.school, id, (kind, said), actor, now_ms).await?;
+        }
         self.tell_step(&row.school, id, before, &step, now_ms).await?;
         if step.to.is_final() && before != step.to {
             self.settle_help(id, step.to, step.not_held, step.detail.as_deref(), now_ms).await?;
@@ -175,6 +193,7 @@ fn journal(row: &ClockRow, step: &Step, actor: Option<&Actor>, shared_s: Option<
             Effect::Load { counted } => note("load_counted", (*counted).into()),
             Effect::MovedTo(to) => note("moved_to", to.as_str().into()),
             Effect::AlertDeputy => note("deputy_alerted", true.into()),
+            Effect::Incident(kind) => note("incident", kind.as_str().into()),
             Effect::OpenRoom | Effect::CloseRoom(_) => {}
         }
     }

@@ -86,8 +86,16 @@ async fn a_report_is_the_sum_of_its_rows_for_each_who_may_see_it() {
     let (status, book) = bytes(&deputy, "/api/v1/reports/evidence.xlsx").await;
     assert_eq!(status, StatusCode::OK);
     let mut book: calamine::Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(book)).unwrap();
-    let sheets =
-        ["Показатели", "Ведущие", "Консультации", "Обращения", "Кто просил помощи", "Обучающиеся", "О документе"];
+    let sheets = [
+        "Показатели",
+        "Ведущие",
+        "Консультации",
+        "Технические сбои",
+        "Обращения",
+        "Кто просил помощи",
+        "Обучающиеся",
+        "О документе",
+    ];
     assert_eq!(book.sheet_names(), sheets);
     let figures = book.worksheet_range("Показатели").unwrap();
     assert_eq!(figures.height(), 1 + report.body["metrics"].as_array().unwrap().len());

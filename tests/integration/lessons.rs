@@ -1,6 +1,8 @@
 //! A lesson of the demo school over the whole hub: the timetable opens it, the door knows who may come in as what, the
 //! store keeps what was written.
 
+mod closing;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

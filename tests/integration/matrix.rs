@@ -58,6 +58,7 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("get", "/api/v1/timetable", Asks::OfAnybody(Action::TimetableView)),
     ("get", "/api/v1/consultations/{id}", Asks::OfLesson(Action::ConsultationView)),
     ("post", "/api/v1/consultations/{id}/cancel", Asks::OfLesson(Action::ConsultationCancel)),
+    ("post", "/api/v1/consultations/{id}/close", Asks::OfLesson(Action::RoomClose)),
     ("get", "/api/v1/consultations/{id}/attendance", Asks::OfLesson(Action::AttendanceView)),
     ("get", "/api/v1/consultations/{id}/messages", Asks::OfLesson(Action::ChatRead)),
     ("get", "/api/v1/rooms/{room}", Asks::OfLesson(Action::RoomView)),
@@ -359,6 +360,9 @@ fn request(client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder
             client.request(method, path).json(&json!({}))
         }
         // Without a reason it is refused after the policy has been asked.
+        path if path.starts_with("/api/v1/consultations/") && path.ends_with("/close") => {
+            client.request(method, path).json(&json!({ "kind": "fault", "reason": "" }))
+        }
         path if path.ends_with("/cancel") => client.request(method, path).json(&json!({ "reason": "" })),
         path => client.request(method, path),
     }

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 use super::super::ApiState;
 use super::super::auth::Session;
 use super::super::problem::Problem;
-use super::{Asked, Looked, audit_head, hosts, rows};
+use super::{Asked, Looked, audit_head, hosts, incidents, rows};
 use crate::domain::evidence::helped::HelpOutcome;
 use crate::domain::evidence::{coverage, metrics};
 use crate::domain::report::{self, Cell, Report, Sheet};
@@ -145,6 +145,17 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
             Cell::Text(report::outcome(seeker.outcome).to_owned()),
         ]
     });
+    let failures = incidents(facts).into_iter().map(|one| {
+        vec![
+            Cell::Text(local(&one.at)),
+            Cell::Text(one.title),
+            Cell::Text(one.class),
+            Cell::Text(one.host),
+            Cell::Text(report::incident(one.kind).to_owned()),
+            Cell::Text(one.reason),
+            Cell::Text(one.by),
+        ]
+    });
     let students = coverage::students(facts).into_iter().map(|(person, row)| {
         let (name, class) = names.get(&person).cloned().unwrap_or_default();
         vec![
@@ -205,6 +216,11 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
                     "Исправления",
                 ],
                 lessons.collect(),
+            ),
+            sheet(
+                "Технические сбои",
+                &["Когда", "Консультация", "Класс", "Ведущий", "Что случилось", "Причина", "Кто записал"],
+                failures.collect(),
             ),
             sheet(
                 "Обращения",

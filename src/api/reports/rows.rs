@@ -74,6 +74,9 @@ pub struct BehindView {
     pub(super) code: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<f64>,
+    /// What somebody wrote about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) said: Option<String>,
 }
 
 /// Rows with what a person wants to see of each.
@@ -86,6 +89,7 @@ fn views(facts: &Facts, code: MetricCode, shares: &[Share]) -> Vec<RowView> {
                 name: one.person.as_ref().map(name).unwrap_or_default(),
                 code: one.code,
                 value: one.value,
+                said: one.said,
             })
             .collect()
     };

@@ -25,6 +25,10 @@ fn clock(shared_min: i64) -> Event {
     Event::Clock { shared_ms: shared_min * MIN, down: None }
 }
 
+fn fault(reason: &str) -> Event {
+    Event::Fault { kind: IncidentKind::Declared, reason: reason.to_owned() }
+}
+
 fn check(facts: &Facts, event: Event, now_ms: i64) -> Option<(State, Option<NotHeldReason>)> {
     apply(facts, &Timing::default(), event, now_ms).unwrap().map(|step| (step.to, step.not_held))
 }
@@ -116,9 +120,26 @@ fn a_lost_host_has_ten_minutes_to_return() {
 }
 
 #[test]
+fn a_declared_fault_ends_an_open_or_live_room_with_its_reason() {
+    for kind in [IncidentKind::Declared, IncidentKind::Emergency] {
+        for state in [State::Open, State::Live] {
+            let event = |reason: &str| Event::Fault { kind, reason: reason.to_owned() };
+            let blank = apply(&facts(state), &Timing::default(), event(" "), START);
+            assert_eq!(blank, Err(RefusalCode::ReasonRequired));
+            let step = apply(&facts(state), &Timing::default(), event("пожарная тревога"), START).unwrap().unwrap();
+            assert_eq!((step.to, step.not_held), (State::NotHeld, Some(NotHeldReason::Technical)));
+            assert_eq!((step.detail.as_deref(), step.incident()), (Some("пожарная тревога"), Some(kind)));
+            assert!(step.effects.contains(&Effect::CloseRoom(Closing::Technical)));
+        }
+    }
+    let early = apply(&facts(State::Planned), &Timing::default(), fault("x"), START);
+    assert_eq!(early, Err(RefusalCode::IllegalTransition));
+}
+
+#[test]
 fn p3_what_is_over_cannot_be_changed() {
     for state in [State::Held, State::NotHeld, State::Cancelled] {
-        let events = [Event::HostJoined, Event::Fault, Event::Cancel { reason: "ill".into() }];
+        let events = [Event::HostJoined, fault("погас свет"), Event::Cancel { reason: "ill".into() }];
         for event in events {
             assert_eq!(apply(&facts(state), &Timing::default(), event, START), Err(RefusalCode::IllegalTransition));
         }
@@ -217,5 +238,32 @@ proptest! {
         }
         prop_assert!(opened.unwrap() >= START - lead * MIN);
         prop_assert!(closed.unwrap() <= facts.end_ms + overrun * MIN, "{closed:?} of {facts:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::domain::cases::cases(256))]
+
+    /// Whatever happens at whatever time: a technical failure has its incident and its deputy, and nothing else has one.
+    #[test]
+    fn every_technical_failure_leaves_one_incident(
+        state in proptest::sample::select(State::ALL), after_min in -30_i64..120, shared in 0_i64..10,
+        lost in proptest::option::of(0_i64..60), down in proptest::option::of((-20_i64..60, 0_i64..90)), what in 0_u8..5,
+    ) {
+        let facts = Facts { host_lost_ms: lost.map(|at| START + at * MIN).filter(|_| state == State::Live), ..facts(state) };
+        let down = down.map(|(from, long)| Downtime { from_ms: START + from * MIN, to_ms: START + (from + long) * MIN });
+        let event = match what {
+            0 => fault("связь"),
+            1 => Event::HostJoined,
+            2 => Event::EndedByHost { shared_ms: shared * MIN },
+            _ => Event::Clock { shared_ms: shared * MIN, down },
+        };
+        if let Ok(Some(step)) = apply(&facts, &Timing::default(), event, START + after_min * MIN) {
+            let incidents = step.effects.iter().filter(|effect| matches!(effect, Effect::Incident(_))).count();
+            let is_technical = step.not_held == Some(NotHeldReason::Technical);
+            prop_assert_eq!(incidents, usize::from(is_technical));
+            prop_assert!(!is_technical || step.effects.contains(&Effect::AlertDeputy));
+            prop_assert!(!is_technical || step.detail.is_some());
+        }
     }
 }

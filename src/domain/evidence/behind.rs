@@ -12,6 +12,8 @@ pub struct Behind {
     pub code: String,
     /// Minutes, seconds, or per cent, as the code says.
     pub value: Option<f64>,
+    /// What somebody wrote about it.
+    pub said: Option<String>,
 }
 
 /// What stands behind a row of a figure. Empty where the row itself says all.
@@ -27,6 +29,7 @@ pub fn of(facts: &Facts, code: MetricCode, share: &Share) -> Vec<Behind> {
                     person: Some(seeker.person.clone()),
                     code: seeker.outcome.as_str().to_owned(),
                     value: None,
+                    said: None,
                 })
                 .collect()
         }
@@ -38,6 +41,16 @@ pub fn of(facts: &Facts, code: MetricCode, share: &Share) -> Vec<Behind> {
     }
 }
 
+/// The incident that ended a consultation.
+fn incident(one: &LessonFact) -> Option<Behind> {
+    one.incident.as_ref().map(|incident| Behind {
+        person: incident.by.clone(),
+        code: incident.kind.as_str().to_owned(),
+        value: None,
+        said: incident.by.is_some().then(|| incident.reason.clone()),
+    })
+}
+
 fn of_lesson(one: &LessonFact, code: MetricCode) -> Vec<Behind> {
     match code {
         MetricCode::Attendance => {
@@ -45,9 +58,11 @@ fn of_lesson(one: &LessonFact, code: MetricCode) -> Vec<Behind> {
                 person: Some(person.clone()),
                 code: "minutes".to_owned(),
                 value: Some(seconds as f64 / 60.0),
+                said: None,
             };
             one.invited.iter().map(|invited| row(&invited.person, invited.present_s)).collect()
         }
+        MetricCode::TechOk => incident(one).into_iter().collect(),
         _ => Vec::new(),
     }
 }

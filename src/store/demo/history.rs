@@ -30,6 +30,7 @@ struct Rows {
     consultations: Vec<Vec<Value>>,
     stays: Vec<Vec<Value>>,
     load: Vec<Vec<Value>>,
+    incidents: Vec<Vec<Value>>,
     feedback: Vec<Vec<Value>>,
 }
 
@@ -79,6 +80,8 @@ pub(super) async fn write(store: &Store, school: &School, now_ms: i64) -> Result
                 sql::insert_many(tx.connection(), into, 9, rows.stays).await?;
                 let into = "load_entry (id, school_id, host_id, consultation_id, date, kind, minutes, academic_hours, planned, created_at)";
                 sql::insert_many(tx.connection(), into, 10, rows.load).await?;
+                let into = "incident (id, school_id, consultation_id, n, kind, reason, by_id, role, at)";
+                sql::insert_many(tx.connection(), into, 9, rows.incidents).await?;
                 let into = "feedback (consultation_id, person_id, school_id, score, helped, text, at)";
                 sql::insert_many(tx.connection(), into, 7, rows.feedback).await?;
                 let event = AuditEvent::new(school.clone(), now_ms, "demo.history", "school", school.as_str())
@@ -142,6 +145,19 @@ fn past(
             end_ms.into(),
         ]);
     };
+    if reason == Some("technical") {
+        rows.incidents.push(vec![
+            uuid::Uuid::now_v7().to_string().into(),
+            school.into(),
+            id.into(),
+            1_i64.into(),
+            "fault".into(),
+            "Отключили свет в школе".into(),
+            host.as_str().into(),
+            "teacher".into(),
+            (start_ms + 3 * MINUTE_MS).into(),
+        ]);
+    }
     if !is_held {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use super::super::{Store, demo};
 use super::*;
 use crate::domain::calendar::{Span, plus_days};
-use crate::domain::consultation::{Event, Timing, Timings};
+use crate::domain::consultation::{Event, IncidentKind, Timing, Timings};
 use crate::domain::planning::load::Hundredths;
 use crate::store::school::School;
 use crate::store::transition::{Transition, TransitionError};
@@ -79,6 +79,10 @@ struct Ledger {
     made: i64,
     now_ms: i64,
     _folder: tempfile::TempDir,
+}
+
+fn fault() -> Event {
+    Event::Fault { kind: IncidentKind::Declared, reason: "нет связи".to_owned() }
 }
 
 impl Ledger {
@@ -170,7 +174,7 @@ impl Ledger {
                 events
                     .extend([(Event::HostJoined, start), (Event::EndedByHost { shared_ms: 0 }, start + waited * MIN)]);
             }
-            Fate::Fault => events.extend([(Event::HostJoined, start), (Event::Fault, start + MIN)]),
+            Fate::Fault => events.extend([(Event::HostJoined, start), (fault(), start + MIN)]),
         }
         let steps = events.len();
         for (event, at) in events {
@@ -183,7 +187,7 @@ impl Ledger {
                     1 => cancel(),
                     2 => Event::EndedByHost { shared_ms: 30 * MIN },
                     3 => Event::HostJoined,
-                    _ => Event::Fault,
+                    _ => fault(),
                 };
                 let after = self.step(&id, event, end + DAY).await;
                 assert!(after.is_err() || after.unwrap().step.is_none(), "what is over stays as it is");

@@ -85,6 +85,7 @@ pub const PLACES: &[Place] = &[
     doer("erasure", "declined_by"),
     doer("erasure", "executed_by"),
     doer("import_run", "by_id"),
+    doer("incident", "by_id"),
     doer("org_unit", "head_person_id"),
     doer("regular_lesson", "teacher_id"),
     doer("rule_proposal", "proposed_by"),

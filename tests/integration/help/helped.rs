@@ -61,7 +61,9 @@ pub(super) async fn scheduled(hub: &TestHub, requests: &[&Value]) -> Value {
     let list = super::topics::ranked(hub, TEACHER, "5А", "Математика").await.unwrap();
     let lesson = list["planned"].as_array().unwrap().iter().find(|one| one["form"] != "individual").unwrap();
     let path = format!("/api/v1/consultations/{}/topics", lesson["id"].as_str().unwrap());
-    let topic = &list["topics"][0];
+    // Of the part that the date lies in.
+    let mut topics = list["topics"].as_array().unwrap().iter();
+    let topic = topics.find(|topic| topic["title"] == "Сложение и вычитание дробей").unwrap();
     let choice = json!({ "topics": [topic["id"]], "parts": [topic["part_id"]], "requests": requests });
     accepted(hub.sign_in(TEACHER).await.put(&path, &choice).await);
     lesson["id"].clone()

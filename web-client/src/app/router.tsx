@@ -15,7 +15,10 @@ import { PendingPage } from './pending';
 import { queryClient } from './query';
 
 // A chunk of its own: most of the time nobody has just left a lesson.
-askAfterLesson(lazy(() => import('../features/help/feedback-form')));
+askAfterLesson(
+  lazy(() => import('../features/help/feedback-form')),
+  lazy(() => import('../features/timetable/closing/closing').then((chunk) => ({ default: chunk.WhyClosed }))),
+);
 
 // Rarely seen, so not in the first load.
 const NotFoundPage = lazyRouteComponent(() => import('./fallbacks'), 'NotFoundPage');

@@ -24,6 +24,11 @@ export type Consultation = {
   form: Form;
   state: ConsultationState;
   not_held_reason?: string;
+  /** What kind of technical failure ended it, and what the one who closed it wrote. */
+  incident?: 'fault' | 'emergency' | 'host_lost' | 'server_down' | 'corrected';
+  close_reason?: string;
+  /** The caller may close it at once. */
+  may_close: boolean;
   /** RFC 3339, UTC. */
   start: string;
   end: string;

@@ -39,6 +39,7 @@ fn lesson(id: usize) -> LessonFact {
         violations: Vec::new(),
         stays: 0,
         stays_lost: 0,
+        incident: None,
         is_corrected: false,
     }
 }

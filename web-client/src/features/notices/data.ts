@@ -10,6 +10,7 @@ export type NoticeBody = {
   minutes?: number;
   was_ms?: number;
   reason?: string;
+  said?: string;
   by?: string;
   subject?: string;
   order_no?: string;

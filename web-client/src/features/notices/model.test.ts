@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { detailOf, keyOf } from './model';
+import { detailOf, keyOf, whyOf } from './model';
 import russian from './texts.ru';
 
 test('a notice says which lesson, when, and why', () => {
@@ -7,6 +7,16 @@ test('a notice says which lesson, when, and why', () => {
   const text = detailOf({ kind: 'consultation_cancelled', lesson, reason: 'болезнь' }, 'ru');
   expect(text).toContain('Математика, 5А');
   expect(text).toContain('болезнь');
+});
+
+test('a reason of the hub is put into words, what somebody wrote stays as it is', () => {
+  const why = (reason: string) => {
+    const key = whyOf(reason, russian);
+    return key ? russian[key] : reason;
+  };
+  const notice = { kind: 'consultation_fell_through', reason: 'technical', said: 'Пожарная тревога' };
+  expect(detailOf(notice, 'ru', why)).toBe('технический сбой · Пожарная тревога');
+  expect(detailOf({ kind: 'consultation_cancelled', reason: 'болезнь' }, 'ru', why)).toBe('болезнь');
 });
 
 test('an unknown kind still has words', () => {

@@ -9,7 +9,7 @@ import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { useTitle } from '../../shared/ui/use-title';
 import { fetchNotices, readNotices } from './data';
-import { detailOf, keyOf } from './model';
+import { detailOf, keyOf, whyOf } from './model';
 import styles from './notices.module.css';
 import { noticeTexts } from './texts';
 
@@ -30,6 +30,10 @@ export default function NoticesPage() {
     mutationFn: () => readNotices(items[0]?.at_ms ?? 0),
     onSuccess: () => client.invalidateQueries({ queryKey: ['notices'] }),
   });
+  const why = (reason: string) => {
+    const key = whyOf(reason, noticeTexts.russian);
+    return key ? t(key) : reason;
+  };
   return (
     <>
       <div className={sheet.top}>
@@ -61,7 +65,7 @@ export default function NoticesPage() {
                       </span>
                     )}
                   </p>
-                  <p className={styles.detail}>{detailOf(item.notice, locale)}</p>
+                  <p className={styles.detail}>{detailOf(item.notice, locale, why)}</p>
                   <p className={styles.detail}>
                     <time dateTime={new Date(item.at_ms).toISOString()}>
                       {formatShortDay(item.at_ms, locale)}, {formatTime(item.at_ms, locale)}

@@ -15,6 +15,17 @@ export type HostRow = {
   attendance?: number;
 };
 export type Week = { monday: string; held: number; not_held: number; cancelled: number; ahead: number };
+/** A technical failure that ended a consultation. */
+export type Incident = {
+  consultation: string;
+  title: string;
+  class: string;
+  host: string;
+  at: string;
+  kind: 'fault' | 'emergency' | 'host_lost' | 'server_down' | 'corrected';
+  reason: string;
+  by: string;
+};
 export type Report = {
   from: string;
   to: string;
@@ -24,6 +35,7 @@ export type Report = {
   weeks: Week[];
   not_held: { code: string; count: number }[];
   purposes: { code: string; count: number }[];
+  incidents: Incident[];
   choices: { hosts: { id: string; name: string }[]; classes: string[]; subjects: string[]; purposes: string[] };
   audit: { seq: number; hash: string; at: string };
 };
@@ -41,7 +53,7 @@ export type Row = {
   violations: string[];
   is_corrected: boolean;
   /** Whom and what the row's shares are counted of. */
-  behind: { name: string; code: string; value?: number }[];
+  behind: { name: string; code: string; value?: number; said?: string }[];
 };
 export type Rows = { metric: Metric; rows: Row[]; left_out: number };
 export type Coverage = {

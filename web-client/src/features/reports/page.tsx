@@ -10,6 +10,7 @@ import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { useTitle } from '../../shared/ui/use-title';
 import { type Asked, fetchReport, type Metric, queryOf, type Report, type Week } from './data';
+import { IncidentTable } from './incidents';
 import { barsOf, shown, toneOf } from './model';
 import styles from './reports.module.css';
 import { MetricRows } from './rows';
@@ -75,6 +76,7 @@ export default function ReportsPage() {
           {metric && <MetricRows asked={asked} metric={metric} onClose={() => setMetric(undefined)} />}
           {data.weeks.length > 0 && <Weeks weeks={data.weeks} />}
           {data.hosts.length > 0 && <Hosts report={data} />}
+          {data.incidents.length > 0 && <IncidentTable incidents={data.incidents} />}
           <CoverageTable asked={asked} />
           <StudentTable asked={asked} />
           <p className={sheet.mono}>{t('seal', { seq: data.audit.seq, hash: data.audit.hash })}</p>

@@ -84,6 +84,7 @@ function Table({ rows }: { rows: Row[] }) {
                           <li key={`${one.name}${one.code}`}>
                             {one.name && `${one.name}: `}
                             {word('code', one.code)}
+                            {one.said && ` — ${one.said}`}
                             {one.value !== undefined &&
                               ` ${one.value.toLocaleString(language, { maximumFractionDigits: 1 })}`}
                           </li>

@@ -26,7 +26,7 @@ const ICONS: Record<CloseReason | 'left', [IconName, FrameProps['tone']]> = {
 };
 const CAN_COME_BACK: readonly (CloseReason | 'left')[] = ['left', 'replaced', 'technical'];
 
-const ASKS_FEEDBACK: readonly (CloseReason | 'left')[] = ['ended', 'ended_by_host', 'left'];
+const TALKS: readonly (CloseReason | 'left')[] = ['ended', 'ended_by_host', 'left', 'technical'];
 
 type OverProps = { model: RoomModel; reason: CloseReason | 'left'; onAgain: () => void };
 
@@ -51,7 +51,9 @@ export function Over({ model, reason, onAgain }: OverProps) {
           t('over_duration', { time: formatDuration(ended.current - model.joinedMs, locale) })}
         {model.chat.messages.length > 0 && reason !== 'removed' && <> · {t('over_chat')}</>}
       </p>
-      {model.room && ASKS_FEEDBACK.includes(reason) && <AfterLesson consultation={model.room.room} />}
+      {model.room && TALKS.includes(reason) && (
+        <AfterLesson consultation={model.room.room} broke={reason === 'technical'} />
+      )}
       <div className={styles.actions}>
         <ToTimetable primary={!back} />
         {back && (

@@ -1,5 +1,5 @@
 // Everything that the lesson card says about one consultation.
-import type { ReactNode } from 'react';
+import { lazy, type ReactNode, Suspense } from 'react';
 import type { Ward } from '../../shared/api';
 import { dayKey } from '../../shared/i18n/format';
 import { useTexts } from '../../shared/i18n/use-texts';
@@ -11,17 +11,20 @@ import { timetableTexts } from './texts';
 import styles from './timetable.module.css';
 import { useWords } from './words';
 
+// Few ever need it.
+const CloseForm = lazy(async () => ({ default: (await import('./closing/closing')).CloseForm }));
+
 type Props = { item: Item | undefined; now: number; ward: string; wards: Ward[]; onClose: () => void };
 
 export function Details({ item, now, ward, wards, onClose }: Props) {
   return (
     <Dialog opened={item !== undefined} onClose={onClose} title={item?.title ?? ''} width={640}>
-      {item && <Body item={item} now={now} ward={ward} wards={wards} />}
+      {item && <Body item={item} now={now} ward={ward} wards={wards} onClose={onClose} />}
     </Dialog>
   );
 }
 
-function Body({ item, now, ward, wards }: Omit<Props, 'item' | 'onClose'> & { item: Item }) {
+function Body({ item, now, ward, wards, onClose }: Omit<Props, 'item'> & { item: Item }) {
   const t = useTexts(timetableTexts);
   const { times, schoolTime, dayName, moment, whom } = useWords();
   const names = wardNames(item, wards);
@@ -79,9 +82,15 @@ function Body({ item, now, ward, wards }: Omit<Props, 'item' | 'onClose'> & { it
           </Fact>
         )}
         {item.note && <Fact name={t('note')}>{item.note}</Fact>}
+        {item.close_reason && <Fact name={t('close_reason')}>{item.close_reason}</Fact>}
       </dl>
       <div className={styles.cardActions}>
         <JoinButton item={item} now={now} ward={ward} />
+        {item.may_close && (
+          <Suspense>
+            <CloseForm consultation={item.id} onDone={onClose} />
+          </Suspense>
+        )}
       </div>
     </div>
   );

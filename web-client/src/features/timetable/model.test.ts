@@ -10,6 +10,7 @@ function consultation(id: string, startMin: number, change: Partial<Consultation
   const at = (minutes: number) => new Date(NOON + minutes * MIN).toISOString();
   return {
     id,
+    may_close: false,
     form: 'video_conference',
     state: 'planned',
     start: at(startMin),

@@ -33,6 +33,7 @@ const english: Translation<typeof russian> = {
   material: 'Material {n}',
   homework: 'Homework',
   note: 'Note',
+  close_reason: 'Why it was closed',
   coverage_overview: 'overview',
   coverage_topics: 'by topics',
   kind_current: 'current',

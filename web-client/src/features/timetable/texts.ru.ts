@@ -30,6 +30,7 @@ export default {
   material: 'Материал {n}',
   homework: 'Задание',
   note: 'Примечание',
+  close_reason: 'Почему закрыта',
   coverage_overview: 'обзорная',
   coverage_topics: 'по темам',
   kind_current: 'текущая',

@@ -4,7 +4,7 @@ import { commonTexts, errorTexts } from './common';
 import { formatCountdown, formatDuration } from './format';
 import { type Dictionary, defineTexts, loadEnglish, type Texts, translate } from './texts';
 
-const modules = import.meta.glob<Record<string, unknown>>(['../../features/*/texts.ts', '../../app/texts.ts'], {
+const modules = import.meta.glob<Record<string, unknown>>(['../../features/**/texts.ts', '../../app/texts.ts'], {
   eager: true,
 });
 
