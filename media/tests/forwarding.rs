@@ -554,10 +554,8 @@ fn requests_for_several_layers_of_one_source_go_together_and_not_oftener() {
         publisher.receive(&mut world);
         for clear in std::mem::take(&mut publisher.rtcp) {
             let packets = rtc::rtcp::packet::unmarshal(&mut &clear[..]).unwrap();
-            let layer = |packet: &Box<dyn rtc::rtcp::Packet>| {
-                packet.as_any().downcast_ref::<PictureLossIndication>().map(|request| request.media_ssrc)
-            };
-            let layers: Vec<u32> = packets.iter().filter_map(layer).collect();
+            let requested = packets.iter().filter_map(|packet| packet.as_any().downcast_ref::<PictureLossIndication>());
+            let layers: Vec<u32> = requested.map(|request| request.media_ssrc).collect();
             if !layers.is_empty() {
                 requests.push((world.now, layers));
             }

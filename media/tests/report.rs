@@ -90,11 +90,10 @@ fn check_compounds(peer: &Peer, cname: &str) -> usize {
             continue;
         }
         reports += senders.len();
-        let described =
-            |packet: &Box<dyn rtc::rtcp::Packet>| packet.as_any().downcast_ref::<SourceDescription>().cloned();
-        let descriptions: Vec<SourceDescription> = packets.iter().filter_map(described).collect();
+        let descriptions: Vec<&SourceDescription> =
+            packets.iter().filter_map(|packet| packet.as_any().downcast_ref()).collect();
         assert_eq!(descriptions.len(), 1);
-        assert!(described(&packets[0]).is_none());
+        assert!(!packets[0].as_any().is::<SourceDescription>());
         for sender in senders {
             let chunk = descriptions[0].chunks.iter().find(|chunk| chunk.source == sender).expect("it says who it is");
             assert_eq!((chunk.items[0].sdes_type, &chunk.items[0].text[..]), (SdesType::SdesCname, cname.as_bytes()));

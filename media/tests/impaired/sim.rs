@@ -56,6 +56,9 @@ pub struct Layer {
     pub key_frames: u32,
 }
 
+/// Layer and sequence number of what is sent again.
+type Repair = (usize, u16);
+
 /// A video packet that was sent.
 struct Sent {
     place: usize,
@@ -78,7 +81,7 @@ pub struct Publisher {
     next_voice: Instant,
     sent: VecDeque<Sent>,
     /// What waits for its time, how many bytes may go at once, as of when.
-    paced: VecDeque<(Option<(usize, u16)>, Vec<u8>)>,
+    paced: VecDeque<(Option<Repair>, Vec<u8>)>,
     tokens: f64,
     paced_at: Instant,
     /// When messages with key frame requests came.
