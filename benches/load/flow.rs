@@ -9,7 +9,7 @@ use media::transport::feedback::ArrivalLog;
 use media::transport::srtp::{Inbound, Outbound};
 
 use crate::meter::wall_ns;
-use crate::sdp::{AUDIO, LEVEL_EXTENSION, MID_EXTENSION, NUMBER_EXTENSION, REPEATED, VIDEO};
+use crate::sdp::{AUDIO, LEVEL_EXTENSION, MID_EXTENSION, NUMBER_EXTENSION, VIDEO};
 
 /// Payload of a video packet.
 pub const VIDEO_BYTES: usize = 1100;
@@ -19,6 +19,8 @@ pub const FRAME: Duration = Duration::from_nanos(33_333_333);
 pub const SOUND: Duration = Duration::from_millis(20);
 /// How often a receiver tells what has come, as browsers do at these rates.
 const FEEDBACK: Duration = Duration::from_millis(50);
+/// Payload type of what repeats, and of padding.
+const REPEATED: u8 = 97;
 /// Packets that carry the MID.
 const WITH_MID: u64 = 200;
 

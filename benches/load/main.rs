@@ -121,7 +121,7 @@ impl Bench {
 
     /// The hub once more, with watchers that give transport-wide feedback: then it estimates, paces and probes for each.
     fn as_browsers_do(&mut self, name: &str, cast: &Cast, floor: &Figures, most: f64) {
-        let run = Hub::start(cast.workers, LOOPBACK, self.identity.clone()).map_err(Into::into).and_then(|mut hub| {
+        let run = Hub::start(cast.workers, LOOPBACK, self.identity.clone()).and_then(|mut hub| {
             hub.with_feedback = true;
             scenario::run(&mut hub, cast, &self.xcal, self.seconds)
         });

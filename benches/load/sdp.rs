@@ -10,8 +10,6 @@ pub const AUDIO: u8 = 111;
 pub const MID_EXTENSION: u8 = 4;
 pub const LEVEL_EXTENSION: u8 = 1;
 pub const NUMBER_EXTENSION: u8 = 3;
-/// Of what repeats, and of padding.
-pub const REPEATED: u8 = 97;
 
 /// An m-line of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -84,7 +84,7 @@ async fn an_administrator_closes_a_lesson_for_everybody_and_evidence_tells_it_fr
         deputy.request(Method::GET, "/api/v1/reports/evidence.xlsx").send().await.unwrap().bytes().await.unwrap();
     let mut book: calamine::Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(book.to_vec())).unwrap();
     let sheet = book.worksheet_range("Технические сбои").unwrap();
-    assert!(sheet.rows().any(|row| row[5].to_string() == "Пожарная тревога"));
+    assert!(sheet.rows().any(|row| row[5] == "Пожарная тревога"));
     assert!(kafedra::store::audit::verify(store).await.unwrap().is_intact());
     hub.stop().await;
 }
