@@ -21,6 +21,10 @@ export default defineConfig({
     reportCompressedSize: false,
     // Everything stays a file of its own: the content policy allows no data: scripts, and the hub caches files for a year.
     assetsInlineLimit: 0,
+    // The first load lists every file that a page may need: short names make it smaller. `.vite/manifest.json` says what is what.
+    rollupOptions: {
+      output: { chunkFileNames: 'assets/[hash:8].js', assetFileNames: 'assets/[hash:8][extname]' },
+    },
   },
   test: {
     environment: 'happy-dom',

@@ -42,6 +42,7 @@ mod people;
 mod planning;
 mod presence;
 mod rate;
+mod refusals;
 mod relay;
 mod session;
 mod sfu;

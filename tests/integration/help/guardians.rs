@@ -82,9 +82,13 @@ async fn a_grown_student_decides_alone() {
     hub.clock.advance_ms(60_000);
     let guardian = hub.sign_in(GUARDIAN).await;
     // By the rule at once; the clock writes the end down in its next round.
-    let answer = guardian.get(&requests).await;
-    assert_eq!(answer.status.as_u16(), 403);
-    assert!(["ward_is_adult", "guardian_link_ended"].contains(&answer.code()), "{}", answer.code());
+    refused(&guardian.get(&requests).await, 403, "ward_is_adult");
+    let store = &hub.app().state.store;
+    assert!(store.end_links_of_adults(hub.clock.now_ms()).await.unwrap() > 0);
+    assert_eq!(store.end_links_of_adults(hub.clock.now_ms()).await.unwrap(), 0, "once");
+    refused(&guardian.get(&requests).await, 403, "guardian_link_ended");
+    let ended = link(&hub.sign_in(DEPUTY).await, &guardian_id, &child_id).await.unwrap();
+    assert_eq!((ended["state"].as_str(), ended["reason"].as_str()), (Some("ended"), Some("age18")), "{ended}");
     let child = hub.sign_in("S-9B-01").await;
     accepted(child.post("/api/v1/adult-grants", &grant).await);
     accepted(guardian.get(&requests).await);

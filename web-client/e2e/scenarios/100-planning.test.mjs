@@ -2,9 +2,18 @@
 // deputy's order; a substitute. All in Russian, on the pages that people use.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { assertAccessible, assertFitsWidth, launchBrowser, newPerson, PHONE, screenshot } from '../harness/browser.mjs';
+import {
+  assertAccessible,
+  assertFitsWidth,
+  launchBrowser,
+  newPerson,
+  PHONE,
+  SMALL,
+  screenshot,
+} from '../harness/browser.mjs';
 import { Hub } from '../harness/hub.mjs';
-import { signIn } from '../harness/room.mjs';
+import { ended, joinByLink, pictures, signIn } from '../harness/room.mjs';
+import { until } from '../harness/until.mjs';
 
 /** Monday of a school week in the demo's second quarter. */
 const NOW = Date.parse('2026-11-23T07:00:00Z');
@@ -14,7 +23,10 @@ let browser;
 
 before(async () => {
   const offset = Math.round((NOW - Date.now()) / 1000);
-  hub = await Hub.start({ env: { KAFEDRA_CLOCK_OFFSET_SECONDS: String(offset) } });
+  // However short the time together, a lesson counts as held: here it is some seconds.
+  hub = await Hub.start({
+    env: { KAFEDRA_CLOCK_OFFSET_SECONDS: String(offset), KAFEDRA_SCHEDULE__MIN_SHARED_MINUTES: '0' },
+  });
   browser = await launchBrowser();
 });
 
@@ -118,6 +130,68 @@ test('a teacher plans, is refused, mends it; the deputy lifts a limit and sends 
     await assertAccessible(office, name);
   }
   assert.deepEqual([...teacher.errors, ...office.errors], []);
+});
+
+test('the substitute runs it, pupils come, and the report shows all of it', async () => {
+  const title = 'Ещё раз о дробях';
+  const deputy = await hub.as('D-001');
+  const planned = (await deputy.call('GET', '/api/v1/timetable?from=2026-12-04&to=2026-12-04')).items;
+  const item = planned.find((one) => one.title === title);
+  const { host } = await deputy.get(`/api/v1/consultations/${item.id}`);
+  const colleagues = await Promise.all(['T-021', 'T-007'].map((code) => hub.as(code)));
+  const substitute = colleagues.find(({ me }) => me.person.id === host.id);
+  assert.ok(substitute, `one of them is ${host.name}`);
+
+  const offset = Math.round((Date.parse(item.start) - Date.now()) / 1000) - 30;
+  await hub.halt();
+  await hub.startAgain({ env: { KAFEDRA_CLOCK_OFFSET_SECONDS: String(offset) } });
+  const person = async (code, options) => {
+    const page = await newPerson(browser, hub, options);
+    await signIn(page, code);
+    return page;
+  };
+  const teacher = await person(substitute.code, { viewport: SMALL });
+  await joinByLink(teacher, item);
+  const pupil = await person('S-5A-01', { viewport: PHONE });
+  await joinByLink(pupil, item);
+  await pictures(pupil, 1);
+  await screenshot(pupil, 'planning-substitute-runs-phone');
+  // The clock passes the start of the lesson: before it nothing counts as time together.
+  await until('it is live', async () => (await deputy.get(`/api/v1/consultations/${item.id}`)).state === 'live', {
+    within: 60_000,
+  });
+  await teacher.getByRole('button', { name: 'Выйти из комнаты' }).click();
+  await teacher.getByRole('dialog').getByRole('button', { name: 'Завершить для всех' }).click();
+  await ended(pupil).waitFor();
+
+  const office = await person('D-001', { media: false });
+  await office.goto('/reports');
+  await office.getByRole('heading', { name: 'Отчёты' }).waitFor();
+  await office.getByLabel('По', { exact: true }).fill('2026-12-04');
+  await office.getByLabel('С', { exact: true }).fill('2026-12-04');
+  await office.getByRole('row').filter({ hasText: host.name }).first().waitFor();
+  await screenshot(office, 'planning-report');
+  await assertAccessible(office, 'report');
+  const rows = async (figure) => {
+    await office.getByRole('button', { name: figure }).click();
+    const row = office.locator('section[aria-live] tbody tr').filter({ hasText: title });
+    await row.waitFor();
+    const text = await row.innerText();
+    await screenshot(office, `planning-report-${figure.source.length}`);
+    return text;
+  };
+  const onTime = await rows(/^Начало вовремя/);
+  assert.match(onTime, new RegExp(host.name.split(' ')[0]));
+  assert.match(onTime, /проведена/);
+  // Lifted by an order: a departure from the norm, with its number of the report.
+  assert.match(await rows(/^Без отступлений от норм/), /проведена/);
+  await office
+    .locator('section')
+    .filter({ hasText: 'Темы и консультации' })
+    .getByText('Сложение и вычитание')
+    .first()
+    .waitFor();
+  await office.locator('section').filter({ hasText: 'Кому помогли' }).getByText('Смирнов Артём').first().waitFor();
 });
 
 test('a change of the calendar says beforehand which dates it cannot plan, and why', async () => {
