@@ -67,9 +67,9 @@ async fn opinions_have_their_time() {
     let planned = student.find(in_state("planned")).await.expect("the demo school has lessons ahead");
     let said = json!({ "score": 5, "helped": true });
     let path = format!("/api/v1/consultations/{planned}/feedback");
-    let give = |client: &Client, path: &str| client.send(client.request(Method::PUT, path).json(&said));
-    refused(&give(&student, &path).await, StatusCode::CONFLICT, "too_early");
-    refused(&give(&hub.client(), &path).await, StatusCode::UNAUTHORIZED, "not_authenticated");
+    let give = async |client: Client| client.send(client.request(Method::PUT, &path).json(&said)).await;
+    refused(&give(student.clone()).await, StatusCode::CONFLICT, "too_early");
+    refused(&give(hub.client()).await, StatusCode::UNAUTHORIZED, "not_authenticated");
     refused(&hub.client().get("/api/v1/timetable").await, StatusCode::UNAUTHORIZED, "not_authenticated");
     let complaint = json!({ "kind": "untimely", "text": "Консультации не было" });
     let complaints = format!("/api/v1/consultations/{planned}/complaints");
