@@ -25,6 +25,17 @@ pub fn came(hosts: &[Interval], mine: &[Interval]) -> bool {
     shared_ms(hosts, mine) >= CAME_MS
 }
 
+/// What remains of somebody's time with the host when the time that host and recipients had together is corrected from `was_s`
+/// to `is_s`: each has the same share of it as before. Where nothing was recorded at all,
+/// nobody in particular can be said to have been there.
+pub fn corrected_s(present_s: i64, was_s: i64, is_s: i64) -> i64 {
+    if was_s <= 0 {
+        return present_s.min(is_s.max(0));
+    }
+    let scaled = i128::from(present_s.max(0)) * i128::from(is_s.max(0)) / i128::from(was_s);
+    i64::try_from(scaled).unwrap_or(i64::MAX).min(is_s.max(0))
+}
+
 /// What of these lies inside `window`.
 #[must_use]
 pub fn inside(intervals: &[Interval], window: Interval) -> Vec<Interval> {
@@ -63,6 +74,17 @@ mod tests {
             let there = |people: &[Interval], at: i64| people.iter().any(|one| one.from_ms <= at && at < one.to_ms);
             let counted = (0..200).filter(|at| there(&hosts, *at) && there(&recipients, *at)).count();
             prop_assert_eq!(shared_ms(&hosts, &recipients), i64::try_from(counted).unwrap_or(0));
+        }
+
+        #[test]
+        fn a_correction_keeps_the_shares_and_never_exceeds_what_it_says(
+            present in 0i64..4_000, was in 0i64..4_000, is in 0i64..4_000,
+        ) {
+            let present = present.min(was);
+            let corrected = corrected_s(present, was, is);
+            prop_assert!((0..=is).contains(&corrected));
+            prop_assert_eq!(corrected_s(present, was, was), present);
+            prop_assert!(was == 0 || corrected_s(was, was, is) == is);
         }
 
         #[test]

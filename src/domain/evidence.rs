@@ -47,6 +47,8 @@ pub struct LessonFact {
     pub host_delay_s: Option<i64>,
     /// Who was invited, and how long each was there with the host.
     pub invited: Vec<Invited>,
+    /// Seconds together with the host that a correction says and the register can give to nobody.
+    pub unnamed_s: i64,
     /// Hundredths of an academic hour, by the plan and by the ledger.
     pub hours_planned: i64,
     pub hours_held: i64,

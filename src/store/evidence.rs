@@ -334,6 +334,7 @@ fn lesson_fact(row: &sqlx::any::AnyRow, beside: &Beside) -> Result<LessonFact, S
         violations,
         stays: u32::try_from(people.clone().count()).unwrap_or(u32::MAX),
         stays_lost: u32::try_from(people.filter(|stay| stay.was_lost).count()).unwrap_or(u32::MAX),
+        unnamed_s: beside.register.unnamed_s(&id),
         incident: beside.incidents.get(&id).filter(|_| not_held == Some(NotHeldReason::Technical)).cloned(),
         is_corrected: corrections.is_some(),
         id: ConsultationId::new(id),

@@ -7,14 +7,11 @@ pub mod summary;
 use super::sql::{self, int, json, text};
 use super::transition::Actor;
 use super::{AuditEvent, StoreError, Tx};
-use crate::domain::consultation::{Facts, NotHeldReason, State, Step};
+use crate::domain::consultation::{Facts, Step};
 use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
 use crate::domain::lesson_card::CardSlot;
-use crate::domain::planning::load::{LoadKind, academic_hours, is_whole_period};
+use crate::domain::planning::load::{LoadKind, Outcome, academic_hours, counts, is_whole_period};
 use crate::domain::role::Role;
-
-/// A host who waited this long has worked, also when nobody came.
-const WAITED_MS: i64 = 15 * 60_000;
 
 impl Tx {
     /// Writes what a consultation that has just ended counts for its host. Held: always, once. Nobody came: when the host waited.
@@ -26,13 +23,26 @@ impl Tx {
         step: &Step,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        let is_held = step.to == State::Held;
-        let is_alone = step.to == State::NotHeld && step.not_held == Some(NotHeldReason::NoAudience);
-        if before.state.is_final() || !(is_held || is_alone) {
+        let after = (step.to, step.not_held);
+        if before.state.is_final() || !counts(after, i64::MAX, 0) {
             return Ok(());
         }
+        let row = sqlx::query("SELECT start_at, end_at, live_at FROM consultation WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_one(self.connection())
+            .await?;
+        let (start_ms, end_ms) = (int(&row, "start_at")?, int(&row, "end_at")?);
+        let came_ms = sql::optional_int(&row, "live_at")?.unwrap_or(now_ms).max(start_ms);
+        if !counts(after, now_ms.min(end_ms) - came_ms, end_ms - start_ms) {
+            return Ok(());
+        }
+        self.append_load(id, now_ms).await
+    }
+
+    /// Writes the row of a consultation's host: the substitute's when there is one.
+    async fn append_load(&mut self, id: &ConsultationId, now_ms: i64) -> Result<(), StoreError> {
         let row = sqlx::query(
-            "SELECT c.school_id, c.date, c.host_id, c.substitute_host_id, c.start_at, c.end_at, c.live_at, s.body,
+            "SELECT c.school_id, c.date, c.host_id, c.substitute_host_id, c.start_at, c.end_at, s.body,
              o.academic_hour_minutes FROM consultation c JOIN card_slot s ON s.id = c.slot_id
              JOIN school o ON o.id = c.school_id WHERE c.id = $1",
         )
@@ -40,12 +50,6 @@ impl Tx {
         .fetch_one(self.connection())
         .await?;
         let (start_ms, end_ms) = (int(&row, "start_at")?, int(&row, "end_at")?);
-        if is_alone {
-            let came = sql::optional_int(&row, "live_at")?.unwrap_or(now_ms).max(start_ms);
-            if now_ms.min(end_ms) - came < WAITED_MS.min(end_ms - start_ms) {
-                return Ok(());
-            }
-        }
         let substitute = sql::optional_text(&row, "substitute_host_id")?;
         let is_planned = substitute.is_none();
         let host = PersonId::new(match substitute {
@@ -79,6 +83,49 @@ impl Tx {
         Ok(())
     }
 
+    /// The ledger follows a corrected outcome (INV-32, INV-33): what is held after all counts, what was not is taken back. The
+    /// entry itself stays; rows are only appended. Asking again changes nothing.
+    pub(super) async fn settle_load(
+        &mut self,
+        id: &ConsultationId,
+        after: Outcome,
+        reason: &str,
+        actor: &Actor,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let entry = sqlx::query(
+            "SELECT e.id, e.school_id, e.minutes, e.academic_hours, (SELECT x.minutes FROM load_correction x WHERE x.entry_id = e.id
+             ORDER BY x.n DESC LIMIT 1) AS corrected FROM load_entry e WHERE e.consultation_id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(self.connection())
+        .await?;
+        let row = sqlx::query("SELECT start_at, end_at, live_at, closed_at FROM consultation WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_one(self.connection())
+            .await?;
+        let (start_ms, end_ms) = (int(&row, "start_at")?, int(&row, "end_at")?);
+        let closed_ms = sql::optional_int(&row, "closed_at")?.unwrap_or(end_ms);
+        let came_ms = sql::optional_int(&row, "live_at")?;
+        let waited_ms = came_ms.map_or(0, |came| closed_ms.min(end_ms) - came.max(start_ms));
+        let counts = counts(after, waited_ms, end_ms - start_ms);
+        match entry {
+            None if counts => self.append_load(id, now_ms).await,
+            Some(entry) => {
+                let minutes = int(&entry, "minutes")?;
+                let now = sql::optional_int(&entry, "corrected")?.unwrap_or(minutes);
+                // Somebody has set other minutes already, and they still stand for what happened.
+                if counts == (now > 0) {
+                    return Ok(());
+                }
+                let school = SchoolId::new(text(&entry, "school_id")?);
+                let said = if counts { (minutes, int(&entry, "academic_hours")?) } else { (0, 0) };
+                self.append_correction(&school, &text(&entry, "id")?, said, (reason, actor), now_ms).await
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Appends a correction to an entry; the entry itself stays (R4.1e). [`StoreError::NotFound`]: no such entry in the school.
     pub async fn correct_load(
         &mut self,
@@ -90,20 +137,38 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let row = sqlx::query(
-            "SELECT e.consultation_id, e.minutes, o.academic_hour_minutes,
-             (SELECT COUNT(*) FROM load_correction x WHERE x.entry_id = e.id) AS n
-             FROM load_entry e JOIN school o ON o.id = e.school_id WHERE e.id = $1 AND e.school_id = $2",
+            "SELECT o.academic_hour_minutes FROM load_entry e JOIN school o ON o.id = e.school_id
+             WHERE e.id = $1 AND e.school_id = $2",
         )
         .bind(entry)
         .bind(school.as_str())
         .fetch_one(self.connection())
         .await?;
         let hour = u16::try_from(int(&row, "academic_hour_minutes")?).unwrap_or(45);
+        let said = (minutes, academic_hours(minutes, false, hour));
+        self.append_correction(school, entry, said, (reason, actor), now_ms).await
+    }
+
+    async fn append_correction(
+        &mut self,
+        school: &SchoolId,
+        entry: &str,
+        (minutes, hours): (i64, i64),
+        (reason, actor): (&str, &Actor),
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let row = sqlx::query(
+            "SELECT consultation_id, minutes, (SELECT COUNT(*) FROM load_correction x WHERE x.entry_id = e.id) AS n
+             FROM load_entry e WHERE id = $1",
+        )
+        .bind(entry)
+        .fetch_one(self.connection())
+        .await?;
         let correction = vec![
             entry.into(),
             (int(&row, "n")? + 1).into(),
             minutes.into(),
-            academic_hours(minutes, false, hour).into(),
+            hours.into(),
             actor.person.as_str().into(),
             reason.into(),
             now_ms.into(),

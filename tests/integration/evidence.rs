@@ -147,6 +147,57 @@ async fn a_correction_stands_beside_the_original_and_is_nobodys_own() {
 }
 
 #[tokio::test]
+async fn a_corrected_outcome_takes_its_hours_along_and_corrected_time_its_attendance() {
+    let hub = TestHub::start().await;
+    let deputy = hub.sign_in(DEPUTY).await;
+    let row_of = |metric: &'static str, fits: fn(&Value) -> bool| {
+        let deputy = deputy.clone();
+        async move {
+            let rows = deputy.get(&format!("/api/v1/reports/evidence/rows?metric={metric}")).await.body;
+            rows["rows"].as_array().unwrap().iter().find(|row| fits(row)).unwrap().clone()
+        }
+    };
+    let missed = row_of("no_show_rate", |row| row["state"] == "not_held: no_host").await;
+    let hours = || async {
+        let report = deputy.get("/api/v1/reports/evidence").await.body;
+        let host =
+            report["hosts"].as_array().unwrap().iter().find(|one| one["name"] == missed["host"]).unwrap().clone();
+        let load = deputy.get("/api/v1/reports/evidence/rows?metric=plan_fulfilment").await.body;
+        let row = load["rows"].as_array().unwrap().iter().find(|row| row["id"] == missed["id"]).unwrap().clone();
+        (host["hours_held"].as_i64().unwrap(), row["above"].as_f64().unwrap(), row["below"].as_f64().unwrap())
+    };
+    let correct = |id: &Value, field: &str, new: &str| {
+        let path = format!("/api/v1/consultations/{}/corrections", id.as_str().unwrap());
+        let form = json!({ "field": field, "new": new, "reason": "по журналу класса" });
+        let deputy = deputy.clone();
+        async move { assert_eq!(deputy.post(&path, &form).await.status, StatusCode::CREATED) }
+    };
+    let (before, none, planned) = hours().await;
+    assert_eq!(none, 0.0);
+    for (outcome, gained) in
+        [("held", planned), ("held", planned), ("no_host", 0.0), ("held", planned), ("technical", 0.0)]
+    {
+        correct(&missed["id"], "outcome", outcome).await;
+        let (after, above, _) = hours().await;
+        assert_eq!((above, after - before), (gained, (gained * 100.0).round() as i64), "{outcome}");
+    }
+    // A failure that is found later has its incident too.
+    let report = deputy.get("/api/v1/reports/evidence").await.body;
+    let incident = report["incidents"].as_array().unwrap().iter().find(|one| one["consultation"] == missed["id"]);
+    assert_eq!(incident.unwrap()["kind"], "corrected");
+
+    let attended = row_of("attendance", |row| row["above"].as_f64().unwrap() > 0.0).await;
+    correct(&attended["id"], "shared_s", "0").await;
+    let id = attended["id"].clone();
+    let rows = deputy.get("/api/v1/reports/evidence/rows?metric=attendance").await.body;
+    let row = rows["rows"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap();
+    assert_eq!((row["above"].as_f64(), &row["below"]), (Some(0.0), &attended["below"]));
+    assert!(row["behind"].as_array().unwrap().iter().all(|one| one["value"] == 0.0), "{row}");
+    assert!(kafedra::store::audit::verify(&hub.app().state.store).await.unwrap().is_intact());
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn a_consent_takes_the_signatures_of_its_age_and_ends_with_one() {
     let hub = TestHub::start().await;
     // Twelve years old: the guardian signs.

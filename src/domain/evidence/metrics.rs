@@ -161,7 +161,8 @@ fn attendance(one: &LessonFact) -> Option<(f64, f64)> {
     if one.state != State::Held || one.invited.is_empty() {
         return None;
     }
-    let present: i64 = one.invited.iter().map(|invited| invited.present_s.clamp(0, planned_s)).sum();
+    let named: i64 = one.invited.iter().map(|invited| invited.present_s.clamp(0, planned_s)).sum();
+    let present = named + one.unnamed_s.clamp(0, planned_s);
     let below = planned_s as f64 * one.invited.len() as f64;
     Some((present as f64 / 60.0, below / 60.0))
 }

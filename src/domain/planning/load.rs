@@ -6,6 +6,7 @@ use super::Wish;
 use super::finding::{Finding, Params, Period};
 use super::view::{Employment, PlanView};
 use crate::domain::calendar::{monday_of, plus_days};
+use crate::domain::consultation::{NotHeldReason, State};
 use crate::domain::ids::PersonId;
 use crate::domain::lesson_card::{At, CardSlot};
 use crate::domain::norm::NormMode;
@@ -30,6 +31,22 @@ pub fn academic_hours(minutes: i64, is_whole_period: bool, hour_minutes: u16) ->
     }
     let hour = i64::from(hour_minutes.max(1));
     (minutes.max(0) * 200 + hour) / (2 * hour)
+}
+
+/// State and reason of a consultation that is over.
+pub type Outcome = (State, Option<NotHeldReason>);
+
+/// A host who waited this long has worked, also when nobody came.
+const WAITED_MS: i64 = 15 * 60_000;
+
+/// Whether an outcome counts for the host (INV-32): held always, without an audience when the host waited long enough or to the
+/// end of something shorter; nothing else ever.
+pub fn counts((state, not_held): Outcome, waited_ms: i64, length_ms: i64) -> bool {
+    match (state, not_held) {
+        (State::Held, _) => true,
+        (State::NotHeld, Some(NotHeldReason::NoAudience)) => waited_ms >= WAITED_MS.min(length_ms),
+        _ => false,
+    }
 }
 
 /// Whether a slot takes its length from the bells.

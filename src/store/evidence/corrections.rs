@@ -3,7 +3,7 @@
 use super::super::sql::{int, optional_int, optional_text, text, word};
 use super::super::transition::{Actor, TransitionError};
 use super::super::{AuditEvent, Store, StoreError};
-use crate::domain::consultation::{NotHeldReason, State};
+use crate::domain::consultation::{IncidentKind, NotHeldReason, State};
 use crate::domain::ids::ConsultationId;
 use crate::domain::refusal::RefusalCode;
 use crate::domain::role::Role;
@@ -107,6 +107,13 @@ impl Store {
                 .execute(tx.connection())
                 .await
                 .map_err(StoreError::from)?;
+                if let Some(after) = outcome(&new).filter(|_| field == Field::Outcome) {
+                    tx.settle_load(&id, after, &reason, &actor, now_ms).await?;
+                    if after.1 == Some(NotHeldReason::Technical) {
+                        let incident = (IncidentKind::Corrected, reason.as_str());
+                        tx.keep_incident(&school, &id, incident, Some(&actor), now_ms).await?;
+                    }
+                }
                 let detail = serde_json::json!({ "field": field, "old": old, "new": new });
                 let mut event = AuditEvent::new(school, now_ms, "consultation.correct", "consultation", id.as_str())
                     .by(&actor.person, actor.role.map(Role::as_str))

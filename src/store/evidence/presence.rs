@@ -70,6 +70,8 @@ pub(super) struct Register {
     attended: HashSet<(String, String)>,
     /// By consultation and field the corrected value that holds.
     pub corrections: HashMap<String, BTreeMap<String, String>>,
+    /// Seconds that host and recipients had together: what was recorded, and what holds instead.
+    shared: HashMap<String, (i64, i64)>,
 }
 
 impl Register {
@@ -98,17 +100,24 @@ impl Register {
             }
             booked.entry(room).or_default().push(student);
         }
-        let select = "SELECT consultation_id, n, field, new_value FROM correction WHERE consultation_id";
+        let select = "SELECT consultation_id, n, field, old_value, new_value FROM correction WHERE consultation_id";
         let mut rows = Vec::new();
         for row in &scope.rows(store, school, select).await? {
-            rows.push((int(row, "n")?, text(row, "consultation_id")?, text(row, "field")?, text(row, "new_value")?));
+            let values = (text(row, "old_value")?, text(row, "new_value")?);
+            rows.push((int(row, "n")?, text(row, "consultation_id")?, text(row, "field")?, values));
         }
         rows.sort();
         let mut corrections: HashMap<String, BTreeMap<String, String>> = HashMap::new();
-        for (_, consultation, field, value) in rows {
-            corrections.entry(consultation).or_default().insert(field, value);
+        let mut shared = HashMap::new();
+        for (_, consultation, field, (old, new)) in rows {
+            if field == "shared_s" {
+                // Nothing recorded is no time together.
+                let seconds = |value: &str| value.parse().unwrap_or(0);
+                shared.insert(consultation.clone(), (seconds(&old), seconds(&new)));
+            }
+            corrections.entry(consultation).or_default().insert(field, new);
         }
-        Ok(Self { stays, booked, attended, corrections })
+        Ok(Self { stays, booked, attended, corrections, shared })
     }
 
     pub(super) fn stays_in(&self, room: &str) -> &[Stay] {
@@ -132,12 +141,29 @@ impl Register {
 
     /// Milliseconds of `window` that one of these people and a host were in the room together.
     pub(super) fn with_host_ms(&self, room: &str, people: &[&str], window: Interval) -> i64 {
-        attendance::shared_ms(&attendance::inside(&self.hosts(room), window), &self.of(room, people))
+        let recorded_ms = attendance::shared_ms(&attendance::inside(&self.hosts(room), window), &self.of(room, people));
+        self.corrected_ms(room, recorded_ms)
+    }
+
+    fn corrected_ms(&self, room: &str, recorded_ms: i64) -> i64 {
+        match self.shared.get(room) {
+            Some((was_s, is_s)) => attendance::corrected_s(recorded_ms, was_s * 1000, is_s * 1000),
+            None => recorded_ms,
+        }
+    }
+
+    /// Seconds that a correction says host and recipients had together where the register knows of nobody.
+    pub(super) fn unnamed_s(&self, room: &str) -> i64 {
+        let is_empty = self.stays_in(room).iter().all(|stay| !matches!(stay.role.as_str(), "recipient" | "guardian"));
+        self.shared.get(room).filter(|_| is_empty).map_or(0, |(_, is_s)| *is_s)
     }
 
     /// Whether one of these people was at a consultation.
     pub(super) fn came(&self, room: &str, people: &[&str]) -> bool {
         let booked = people.iter().any(|one| self.attended.contains(&(room.to_owned(), (*one).to_owned())));
-        booked || attendance::came(&self.hosts(room), &self.of(room, people))
+        // Time that is said not to have been was nobody's.
+        let was_none = self.shared.get(room).is_some_and(|(_, is_s)| *is_s == 0);
+        let together_ms = attendance::shared_ms(&self.hosts(room), &self.of(room, people));
+        (booked && !was_none) || self.corrected_ms(room, together_ms) >= attendance::CAME_MS
     }
 }

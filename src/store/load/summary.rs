@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 
+use super::super::evidence::corrections::outcome;
 use super::super::school::School;
 use super::super::sql::{self, flag, int, optional_text, text, word};
 use super::super::{Store, StoreError};
@@ -74,7 +75,9 @@ impl Store {
         let mut sql = "SELECT c.id, c.date, c.start_at, c.end_at, c.state, c.not_held_reason, c.detail, c.host_id,
             c.substitute_host_id, v.title, cl.name AS class, s.body, l.id AS entry, l.minutes, l.academic_hours,
             (SELECT x.minutes FROM load_correction x WHERE x.entry_id = l.id ORDER BY x.n DESC LIMIT 1) AS corrected_minutes,
-            (SELECT x.academic_hours FROM load_correction x WHERE x.entry_id = l.id ORDER BY x.n DESC LIMIT 1) AS corrected_hours
+            (SELECT x.academic_hours FROM load_correction x WHERE x.entry_id = l.id ORDER BY x.n DESC LIMIT 1) AS corrected_hours,
+            (SELECT x.new_value FROM correction x WHERE x.consultation_id = c.id AND x.field = 'outcome'
+             ORDER BY x.n DESC LIMIT 1) AS outcome
             FROM consultation c JOIN card_slot s ON s.id = c.slot_id JOIN card_version v ON v.id = s.version_id
             JOIN study_group g ON g.id = c.group_id LEFT JOIN school_class cl ON cl.id = g.class_id
             LEFT JOIN load_entry l ON l.consultation_id = c.id
@@ -99,6 +102,12 @@ impl Store {
                 let minutes = (int(row, "end_at")? - int(row, "start_at")?) / 60_000;
                 let is_whole = crate::domain::planning::load::is_whole_period(&slot);
                 let substitute = optional_text(row, "substitute_host_id")?.map(PersonId::new);
+                let said = optional_text(row, "not_held_reason")?.or(optional_text(row, "detail")?);
+                let corrected = optional_text(row, "outcome")?.and_then(|word| outcome(&word));
+                let (state, detail) = match corrected {
+                    Some((state, reason)) => (state, reason.map(|reason| reason.as_str().to_owned())),
+                    None => (word(State::parse(&text(row, "state")?), "state")?, said),
+                };
                 let entry = optional_text(row, "entry")?
                     .map(|id| {
                         let corrected = sql::optional_int(row, "corrected_minutes")?;
@@ -117,8 +126,8 @@ impl Store {
                     start_ms: int(row, "start_at")?,
                     title: text(row, "title")?,
                     class: optional_text(row, "class")?,
-                    state: word(State::parse(&text(row, "state")?), "state")?,
-                    detail: optional_text(row, "not_held_reason")?.or(optional_text(row, "detail")?),
+                    state,
+                    detail,
                     planned: crate::domain::planning::load::academic_hours(minutes, is_whole, hour),
                     entry,
                     is_substitution: substitute.is_some(),

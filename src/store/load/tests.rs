@@ -9,8 +9,9 @@ use proptest::test_runner::TestRunner;
 use super::super::{Store, demo};
 use super::*;
 use crate::domain::calendar::{Span, plus_days};
-use crate::domain::consultation::{Event, IncidentKind, Timing, Timings};
+use crate::domain::consultation::{Event, IncidentKind, State, Timing, Timings};
 use crate::domain::planning::load::Hundredths;
+use crate::store::evidence::corrections::Field;
 use crate::store::school::School;
 use crate::store::transition::{Transition, TransitionError};
 
@@ -40,6 +41,8 @@ struct Story {
     is_substituted: bool,
     /// Minutes that corrections name, one after the other.
     corrections: Vec<i64>,
+    /// Outcomes that corrections name afterwards, one after the other.
+    outcomes: Vec<&'static str>,
     /// What people try after it is over.
     afterwards: Vec<u8>,
 }
@@ -56,12 +59,15 @@ fn story() -> impl Strategy<Value = Story> {
     ];
     let corrections = proptest::collection::vec(0i64..90, 0..3);
     let afterwards = proptest::collection::vec(0u8..5, 0..4);
-    (20i64..60, fate, any::<bool>(), corrections, afterwards).prop_map(
-        |(minutes, fate, is_substituted, corrections, afterwards)| Story {
+    let outcome = proptest::sample::select(vec!["held", "no_host", "no_audience", "technical"]);
+    let outcomes = proptest::collection::vec(outcome, 0..4);
+    (20i64..60, fate, any::<bool>(), corrections, outcomes, afterwards).prop_map(
+        |(minutes, fate, is_substituted, corrections, outcomes, afterwards)| Story {
             minutes,
             fate,
             is_substituted,
             corrections,
+            outcomes,
             afterwards,
         },
     )
@@ -206,6 +212,12 @@ impl Ledger {
         rows.into_iter().next().map(|(id,)| id)
     }
 
+    /// Corrects what became of it; whether that could be.
+    async fn correct_outcome(&self, id: &ConsultationId, outcome: &str) -> bool {
+        let (by, reason) = (self.deputy.clone(), "по записи в журнале".to_owned());
+        self.store.correct(id.clone(), Field::Outcome, outcome.to_owned(), reason, by, 1).await.is_ok()
+    }
+
     async fn correct(&self, entry: &str, minutes: i64) {
         let (school, entry, by) = (self.school.id.clone(), entry.to_owned(), self.deputy.clone());
         self.store
@@ -217,17 +229,45 @@ impl Ledger {
     }
 }
 
-/// What the ledger should hold for a story: the regulation read anew, by minutes.
-fn expected(story: &Story) -> Option<Hundredths> {
-    let counts = match story.fate {
+/// Minutes that the host was there, as far as the clock knows.
+fn waited(story: &Story) -> i64 {
+    match story.fate {
+        Fate::Held => story.minutes,
+        Fate::Alone(waited) => waited.min(story.minutes),
+        Fate::Fault => 1,
+        _ => 0,
+    }
+}
+
+/// Whether it counted when it was over. A host who was there for a quarter of an hour, or to the end of something shorter, has
+/// worked.
+fn counted(story: &Story) -> bool {
+    match story.fate {
         Fate::Held => true,
-        // A host who was there for a quarter of an hour, or to the end of something shorter, has worked.
-        Fate::Alone(waited) => waited >= 15.min(story.minutes),
+        Fate::Alone(_) => waited(story) >= 15.min(story.minutes),
         _ => false,
-    };
+    }
+}
+
+/// What the ledger should hold for a story: the regulation read anew, by minutes. `None`: it has no row.
+fn expected(story: &Story) -> Option<Hundredths> {
+    let mut minutes = counted(story).then(|| story.corrections.last().copied().unwrap_or(story.minutes));
+    let is_over = matches!(story.fate, Fate::Held | Fate::Alone(_) | Fate::NoHost | Fate::Fault);
+    for outcome in story.outcomes.iter().filter(|_| is_over) {
+        let counts = match *outcome {
+            "held" => true,
+            "no_audience" => waited(story) >= 15.min(story.minutes),
+            _ => false,
+        };
+        minutes = match (minutes, counts) {
+            (None | Some(0), true) => Some(story.minutes),
+            (Some(now), true) => Some(now),
+            (Some(_), false) => Some(0),
+            (None, false) => None,
+        };
+    }
     // 45 minutes an hour, half a hundredth up.
-    let hours = |minutes: i64| (minutes * 200 + 45) / 90;
-    counts.then(|| hours(story.corrections.last().copied().unwrap_or(story.minutes)))
+    minutes.map(|minutes| (minutes * 200 + 45) / 90)
 }
 
 /// Days after which a ledger makes way for a new one, so that the long profile does not read ever longer ones.
@@ -254,11 +294,18 @@ fn p9_inv_32_inv_33_the_ledger_is_the_sum_of_what_was_held() {
                 for story in &stories {
                     let (id, steps) = ledger.tell(story).await;
                     let entry = ledger.entry_of(&id).await;
+                    prop_assert_eq!(entry.is_some(), counted(story), "INV-32: {:?}", story);
+                    for minutes in entry.iter().flat_map(|_| &story.corrections) {
+                        ledger.correct(entry.as_deref().unwrap(), *minutes).await;
+                    }
+                    // The ledger follows each corrected outcome in the same transaction.
+                    let mut corrected = 0;
+                    for outcome in &story.outcomes {
+                        corrected += usize::from(ledger.correct_outcome(&id, outcome).await);
+                    }
+                    let entry = ledger.entry_of(&id).await;
                     prop_assert_eq!(entry.is_some(), expected(story).is_some(), "INV-32: {:?}", story);
                     if let Some(entry) = &entry {
-                        for minutes in &story.corrections {
-                            ledger.correct(entry, *minutes).await;
-                        }
                         prop_assert_eq!(ledger.store.was_planned(entry).await.unwrap(), !story.is_substituted);
                         let host = ledger.store.load_entry_host(&ledger.school, entry).await.unwrap();
                         prop_assert_eq!(&host, if story.is_substituted { &ledger.substitute } else { &ledger.host });
@@ -269,7 +316,7 @@ fn p9_inv_32_inv_33_the_ledger_is_the_sum_of_what_was_held() {
                         .fetch_one(ledger.store.readers())
                         .await
                         .unwrap();
-                    prop_assert_eq!(usize::try_from(rows).unwrap(), steps, "INV-71: {:?}", story);
+                    prop_assert_eq!(usize::try_from(rows).unwrap(), steps + corrected, "INV-71: {:?}", story);
                     told.insert(id, story.clone());
                 }
                 let after = ledger.store.load_sum(&ledger.school).await.unwrap();
@@ -298,13 +345,25 @@ async fn plan_and_fact(
     for row in &rows {
         let story = &told[&row.consultation];
         match &row.entry {
+            // Hours stand beside what counts, corrected or not, and beside nothing else.
+            Some(entry) if entry.hours > 0 => {
+                prop_assert!(
+                    matches!(row.state, State::Held) || row.detail.as_deref() == Some("no_audience"),
+                    "INV-32: {:?}",
+                    row
+                );
+            }
             None => prop_assert!(
                 !matches!(row.state, State::Held) && (row.state == State::Planned || row.detail.is_some()),
                 "INV-33: {:?}",
                 row
             ),
             Some(entry) if entry.hours != row.planned => prop_assert!(entry.was_corrected, "INV-33: {:?}", row),
-            Some(entry) => prop_assert_eq!(entry.was_corrected, !story.corrections.is_empty()),
+            Some(entry) if story.outcomes.is_empty() => {
+                prop_assert_eq!(entry.was_corrected, !story.corrections.is_empty());
+            }
+            // Corrected back and forth: the sum says it.
+            Some(_) => {}
         }
     }
     let sums = ledger.store.load_summary(&ledger.school, dates, None, None).await.unwrap();

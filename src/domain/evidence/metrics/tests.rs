@@ -34,6 +34,7 @@ fn lesson(id: usize) -> LessonFact {
         topics: vec!["Дроби".to_owned()],
         host_delay_s: Some(0),
         invited: Vec::new(),
+        unnamed_s: 0,
         hours_planned: 67,
         hours_held: 67,
         violations: Vec::new(),
