@@ -7,6 +7,7 @@ pub mod behind;
 pub mod coverage;
 pub mod helped;
 pub mod metrics;
+pub mod technical;
 pub mod working_time;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use super::consultation::{IncidentKind, NotHeldReason, State};
 use super::form::{Form, Kind};
 use super::ids::{ConsultationId, PersonId, UnitId};
 use helped::{HelpOutcome, Seeker};
+use technical::Participation;
 
 /// A consultation as evidence sees it, corrections applied.
 #[derive(Clone, Debug)]
@@ -54,9 +56,16 @@ pub struct LessonFact {
     pub hours_held: i64,
     /// Codes of rules that were broken with a warning or lifted by an order.
     pub violations: Vec<String>,
-    /// Stays that ended because the line was lost, of all stays.
-    pub stays: u32,
+    /// Children who were there without a consent that the school asks for (personal data), and observers of whom nobody was
+    /// told: each makes it unlawful.
+    pub without_consent: Vec<PersonId>,
+    pub unannounced: Vec<PersonId>,
+    /// Participations with media, and how each went.
+    pub participations: Vec<Participation>,
+    /// Stays that ended because the line was lost.
     pub stays_lost: u32,
+    /// It was moved: its successor stands for it.
+    pub is_moved: bool,
     /// The technical failure that ended it.
     pub incident: Option<IncidentFact>,
     /// Whether a correction changed what the clock wrote.
@@ -81,7 +90,18 @@ impl LessonFact {
 
     /// Neither cancelled in time nor still to come.
     pub fn is_due(&self) -> bool {
-        matches!(self.state, State::Held | State::NotHeld) || (self.state == State::Cancelled && self.is_late_cancel)
+        !self.is_moved
+            && (matches!(self.state, State::Held | State::NotHeld)
+                || (self.state == State::Cancelled && self.is_late_cancel))
+    }
+
+    /// Everything by which it was not as the rules want it: norms that were warned of or lifted by an order, a consent that is
+    /// missing, an observer of whom nobody was told.
+    pub fn breaches(&self) -> Vec<String> {
+        let mut codes = self.violations.clone();
+        codes.extend((!self.without_consent.is_empty()).then(|| "consent_missing".to_owned()));
+        codes.extend((!self.unannounced.is_empty()).then(|| "observer_unannounced".to_owned()));
+        codes
     }
 }
 

@@ -79,6 +79,21 @@ pub fn figure(code: MetricCode, value: f64) -> Cell {
     }
 }
 
+/// How a consultation was not as the rules want it, in Russian.
+pub fn breach(code: &str) -> &str {
+    match code {
+        "duration_over_cap" => "дольше нормы",
+        "daily_screen_cap" => "сверх нормы экрана за день",
+        "after_hours" => "вне разрешённых часов",
+        "not_a_school_day" => "не учебный день",
+        "load_exceeded" => "сверх нагрузки по приказу",
+        "outside_working_hours" => "вне рабочего времени по приказу",
+        "consent_missing" => "нет согласия на обработку данных",
+        "observer_unannounced" => "наблюдатель без объявления",
+        other => other,
+    }
+}
+
 /// What kind of technical failure it was, in Russian.
 pub fn incident(kind: IncidentKind) -> &'static str {
     match kind {

@@ -186,7 +186,12 @@ impl Clerk {
         let (store, school, room) = (&self.store, self.school.clone(), self.room.clone());
         match record {
             Record::Joined { person: who, role, .. } => {
-                store.begin_attendance(school, room, person(who), role_word(*role), now_ms).await
+                store.begin_attendance(school, room.clone(), person(who), role_word(*role), now_ms).await?;
+                // The room told everybody before it gave this to be kept (INV-50).
+                match role {
+                    RoomRole::Observer => store.note_announced(room, person(who), now_ms).await,
+                    _ => Ok(()),
+                }
             }
             Record::Left { person: who, reason, ago, .. } => {
                 let at = now_ms - i64::try_from(ago.as_millis()).unwrap_or(0);

@@ -49,6 +49,25 @@ impl Store {
         .await
     }
 
+    /// Everybody in the room has been told that an observer is there.
+    pub async fn note_announced(&self, room: ConsultationId, person: PersonId, at_ms: i64) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE participation SET announced_at = $3
+                     WHERE room_id = $1 AND person_id = $2 AND left_at IS NULL AND announced_at IS NULL",
+                )
+                .bind(room.as_str())
+                .bind(person.as_str())
+                .bind(at_ms)
+                .execute(tx.connection())
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// A person went out. Nothing happens if they are out already.
     pub async fn end_attendance(
         &self,

@@ -3,6 +3,7 @@
 
 mod asked;
 pub mod corrections;
+mod lawful;
 mod presence;
 
 use std::collections::{HashMap, HashSet};
@@ -98,7 +99,7 @@ impl Store {
     async fn lesson_facts(&self, school: &School, dates: Span, range: &Range) -> Result<Vec<LessonFact>, StoreError> {
         let rows = sqlx::query(
             "SELECT c.id, c.date, c.start_at, c.end_at, c.state, c.not_held_reason, c.detail, c.closed_at, c.form,
-             c.group_id, c.host_id, c.substitute_host_id, c.host_delay_s, c.warnings, s.kind, s.body, v.title,
+             c.group_id, c.host_id, c.substitute_host_id, c.host_delay_s, c.warnings, c.moved_to, s.kind, s.medium, s.body, v.title,
              sub.name AS subject, cl.name AS class, cl.grade, cl.unit_id
              FROM consultation c JOIN card_slot s ON s.id = c.slot_id JOIN card_version v ON v.id = s.version_id
              JOIN study_group g ON g.id = c.group_id LEFT JOIN school_class cl ON cl.id = g.class_id
@@ -171,6 +172,7 @@ struct Beside {
     load: HashMap<String, i64>,
     lifted: HashMap<String, Vec<String>>,
     incidents: HashMap<String, IncidentFact>,
+    consents: lawful::Consents,
     /// What hosts chose for single dates.
     chosen: HashMap<ConsultationId, Chosen>,
     hour_minutes: u16,
@@ -233,6 +235,7 @@ impl Beside {
             load,
             lifted,
             incidents: incidents(store, school, dates).await?,
+            consents: lawful::Consents::load(store, school).await?,
             chosen: {
                 let mut connection = store.readers().acquire().await?;
                 chosen(&mut connection, Of::Dates(&school.id, dates.from, dates.to)).await?
@@ -312,6 +315,8 @@ fn lesson_fact(row: &sqlx::any::AnyRow, beside: &Beside) -> Result<LessonFact, S
     violations.extend(beside.lifted.get(&id).into_iter().flatten().cloned());
     let host = optional_text(row, "substitute_host_id")?.map_or_else(|| text(row, "host_id"), Ok)?;
     let closed_ms = optional_int(row, "closed_at")?;
+    // In a chat nobody has media.
+    let has_media = form != Form::Chat && optional_text(row, "medium")?.as_deref() != Some("chat");
     let people = stays.iter().filter(|stay| stay.role != "observer");
     Ok(LessonFact {
         date: date(&day)?,
@@ -332,7 +337,10 @@ fn lesson_fact(row: &sqlx::any::AnyRow, beside: &Beside) -> Result<LessonFact, S
         hours_planned: academic_hours(minutes, is_whole_period(&slot), beside.hour_minutes),
         hours_held: beside.load.get(&id).copied().unwrap_or(0),
         violations,
-        stays: u32::try_from(people.clone().count()).unwrap_or(u32::MAX),
+        without_consent: beside.consents.missing(stays, date(&day)?, start_ms),
+        unannounced: lawful::unannounced(stays, form),
+        participations: if has_media { beside.register.participations(&id) } else { Vec::new() },
+        is_moved: optional_text(row, "moved_to")?.is_some(),
         stays_lost: u32::try_from(people.filter(|stay| stay.was_lost).count()).unwrap_or(u32::MAX),
         unnamed_s: beside.register.unnamed_s(&id),
         incident: beside.incidents.get(&id).filter(|_| not_held == Some(NotHeldReason::Technical)).cloned(),

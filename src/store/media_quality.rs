@@ -4,12 +4,8 @@
 use sqlx::Row as _;
 
 use super::{Store, StoreError};
+use crate::domain::evidence::technical::Measured;
 use crate::domain::ids::{ConsultationId, PersonId};
-
-/// Media that stood later than this was late (DOMAIN 2.6, `tech_ok`).
-pub const LATE_JOIN_MS: i64 = 10_000;
-/// Mean loss from which a participation was spoilt.
-pub const SPOILT_PERMILLE: i64 = 50;
 
 /// How one line did in one minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,9 +33,9 @@ pub struct Line {
 }
 
 impl Line {
-    /// Counts for `tech_ok`: media came in time and was not spoilt.
-    pub fn is_ok(&self) -> bool {
-        self.slowest_join_ms.is_some_and(|took| took < LATE_JOIN_MS) && self.loss_permille < SPOILT_PERMILLE
+    /// What `tech_ok` is judged by.
+    pub fn measured(&self) -> Measured {
+        Measured { slowest_join_ms: self.slowest_join_ms, loss_permille: self.loss_permille }
     }
 }
 
@@ -131,7 +127,8 @@ impl Store {
             .collect()
     }
 
-    /// Everybody of whose line something is known, in the order of their ids.
+    /// Everybody of whose line something is known, in the order of their ids. What was summed up before its figures ran out
+    /// stands beside what is still there.
     pub async fn media_lines(&self, room: &ConsultationId) -> Result<Vec<Line>, StoreError> {
         let rows = sqlx::query(
             "SELECT person_id, CAST(SUM(minutes) AS BIGINT) AS minutes, CAST(SUM(loss) AS BIGINT) AS loss,
@@ -142,6 +139,9 @@ impl Store {
                  FROM media_quality WHERE room_id = $1
                  UNION ALL
                  SELECT person_id, 0, 0, 0, 0, took_ms FROM media_join WHERE room_id = $1
+                 UNION ALL
+                 SELECT person_id, minutes, loss_permille * minutes, worst_rtt_ms, freeze_ms,
+                     COALESCE(slowest_join_ms, -1) FROM media_summary WHERE room_id = $1
              ) AS rows_of_room GROUP BY person_id ORDER BY person_id",
         )
         .bind(room.as_str())
@@ -168,6 +168,7 @@ impl Store {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::domain::evidence::technical::{Verdict, judge};
 
     #[tokio::test]
     async fn a_participation_is_fine_when_media_came_in_time_and_was_not_spoilt() {
@@ -192,8 +193,15 @@ mod tests {
         add("deaf", minute(1, 0)).await;
 
         let lines = store.media_lines(&room).await.unwrap();
-        let seen: Vec<_> = lines.iter().map(|line| (line.person.as_str(), line.is_ok())).collect();
-        assert_eq!(seen, [("deaf", false), ("fine", true), ("late", false), ("lossy", false)]);
+        let verdict = |line: &Line| judge(60_000, Some(line.measured())).unwrap();
+        let seen: Vec<_> = lines.iter().map(|line| (line.person.as_str(), verdict(line))).collect();
+        let expected = [
+            ("deaf", Verdict::NoMedia),
+            ("fine", Verdict::Fine),
+            ("late", Verdict::LateJoin),
+            ("lossy", Verdict::Loss),
+        ];
+        assert_eq!(seen, expected);
         let fine = lines.iter().find(|line| line.person.as_str() == "fine").unwrap();
         assert_eq!((fine.minutes, fine.loss_permille, fine.worst_rtt_ms, fine.freeze_ms), (2, 45, 300, 200));
         assert_eq!(fine.slowest_join_ms, Some(900));

@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(190, "0190_rule_proposals"),
     migration!(200, "0200_regular_lesson_terms"),
     migration!(220, "0220_incidents"),
+    migration!(221, "0221_evidence_of_lines"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

@@ -1,6 +1,8 @@
 //! Reports, privacy and imports from outside: figures equal their rows, everybody sees their own part, and each refusal has
 //! its code.
 
+mod figures;
+
 use std::io::Cursor;
 
 use calamine::Reader as _;

@@ -35,7 +35,7 @@ impl Client {
     }
 
     /// The id of a child of this guardian, by class.
-    fn child(&self, class: &str) -> String {
+    pub fn child(&self, class: &str) -> String {
         let wards = self.me["wards"].as_array().unwrap();
         wards.iter().find(|ward| ward["class"] == class).unwrap()["id"].as_str().unwrap().to_owned()
     }

@@ -11,6 +11,7 @@ use super::super::auth::Session;
 use super::super::problem::Problem;
 use super::{Asked, Looked, audit_head, hosts, incidents, rows};
 use crate::domain::evidence::helped::HelpOutcome;
+use crate::domain::evidence::technical::Verdict;
 use crate::domain::evidence::{coverage, metrics};
 use crate::domain::report::{self, Cell, Report, Sheet};
 
@@ -114,7 +115,9 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
             row.host_delay_s.map_or(Cell::Text(String::new()), |delay| Cell::Number(delay as f64)),
             Cell::Number(one.invited.len() as f64),
             Cell::Number(one.invited.iter().filter(|invited| invited.came).count() as f64),
-            Cell::Text(row.violations.join(", ")),
+            Cell::Text(row.violations.iter().map(|code| report::breach(code)).collect::<Vec<_>>().join(", ")),
+            Cell::Number(f64::from(one.stays_lost)),
+            Cell::Number(one.participations.iter().filter(|part| part.verdict != Verdict::Fine).count() as f64),
             Cell::Text(if row.is_corrected { "исправлено" } else { "" }.to_owned()),
         ]
     });
@@ -212,7 +215,9 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
                     "Опоздание, с",
                     "Приглашено",
                     "Были",
-                    "Нарушения норм",
+                    "Отступления от правил",
+                    "Обрывы связи",
+                    "Участий со сбоем медиа",
                     "Исправления",
                 ],
                 lessons.collect(),

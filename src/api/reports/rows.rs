@@ -123,7 +123,7 @@ pub(super) fn lesson_view(one: &LessonFact, above: f64, below: f64) -> RowView {
         host: one.host_name.clone(),
         state: format!("{}{reason}", one.state.as_str()),
         host_delay_s: one.host_delay_s,
-        violations: one.violations.clone(),
+        violations: one.breaches(),
         is_corrected: one.is_corrected,
         behind: Vec::new(),
     }

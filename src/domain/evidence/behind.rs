@@ -1,6 +1,7 @@
 //! What stands behind one row of a figure: the people and happenings that its two shares are counted of.
 
 use super::metrics::{MetricCode, RowKind, Share};
+use super::technical::{Participation, Verdict};
 use super::{Facts, LessonFact};
 use crate::domain::ids::PersonId;
 
@@ -62,7 +63,30 @@ fn of_lesson(one: &LessonFact, code: MetricCode) -> Vec<Behind> {
             };
             one.invited.iter().map(|invited| row(&invited.person, invited.present_s)).collect()
         }
-        MetricCode::TechOk => incident(one).into_iter().collect(),
+        MetricCode::TechOk => {
+            let row = |part: &Participation| {
+                let value = match part.verdict {
+                    Verdict::LateJoin => part.measured.slowest_join_ms.map(|took| took as f64 / 1000.0),
+                    Verdict::Loss => Some(part.measured.loss_permille as f64 / 10.0),
+                    Verdict::Fine | Verdict::NoMedia => None,
+                };
+                let code = part.verdict.as_str().to_owned();
+                Behind { person: Some(part.person.clone()), code, value, said: None }
+            };
+            incident(one).into_iter().chain(one.participations.iter().map(row)).collect()
+        }
+        MetricCode::Lawful => {
+            let row = |person: Option<&PersonId>, code: &str| Behind {
+                person: person.cloned(),
+                code: code.to_owned(),
+                value: None,
+                said: None,
+            };
+            let norms = one.violations.iter().map(|code| row(None, code));
+            let children = one.without_consent.iter().map(|person| row(Some(person), "consent_missing"));
+            let observers = one.unannounced.iter().map(|person| row(Some(person), "observer_unannounced"));
+            norms.chain(children).chain(observers).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! The figures of DOMAIN 2.6, each with the rows it stands on.
 
 use super::helped::HelpOutcome;
+use super::technical::Verdict;
 use super::{Facts, LessonFact};
 use crate::domain::consultation::{NotHeldReason, State};
 
@@ -93,18 +94,20 @@ pub fn metric(facts: &Facts, code: MetricCode) -> Metric {
             is_over.then(|| (flag(one.state == State::Cancelled && one.is_late_cancel), 1.0))
         }),
         MetricCode::PlanFulfilment => lessons(|one| {
-            let is_over = one.state.is_final();
-            (is_over && one.hours_planned > 0)
-                .then(|| (one.hours_held as f64 / 100.0, one.hours_planned as f64 / 100.0))
+            let is_over = one.state.is_final() && !one.is_moved;
+            // Hours that a host waited in vain count for the host, and are no help held.
+            let held = if one.state == State::Held { one.hours_held } else { 0 };
+            (is_over && one.hours_planned > 0).then(|| (held as f64 / 100.0, one.hours_planned as f64 / 100.0))
         }),
         MetricCode::Attendance => lessons(attendance),
         MetricCode::TechOk => lessons(|one| {
-            // A lesson that failed technically counts as one stay that failed, if nobody could even come.
+            let fine = one.participations.iter().filter(|part| part.verdict == Verdict::Fine).count() as f64;
+            let all = one.participations.len() as f64;
+            // A lesson that failed technically counts as one participation that failed, though nobody's figures show it.
             let failed = flag(one.not_held == Some(NotHeldReason::Technical));
-            let stays = f64::from(one.stays).max(failed);
-            (stays > 0.0).then(|| (stays - f64::from(one.stays_lost).max(failed), stays))
+            (all + failed > 0.0).then_some((fine, all + failed))
         }),
-        MetricCode::Lawful => lessons(|one| one.is_due().then(|| (flag(one.violations.is_empty()), 1.0))),
+        MetricCode::Lawful => lessons(|one| one.is_due().then(|| (flag(one.breaches().is_empty()), 1.0))),
         MetricCode::Complaints => Metric::of(code, complaints(facts)),
         MetricCode::Helpfulness => scores(facts, code, |score, _| f64::from(score)),
         MetricCode::Solved => scores(facts, code, |_, helped| flag(helped)),

@@ -31,6 +31,7 @@ struct Rows {
     stays: Vec<Vec<Value>>,
     load: Vec<Vec<Value>>,
     incidents: Vec<Vec<Value>>,
+    lines: Vec<Vec<Value>>,
     feedback: Vec<Vec<Value>>,
 }
 
@@ -80,6 +81,8 @@ pub(super) async fn write(store: &Store, school: &School, now_ms: i64) -> Result
                 sql::insert_many(tx.connection(), into, 9, rows.stays).await?;
                 let into = "load_entry (id, school_id, host_id, consultation_id, date, kind, minutes, academic_hours, planned, created_at)";
                 sql::insert_many(tx.connection(), into, 10, rows.load).await?;
+                let into = "media_summary (room_id, person_id, minutes, loss_permille, worst_rtt_ms, freeze_ms, slowest_join_ms)";
+                sql::insert_many(tx.connection(), into, 7, rows.lines).await?;
                 let into = "incident (id, school_id, consultation_id, n, kind, reason, by_id, role, at)";
                 sql::insert_many(tx.connection(), into, 9, rows.incidents).await?;
                 let into = "feedback (consultation_id, person_id, school_id, score, helped, text, at)";
@@ -132,7 +135,21 @@ fn past(
         closed_ms.into(),
         closed_ms.into(),
     ]);
+    let has_media = text(slot, "form")? != "chat";
     let mut stay = |person: &str, role: &str, from_ms: i64, left: &str| {
+        if has_media {
+            // Whoever lost the line had a bad one.
+            let (loss, join_ms) = if left == "lost" { (80_i64, 12_000_i64) } else { (4, 1_200) };
+            rows.lines.push(vec![
+                id.into(),
+                person.into(),
+                ((end_ms - from_ms) / MINUTE_MS).into(),
+                loss.into(),
+                90_i64.into(),
+                0_i64.into(),
+                join_ms.into(),
+            ]);
+        }
         rows.stays.push(vec![
             uuid::Uuid::now_v7().to_string().into(),
             school.into(),

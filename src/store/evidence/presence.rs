@@ -10,6 +10,8 @@ use super::super::sql::{int, optional_int, optional_text, text};
 use super::super::{Store, StoreError};
 use crate::domain::attendance::{self, Interval};
 use crate::domain::calendar::Span;
+use crate::domain::evidence::technical::{Measured, Participation, judge};
+use crate::domain::ids::PersonId;
 
 /// Which consultations.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +55,8 @@ pub(super) struct Stay {
     pub joined_ms: i64,
     pub left_ms: i64,
     pub was_lost: bool,
+    /// Everybody was told of this observer.
+    pub was_announced: bool,
 }
 
 impl Stay {
@@ -72,11 +76,14 @@ pub(super) struct Register {
     pub corrections: HashMap<String, BTreeMap<String, String>>,
     /// Seconds that host and recipients had together: what was recorded, and what holds instead.
     shared: HashMap<String, (i64, i64)>,
+    /// By room and person.
+    measured: HashMap<(String, String), Measured>,
 }
 
 impl Register {
     pub(super) async fn load(store: &Store, school: &School, scope: Scope) -> Result<Self, StoreError> {
-        let select = "SELECT room_id, person_id, role, joined_at, left_at, seen_at, left_reason FROM participation
+        let select =
+            "SELECT room_id, person_id, role, joined_at, left_at, seen_at, left_reason, announced_at FROM participation
              WHERE room_id";
         let mut stays: HashMap<String, Vec<Stay>> = HashMap::new();
         for row in &scope.rows(store, school, select).await? {
@@ -87,8 +94,31 @@ impl Register {
                 joined_ms: int(row, "joined_at")?,
                 left_ms: optional_int(row, "left_at")?.unwrap_or(seen_ms),
                 was_lost: optional_text(row, "left_reason")?.as_deref() == Some("lost"),
+                was_announced: optional_int(row, "announced_at")?.is_some(),
             });
         }
+        let mut measured: HashMap<(String, String), (i64, i64, Option<i64>)> = HashMap::new();
+        // Minutes, the sum of their losses, and the slowest join, from the raw figures and from what is left of older ones.
+        for select in [
+            "SELECT room_id, person_id, 1 AS minutes, loss_permille AS loss, NULL AS took FROM media_quality
+             WHERE room_id",
+            "SELECT room_id, person_id, 0 AS minutes, 0 AS loss, took_ms AS took FROM media_join WHERE room_id",
+            "SELECT room_id, person_id, minutes, loss_permille * minutes AS loss, slowest_join_ms AS took
+             FROM media_summary WHERE room_id",
+        ] {
+            for row in &scope.rows(store, school, select).await? {
+                let one = measured.entry((text(row, "room_id")?, text(row, "person_id")?)).or_default();
+                one.0 += int(row, "minutes")?;
+                one.1 += int(row, "loss")?;
+                one.2 = one.2.max(optional_int(row, "took")?);
+            }
+        }
+        let measured = measured
+            .into_iter()
+            .map(|(key, (minutes, loss, slowest_join_ms))| {
+                (key, Measured { slowest_join_ms, loss_permille: loss.checked_div(minutes).unwrap_or(0) })
+            })
+            .collect();
         let select = "SELECT consultation_id, student_id, state FROM appointment WHERE student_id IS NOT NULL
              AND state IN ('booked', 'attended', 'no_show') AND consultation_id";
         let mut booked: HashMap<String, Vec<String>> = HashMap::new();
@@ -117,7 +147,7 @@ impl Register {
             }
             corrections.entry(consultation).or_default().insert(field, new);
         }
-        Ok(Self { stays, booked, attended, corrections, shared })
+        Ok(Self { stays, booked, attended, corrections, shared, measured })
     }
 
     pub(super) fn stays_in(&self, room: &str) -> &[Stay] {
@@ -127,6 +157,23 @@ impl Register {
     /// Students of individual help.
     pub(super) fn booked_in(&self, room: &str) -> Vec<String> {
         self.booked.get(room).cloned().unwrap_or_default()
+    }
+
+    /// How each participation in a room with media went.
+    pub(super) fn participations(&self, room: &str) -> Vec<Participation> {
+        let mut stayed: BTreeMap<&str, i64> = BTreeMap::new();
+        for stay in self.stays_in(room).iter().filter(|stay| stay.role != "observer") {
+            *stayed.entry(stay.person.as_str()).or_default() += (stay.left_ms - stay.joined_ms).max(0);
+        }
+        let judged = stayed.into_iter().filter_map(|(person, stay_ms)| {
+            let measured = self.measured.get(&(room.to_owned(), person.to_owned())).copied();
+            judge(stay_ms, measured).map(|verdict| Participation {
+                person: PersonId::new(person),
+                verdict,
+                measured: measured.unwrap_or_default(),
+            })
+        });
+        judged.collect()
     }
 
     fn hosts(&self, room: &str) -> Vec<Interval> {

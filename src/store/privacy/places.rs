@@ -48,6 +48,7 @@ pub const PLACES: &[Place] = &[
     own("participation", "person_id", End::Keep),
     own("media_quality", "person_id", End::Keep),
     own("media_join", "person_id", End::Keep),
+    own("media_summary", "person_id", End::Keep),
     own("room_removal", "person_id", End::Keep),
     own("appointment", "student_id", End::Redact(&["message", "reason", "note_shared", "note_private"])),
     own("appointment", "booked_by", End::Redact(&["message"])),

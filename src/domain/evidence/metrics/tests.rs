@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::evidence::coverage;
 use crate::domain::evidence::helped::Seeker;
+use crate::domain::evidence::technical::{Measured, Participation, Verdict};
 use crate::domain::evidence::{ComplaintFact, Filter, Invited, RequestFact, ScoreFact};
 use crate::domain::form::{Form, Kind};
 use crate::domain::ids::{ConsultationId, PersonId};
@@ -38,8 +39,11 @@ fn lesson(id: usize) -> LessonFact {
         hours_planned: 67,
         hours_held: 67,
         violations: Vec::new(),
-        stays: 0,
+        without_consent: Vec::new(),
+        unannounced: Vec::new(),
+        participations: Vec::new(),
         stays_lost: 0,
+        is_moved: false,
         incident: None,
         is_corrected: false,
     }
@@ -60,11 +64,12 @@ fn state() -> impl Strategy<Value = (State, Option<NotHeldReason>)> {
 prop_compose! {
     fn lessons()(
         rows in proptest::collection::vec(
-            (state(), any::<bool>(), 0_i64..900, proptest::collection::vec(0_i64..4000, 0..5), any::<bool>(), 0_u32..6, 0_u32..6),
+            (state(), any::<bool>(), 0_i64..900, proptest::collection::vec(0_i64..4000, 0..5), any::<bool>(),
+             proptest::collection::vec(proptest::sample::select(Verdict::ALL), 0..6), 0_u8..8),
             0..40,
         )
     ) -> Vec<LessonFact> {
-        rows.into_iter().enumerate().map(|(n, ((state, not_held), late, delay, present, broken, stays, lost))| LessonFact {
+        rows.into_iter().enumerate().map(|(n, ((state, not_held), late, delay, present, broken, verdicts, rare))| LessonFact {
             state,
             not_held,
             is_late_cancel: late,
@@ -73,8 +78,12 @@ prop_compose! {
                 .map(|(n, present_s)| Invited { person: PersonId::new(format!("s{n}")), present_s, came: present_s >= 300 }).collect(),
             violations: if broken { vec!["after_hours".to_owned()] } else { Vec::new() },
             hours_held: if state == State::Held { 67 } else { 0 },
-            stays: stays.max(lost),
-            stays_lost: lost,
+            participations: verdicts.into_iter().enumerate().map(|(n, verdict)| Participation {
+                person: PersonId::new(format!("s{n}")), verdict, measured: Measured::default(),
+            }).collect(),
+            without_consent: if rare == 1 { vec![PersonId::new("s0")] } else { Vec::new() },
+            unannounced: if rare == 2 { vec![PersonId::new("d")] } else { Vec::new() },
+            is_moved: rare == 3 && state == State::Cancelled,
             ..lesson(n)
         }).collect()
     }
@@ -115,7 +124,9 @@ fn recount(facts: &Facts, code: MetricCode) -> Option<(f64, f64)> {
     let held = facts.lessons.iter().filter(|one| one.state == State::Held);
     let no_host = facts.lessons.iter().filter(|one| one.not_held == Some(NotHeldReason::NoHost)).count();
     let due = facts.lessons.iter().filter(|one| {
-        one.state == State::Held || one.state == State::NotHeld || (one.state == State::Cancelled && one.is_late_cancel)
+        one.state == State::Held
+            || one.state == State::NotHeld
+            || (one.state == State::Cancelled && one.is_late_cancel && !one.is_moved)
     });
     match code {
         MetricCode::Punctuality => {
@@ -124,7 +135,17 @@ fn recount(facts: &Facts, code: MetricCode) -> Option<(f64, f64)> {
         }
         MetricCode::NoShow => Some((no_host as f64, due.count() as f64)),
         MetricCode::Lawful => {
-            Some((due.clone().filter(|one| one.violations.is_empty()).count() as f64, due.count() as f64))
+            let is_lawful = |one: &&LessonFact| {
+                one.violations.is_empty() && one.without_consent.is_empty() && one.unannounced.is_empty()
+            };
+            Some((due.clone().filter(is_lawful).count() as f64, due.count() as f64))
+        }
+        MetricCode::TechOk => {
+            let all: Vec<Verdict> =
+                facts.lessons.iter().flat_map(|one| &one.participations).map(|part| part.verdict).collect();
+            let fine = all.iter().filter(|verdict| **verdict == Verdict::Fine).count();
+            let failed = facts.lessons.iter().filter(|one| one.not_held == Some(NotHeldReason::Technical)).count();
+            Some((fine as f64, (all.len() + failed) as f64))
         }
         MetricCode::Attendance => {
             let seconds: i64 = held.clone().flat_map(|one| &one.invited).map(|one| one.present_s.min(1800)).sum();
@@ -150,7 +171,7 @@ fn recount(facts: &Facts, code: MetricCode) -> Option<(f64, f64)> {
             Some((facts.scores.iter().map(|one| f64::from(one.score)).sum(), facts.scores.len() as f64))
         }
         MetricCode::PlanFulfilment => {
-            let over = facts.lessons.iter().filter(|one| one.state.is_final());
+            let over = facts.lessons.iter().filter(|one| one.state.is_final() && !one.is_moved);
             Some((held.count() as f64 * 0.67, over.count() as f64 * 0.67))
         }
         _ => None,
