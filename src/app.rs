@@ -341,6 +341,11 @@ async fn keep_help(state: &ApiState) {
 
 /// Destroys what has been kept long enough, with an act.
 async fn end_by_time(state: &ApiState) {
+    match state.store.expire_consents(state.clock.now_ms()).await {
+        Ok(0) => {}
+        Ok(noted) => tracing::info!(noted, "consents whose signers may not sign any more have ended"),
+        Err(error) => tracing::warn!(%error, "consents could not be looked at"),
+    }
     match state.store.end_by_time(state.clock.now_ms()).await {
         Ok(0) => {}
         Ok(rows) => tracing::info!(rows, "what was kept long enough is destroyed; an act was written"),

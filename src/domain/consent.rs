@@ -25,6 +25,8 @@ super::words!(
     Act {
         Given = "given",
         Withdrawn = "withdrawn",
+        /// By the clock: the signer's right to sign has ended.
+        Expired = "expired",
     }
 );
 
@@ -66,6 +68,8 @@ super::words!(
         /// The text has a newer version than the one signed.
         Outdated = "outdated",
         Withdrawn = "withdrawn",
+        /// Whoever signed stands for the person no longer: came of age, or the link has ended.
+        Expired = "expired",
         None = "none",
     }
 );
@@ -95,7 +99,32 @@ pub fn standing(
         let current = (!needed.own || is_current(own)) && (!needed.guardian || guardian_is_current);
         return if current { Standing::Given } else { Standing::Outdated };
     }
-    if is_given(own) || by_guardian.is_some() { Standing::Partly } else { Standing::None }
+    if is_given(own) || by_guardian.is_some() {
+        return Standing::Partly;
+    }
+    if lapsed(entries, person, guardians, needed).is_empty() && !entries.iter().any(|entry| entry.act == Act::Expired) {
+        Standing::None
+    } else {
+        Standing::Expired
+    }
+}
+
+/// Signers whose last word is a signature that they may not give any more: it has ended by itself (`Given -> Expired`).
+pub fn lapsed(entries: &[Entry], person: &PersonId, guardians: &[PersonId], needed: Signers) -> Vec<PersonId> {
+    let mut signers: Vec<&PersonId> = entries.iter().map(|entry| &entry.by).collect();
+    signers.sort();
+    signers.dedup();
+    let may_sign = |by: &PersonId| if by == person { needed.own } else { needed.guardian && guardians.contains(by) };
+    let is_given = |by: &PersonId| {
+        let last = entries.iter().filter(|entry| entry.by == *by).max_by_key(|entry| entry.at_ms);
+        last.is_some_and(|entry| entry.act == Act::Given)
+    };
+    signers.into_iter().filter(|by| !may_sign(by) && is_given(by)).cloned().collect()
+}
+
+/// Whether a consent that was there has ended: what rests on it stops. Who never signed has said nothing.
+pub const fn has_ended(standing: Standing) -> bool {
+    matches!(standing, Standing::Withdrawn | Standing::Expired)
 }
 
 #[cfg(test)]
@@ -143,7 +172,44 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_guardians_signature_ends_with_the_right_to_sign() {
+        let (child, adult) = (Signers { own: false, guardian: true }, Signers { own: true, guardian: false });
+        let signed = [entry("g", Act::Given, 1)];
+        assert_eq!(standing(&signed, &id("s"), &[id("g")], child, 2), Standing::Given);
+        // The link has ended.
+        assert_eq!(standing(&signed, &id("s"), &[], child, 2), Standing::Expired);
+        assert_eq!(lapsed(&signed, &id("s"), &[], child), [id("g")]);
+        // The student has come of age, and then signs themselves.
+        assert_eq!(standing(&signed, &id("s"), &[id("g")], adult, 2), Standing::Expired);
+        let noted = [entry("g", Act::Given, 1), entry("g", Act::Expired, 2)];
+        assert_eq!(standing(&noted, &id("s"), &[id("g")], adult, 2), Standing::Expired);
+        assert_eq!(lapsed(&noted, &id("s"), &[id("g")], adult), []);
+        let own = [entry("g", Act::Given, 1), entry("s", Act::Given, 3)];
+        assert_eq!(standing(&own, &id("s"), &[id("g")], adult, 2), Standing::Given);
+    }
+
     proptest! {
+        /// The clock's note changes nothing but that it is noted: what has lapsed was no consent before it either.
+        #[test]
+        fn noting_what_has_lapsed_is_idempotent_and_changes_no_standing(
+            acts in proptest::collection::vec((0_usize..3, any::<bool>()), 0..12), own in any::<bool>(), guardian in any::<bool>(),
+            linked in any::<bool>(),
+        ) {
+            let people = ["s", "g", "h"];
+            let needed = Signers { own: own || !guardian, guardian };
+            let guardians = if linked { vec![id("g")] } else { Vec::new() };
+            let mut entries: Vec<Entry> = acts.iter().enumerate()
+                .map(|(at, (who, given))| entry(people[*who], if *given { Act::Given } else { Act::Withdrawn }, at as i64))
+                .collect();
+            let before = standing(&entries, &id("s"), &guardians, needed, 2);
+            for by in lapsed(&entries, &id("s"), &guardians, needed) {
+                entries.push(entry(by.as_str(), Act::Expired, 100));
+            }
+            prop_assert_eq!(standing(&entries, &id("s"), &guardians, needed, 2), before);
+            prop_assert!(lapsed(&entries, &id("s"), &guardians, needed).is_empty());
+        }
+
         #[test]
         fn a_withdrawal_that_is_the_last_word_always_takes_it_away(
             acts in proptest::collection::vec((0_usize..3, any::<bool>()), 0..12),

@@ -121,9 +121,11 @@ impl Store {
                 .await?;
             for chunk in people.chunks(400) {
                 let chosen = self.settings_of(chunk).await?;
+                let names: Vec<String> = chunk.iter().map(|(person,)| person.clone()).collect();
+                let silenced = self.silenced(&names, now_ms).await?;
                 let browsers = if ways.push { self.browsers_of(chunk).await? } else { Vec::new() };
                 let usual = NoticeSettings::default();
-                for (person,) in chunk {
+                for (person,) in chunk.iter().filter(|(person,)| !silenced.contains(person)) {
                     let setting = chosen.get(person).unwrap_or(&usual);
                     let is_reachable = setting.email.is_some() && setting.is_email_confirmed;
                     if ways.email && is_reachable && setting.wants(topic, Channel::Email) {

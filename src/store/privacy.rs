@@ -9,6 +9,7 @@ pub mod export;
 pub mod holds;
 pub mod places;
 pub mod retention;
+mod standing;
 
 #[cfg(test)]
 mod tests;

@@ -125,6 +125,17 @@ impl Store {
                 .bind(now_ms)
                 .execute(tx.connection())
                 .await?;
+                if act == Act::Withdrawn && purpose == Purpose::Messages {
+                    // What waits for the morning does not go out any more either.
+                    sqlx::query(
+                        "UPDATE delivery SET state = 'failed', last_error = 'consent withdrawn', done_at = $1
+                         WHERE person_id = $2 AND state = 'waiting' AND channel IN ('email', 'push')",
+                    )
+                    .bind(now_ms)
+                    .bind(person.as_str())
+                    .execute(tx.connection())
+                    .await?;
+                }
                 let action = if act == Act::Given { "consent.give" } else { "consent.withdraw" };
                 let detail = serde_json::json!({ "purpose": purpose, "text": text_id, "person": person });
                 let event = AuditEvent::new(school, now_ms, action, "consent", &id)
