@@ -347,8 +347,23 @@ async fn end_by_time(state: &ApiState) {
         Err(error) => tracing::warn!(%error, "consents could not be looked at"),
     }
     match state.store.end_by_time(state.clock.now_ms()).await {
-        Ok(0) => {}
-        Ok(rows) => tracing::info!(rows, "what was kept long enough is destroyed; an act was written"),
+        Ok(ended) if ended.rows == 0 => {}
+        Ok(ended) => {
+            let folder = state.config.data.dir.join("files");
+            for file in &ended.files {
+                match tokio::fs::remove_file(folder.join(file)).await {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        tracing::warn!(%error, file, "a file that was kept long enough stays; remove it by hand");
+                    }
+                    _ => {}
+                }
+            }
+            tracing::info!(
+                rows = ended.rows,
+                files = ended.files.len(),
+                "what was kept long enough is destroyed; an act was written"
+            );
+        }
         Err(error) => tracing::warn!(cause = %api::problem::chain(&error), "what was kept long enough stays for now"),
     }
 }

@@ -247,6 +247,58 @@ pub enum ChainFault {
     Changed,
 }
 
+/// The row that says where the journal begins from now on.
+const ANCHOR_ACTION: &str = "audit.anchor";
+
+impl Tx {
+    /// Lets the rows of a school's journal go that are older than `before_ms`, from its beginning on and as far as no hold stands
+    /// in the way; gives how many. The chain stays whole: its new beginning is sealed in it first.
+    pub(super) async fn end_journal(
+        &mut self,
+        school: &SchoolId,
+        before_ms: i64,
+        now_ms: i64,
+    ) -> Result<u64, StoreError> {
+        let first_kept: (Option<i64>,) = sqlx::query_as(
+            "SELECT MIN(seq) FROM audit_event WHERE school_id = $1 AND (at >= $2 OR actor_id IN
+             (SELECT person_id FROM retention_hold WHERE lifted_at IS NULL) OR object_id IN
+             (SELECT person_id FROM retention_hold WHERE lifted_at IS NULL))",
+        )
+        .bind(school.as_str())
+        .bind(before_ms)
+        .fetch_one(self.connection())
+        .await?;
+        let last: Option<(i64, String)> = sqlx::query_as(
+            "SELECT seq, hash FROM audit_event WHERE school_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT 1",
+        )
+        .bind(school.as_str())
+        .bind(first_kept.0.unwrap_or(i64::MAX))
+        .fetch_optional(self.connection())
+        .await?;
+        let Some((seq, hash)) = last else { return Ok(0) };
+        let mut event = AuditEvent::new(school.clone(), now_ms, ANCHOR_ACTION, "audit_event", &seq.to_string())
+            .with(serde_json::json!({ "seq": seq, "hash": hash }));
+        event.after = Some(hash.clone());
+        self.audit(event).await?;
+        sqlx::query(
+            "INSERT INTO audit_anchor (school_id, seq, hash, at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (school_id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, at = excluded.at",
+        )
+        .bind(school.as_str())
+        .bind(seq)
+        .bind(hash)
+        .bind(now_ms)
+        .execute(self.connection())
+        .await?;
+        let done = sqlx::query("DELETE FROM audit_event WHERE school_id = $1 AND seq <= $2")
+            .bind(school.as_str())
+            .bind(seq)
+            .execute(self.connection())
+            .await?;
+        Ok(done.rows_affected())
+    }
+}
+
 /// Rows looked at in one read.
 const PAGE: i64 = 2000;
 
@@ -263,7 +315,16 @@ pub async fn verify(store: &Store) -> Result<VerifyReport, StoreError> {
 }
 
 async fn verify_school(store: &Store, school: &str, report: &mut VerifyReport) -> Result<(), StoreError> {
-    let mut head = ChainHead { seq: 0, hash: genesis() };
+    let anchor: Option<(i64, String)> = sqlx::query_as("SELECT seq, hash FROM audit_anchor WHERE school_id = $1")
+        .bind(school)
+        .fetch_optional(store.readers())
+        .await?;
+    // What has run out is gone; the chain goes on from the hash of its last row, if a row of the chain says so too.
+    let mut head = match &anchor {
+        Some((seq, hash)) => ChainHead { seq: *seq, hash: hash.clone() },
+        None => ChainHead { seq: 0, hash: genesis() },
+    };
+    let mut is_anchored = anchor.is_none();
     let mut broken = None;
     // From below zero: a forged row before the first must show as a gap.
     let mut after = i64::MIN;
@@ -298,6 +359,11 @@ async fn verify_school(store: &Store, school: &str, report: &mut VerifyReport) -
             };
             report.rows += 1;
             after = row.seq;
+            is_anchored |= anchor.as_ref().is_some_and(|(seq, hash)| {
+                row.action == ANCHOR_ACTION
+                    && row.object_id == seq.to_string()
+                    && row.after_hash.as_deref() == Some(digest(hash).as_str())
+            });
             if broken.is_none() {
                 broken =
                     fault(&head, &row).map(|fault| BrokenRow { school: SchoolId::new(school), seq: row.seq, fault });
@@ -307,6 +373,9 @@ async fn verify_school(store: &Store, school: &str, report: &mut VerifyReport) -
         if rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
             break;
         }
+    }
+    if let Some((seq, _)) = anchor.filter(|_| !is_anchored && broken.is_none()) {
+        broken = Some(BrokenRow { school: SchoolId::new(school), seq: seq + 1, fault: ChainFault::Gap });
     }
     report.heads.push((SchoolId::new(school), head.seq, head.hash));
     report.broken.extend(broken);

@@ -47,6 +47,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(200, "0200_regular_lesson_terms"),
     migration!(220, "0220_incidents"),
     migration!(221, "0221_evidence_of_lines"),
+    migration!(222, "0222_audit_anchor"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

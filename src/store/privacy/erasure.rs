@@ -499,13 +499,15 @@ impl Tx {
             log.push_str(&line.to_string());
             log.push('\n');
         }
-        let row = sqlx::query("SELECT COUNT(*) AS n FROM destruction_act WHERE school_id = $1")
-            .bind(school.as_str())
-            .fetch_one(self.connection())
-            .await?;
         let id = uuid::Uuid::now_v7().to_string();
         let year =
             jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).year();
+        // Counted within the year: acts themselves go after three, and a number is never given twice.
+        let row = sqlx::query("SELECT COUNT(*) AS n FROM destruction_act WHERE school_id = $1 AND number LIKE $2")
+            .bind(school.as_str())
+            .bind(format!("{year}-%"))
+            .fetch_one(self.connection())
+            .await?;
         let number = format!("{year}-{:04}", int(&row, "n")? + 1);
         sqlx::query(
             "INSERT INTO destruction_act (id, school_id, number, at, kind, subjects, categories, reason, log_export,

@@ -207,7 +207,7 @@ async fn a_hold_keeps_what_a_request_and_time_would_end() {
     let asked = store.ask_erasure(school.clone(), student.clone(), "ухожу".into(), own, NOW_MS).await.unwrap();
     let refused = store.step_erasure(school.clone(), asked, ErasureStep::Approve, head.clone(), NOW_MS).await;
     assert!(matches!(refused, Err(TransitionError::Refused(RefusalCode::RetentionHold))));
-    assert_eq!(store.end_by_time(NOW_MS).await.unwrap(), 0, "under a hold");
+    assert_eq!(store.end_by_time(NOW_MS).await.unwrap().rows, 0, "under a hold");
     let lift = |by: &Actor| store.lift_hold(school.clone(), hold.clone(), "решение суда".into(), by.clone(), NOW_MS);
     let by_oneself = Actor { person: student.clone(), role: Some(Role::Admin) };
     assert!(matches!(lift(&by_oneself).await, Err(TransitionError::Refused(RefusalCode::RoleNotPermitted))));
@@ -215,8 +215,8 @@ async fn a_hold_keeps_what_a_request_and_time_would_end() {
     assert!(matches!(lift(&head).await, Err(TransitionError::Refused(RefusalCode::IllegalTransition))));
     let shown = store.holds(&school).await.unwrap().remove(0);
     assert_eq!((shown.reason.as_str(), shown.lifted_reason.as_deref()), ("суд", Some("решение суда")));
-    assert_eq!(store.end_by_time(NOW_MS).await.unwrap(), 400, "messages and their edits, a year after");
-    assert_eq!(store.end_by_time(NOW_MS).await.unwrap(), 0, "once");
+    assert_eq!(store.end_by_time(NOW_MS).await.unwrap().rows, 400, "messages and their edits, a year after");
+    assert_eq!(store.end_by_time(NOW_MS).await.unwrap().rows, 0, "once");
     let acts = store.destruction_acts(&school).await.unwrap();
     assert_eq!(
         (acts.len(), acts[0].kind.as_str(), acts[0].categories["message"].as_u64()),
