@@ -3,6 +3,7 @@
 //! Who sees what: a teacher what they held, a unit's head the unit, deputies and the head the school.
 
 pub mod files;
+pub mod gaps;
 pub mod rows;
 
 use axum::Json;
@@ -39,6 +40,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(students))
         .merge(rows::routes())
         .merge(files::routes())
+        .merge(gaps::routes())
 }
 
 /// Dates and filters of a report.

@@ -5,6 +5,7 @@
 
 pub mod behind;
 pub mod coverage;
+pub mod gaps;
 pub mod helped;
 pub mod metrics;
 pub mod technical;

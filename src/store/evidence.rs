@@ -3,6 +3,7 @@
 
 mod asked;
 pub mod corrections;
+mod gaps;
 mod lawful;
 mod presence;
 

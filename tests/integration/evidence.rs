@@ -93,6 +93,7 @@ async fn a_report_is_the_sum_of_its_rows_for_each_who_may_see_it() {
         "Ведущие",
         "Консультации",
         "Технические сбои",
+        "Без консультаций 4 недели",
         "Обращения",
         "Кто просил помощи",
         "Обучающиеся",
@@ -113,6 +114,30 @@ async fn a_report_is_the_sum_of_its_rows_for_each_who_may_see_it() {
     assert!(coverage["rows"].as_array().unwrap().iter().any(|row| !row["held"].as_array().unwrap().is_empty()));
     let students = deputy.get("/api/v1/reports/students").await.body;
     assert!(students["never_came"].as_u64().unwrap() > 0 && students["came"].as_u64().unwrap() > 0, "{students}");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn subjects_without_a_consultation_for_weeks_are_listed_for_each_who_answers_for_them() {
+    let hub = TestHub::start().await;
+    let deputy = hub.sign_in(DEPUTY).await;
+    let rows = |client: &Client, weeks: u8| {
+        let client = client.clone();
+        async move { client.get(&format!("/api/v1/reports/gaps?weeks={weeks}")).await.body }
+    };
+    let gaps = rows(&deputy, 4).await;
+    let list = gaps["rows"].as_array().unwrap();
+    assert!(!list.is_empty() && list.len() < gaps["places"].as_u64().unwrap() as usize, "{gaps}");
+    // The demo's past is four weeks long: what was held in it is no gap, and with one week there are at least as many.
+    let held = list.iter().filter(|row| row["last_held"].is_string()).count();
+    assert_eq!(held, 0, "{gaps}");
+    assert!(rows(&deputy, 1).await["rows"].as_array().unwrap().len() >= list.len());
+    let teacher = hub.sign_in(TEACHER).await;
+    let own = rows(&teacher, 4).await;
+    assert!(own["places"].as_u64().unwrap() < gaps["places"].as_u64().unwrap(), "{own}");
+    assert_eq!(deputy.get("/api/v1/reports/gaps?weeks=0").await.code(), "bad_request");
+    let student = hub.sign_in(STUDENT).await;
+    assert_eq!(student.get("/api/v1/reports/gaps").await.code(), "role_not_permitted");
     hub.stop().await;
 }
 

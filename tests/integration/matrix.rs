@@ -84,6 +84,7 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("get", "/api/v1/reports/evidence.html", Asks::OfAnybody(Action::EvidenceReport)),
     ("get", "/api/v1/reports/coverage", Asks::OfAnybody(Action::EvidenceReport)),
     ("get", "/api/v1/reports/students", Asks::OfAnybody(Action::EvidenceReport)),
+    ("get", "/api/v1/reports/gaps", Asks::OfAnybody(Action::EvidenceReport)),
     ("get", "/api/v1/consultations/{id}/corrections", Asks::OfLesson(Action::EvidenceReport)),
     ("post", "/api/v1/consultations/{id}/corrections", Asks::OfLesson(Action::EvidenceCorrect)),
     ("get", "/api/v1/privacy/export", Asks::OfOneself(Action::DataExport)),

@@ -173,6 +173,16 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
             Cell::Text(if row.never_came() { "ни разу не пришёл" } else { "" }.to_owned()),
         ]
     });
+    let (_, gaps) = super::gaps::find(state, &looked.school, &looked.range, super::gaps::DEFAULT_WEEKS).await?;
+    let gaps = gaps.into_iter().map(|one| {
+        let day = |day: Option<String>, none: &str| Cell::Text(day.unwrap_or_else(|| none.to_owned()));
+        vec![
+            Cell::Text(one.subject),
+            Cell::Text(one.class),
+            day(one.last_held, "не проводилась"),
+            day(one.next, "не запланирована"),
+        ]
+    });
     let sheet = |title: &str, heads: &[&str], rows: Vec<Vec<Cell>>| Sheet {
         title: title.to_owned(),
         heads: heads.iter().map(|head| (*head).to_owned()).collect(),
@@ -227,6 +237,7 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
                 &["Когда", "Консультация", "Класс", "Ведущий", "Что случилось", "Причина", "Кто записал"],
                 failures.collect(),
             ),
+            sheet("Без консультаций 4 недели", &["Предмет", "Класс", "Последняя", "Следующая"], gaps.collect()),
             sheet(
                 "Обращения",
                 &[

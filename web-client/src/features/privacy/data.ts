@@ -1,7 +1,7 @@
 // Consents, one's data, erasure.
 import { request } from '../../shared/net/http';
 
-export type Standing = 'given' | 'partly' | 'outdated' | 'withdrawn' | 'none';
+export type Standing = 'given' | 'partly' | 'outdated' | 'withdrawn' | 'expired' | 'none';
 export type Consent = {
   purpose: string;
   text: { id: string; version: number; title: string; body: string; sha256: string; in_force_from: string };

@@ -63,7 +63,7 @@ function PersonCard({ person }: { person: PersonConsents }) {
   );
 }
 
-const TONES = { given: undefined, partly: 'wait', outdated: 'wait', withdrawn: 'bad', none: 'bad' } as const;
+const TONES = { given: undefined, partly: 'wait', outdated: 'wait', withdrawn: 'bad', expired: 'bad', none: 'bad' } as const;
 
 function ConsentItem({ person, consent }: { person: string; consent: Consent }) {
   const t = useTexts(privacyTexts);
@@ -73,7 +73,7 @@ function ConsentItem({ person, consent }: { person: string; consent: Consent }) 
     mutationFn: (give: boolean) => (give ? signConsent : withdrawConsent)(person, consent.purpose, consent.text.id),
     onSettled: () => client.invalidateQueries({ queryKey: ['consents'] }),
   });
-  const isMine = consent.mine === 'given' && consent.standing !== 'outdated';
+  const isMine = consent.mine === 'given' && consent.standing !== 'outdated' && consent.standing !== 'expired';
   const date = consent.mine_at ? formatDate(Date.parse(consent.mine_at), locale) : '';
   const who =
     consent.needs_own && consent.needs_guardian ? 'who_both' : consent.needs_guardian ? 'who_guardian' : 'who_own';

@@ -15,6 +15,7 @@ export default {
   standing_partly: 'a second signature is needed',
   standing_outdated: 'the text is new: sign again',
   standing_withdrawn: 'withdrawn',
+  standing_expired: 'ended: whoever signed may sign no more',
   standing_none: 'no consent',
   who_own: 'The person signs.',
   who_guardian: 'Under 14 a parent signs.',

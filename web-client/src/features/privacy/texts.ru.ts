@@ -12,6 +12,7 @@ export default {
   standing_partly: 'нужна вторая подпись',
   standing_outdated: 'текст обновлён: подпишите снова',
   standing_withdrawn: 'отозвано',
+  standing_expired: 'истекло: подписавший больше не может подписывать',
   standing_none: 'нет согласия',
   who_own: 'Подписывает сам человек.',
   who_guardian: 'До 14 лет подписывает родитель.',

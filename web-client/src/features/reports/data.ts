@@ -60,6 +60,11 @@ export type Coverage = {
   rows: { subject: string; class: string; topic: string; held: string[]; ahead: string[]; requests: number }[];
   left_out: number;
 };
+export type Gaps = {
+  weeks: number;
+  places: number;
+  rows: { subject: string; class: string; last_held?: string; next?: string }[];
+};
 export type Students = {
   rows: {
     id: string;
@@ -94,3 +99,4 @@ export const fetchRows = (asked: Asked, metric: string) =>
   request<Rows>('GET', `/api/v1/reports/evidence/rows${queryOf({ ...asked, metric })}`);
 export const fetchCoverage = (asked: Asked) => request<Coverage>('GET', `/api/v1/reports/coverage${queryOf(asked)}`);
 export const fetchStudents = (asked: Asked) => request<Students>('GET', `/api/v1/reports/students${queryOf(asked)}`);
+export const fetchGaps = (weeks: number) => request<Gaps>('GET', `/api/v1/reports/gaps?weeks=${weeks}`);

@@ -10,6 +10,7 @@ import { RefusalAlert } from '../../shared/ui/refusal';
 import sheet from '../../shared/ui/sheet.module.css';
 import { useTitle } from '../../shared/ui/use-title';
 import { type Asked, fetchReport, type Metric, queryOf, type Report, type Week } from './data';
+import { GapTable } from './gaps';
 import { IncidentTable } from './incidents';
 import { barsOf, shown, toneOf } from './model';
 import styles from './reports.module.css';
@@ -77,6 +78,7 @@ export default function ReportsPage() {
           {data.weeks.length > 0 && <Weeks weeks={data.weeks} />}
           {data.hosts.length > 0 && <Hosts report={data} />}
           {data.incidents.length > 0 && <IncidentTable incidents={data.incidents} />}
+          <GapTable />
           <CoverageTable asked={asked} />
           <StudentTable asked={asked} />
           <p className={sheet.mono}>{t('seal', { seq: data.audit.seq, hash: data.audit.hash })}</p>
