@@ -112,6 +112,8 @@ pub struct Plan {
     pub extensions: ExtensionIds,
     pub lines: Vec<LinePlan>,
     extmap_allow_mixed: bool,
+    /// Every live m-line takes RTCP that is no compound.
+    pub reduced_size: bool,
 }
 
 /// Decides everything the offer decides.
@@ -158,7 +160,14 @@ pub fn plan(offer: &Description, request: &OfferRequest) -> Result<Plan, OfferEr
     let mut extensions = ExtensionIds::default();
     let allow_mixed = offer.extmap_allow_mixed;
     let lines = offer.lines.iter().map(|line| plan_line(line, request, allow_mixed, &mut extensions)).collect();
-    Ok(Plan { remote_ufrag, fingerprint, extensions, lines, extmap_allow_mixed: offer.extmap_allow_mixed })
+    Ok(Plan {
+        remote_ufrag,
+        fingerprint,
+        extensions,
+        lines,
+        extmap_allow_mixed: offer.extmap_allow_mixed,
+        reduced_size: live().all(|line| line.rtcp_rsize),
+    })
 }
 
 fn plan_line(line: &Line, request: &OfferRequest, allow_mixed: bool, ids: &mut ExtensionIds) -> LinePlan {
@@ -381,7 +390,10 @@ pub fn write_answer(plan: &Plan, local: &Local<'_>, ssrcs: impl Fn(usize) -> Opt
         };
         write(format_args!("a={direction}"));
         write(format_args!("a=rtcp-mux"));
-        write(format_args!("a=rtcp-rsize"));
+        // RFC 5506 section 5: only what was offered.
+        if plan.reduced_size {
+            write(format_args!("a=rtcp-rsize"));
+        }
         for codec in &line.codecs {
             write_codec(&mut write, codec, line.has_extension(extension::TRANSPORT_CC));
         }

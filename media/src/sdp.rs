@@ -111,6 +111,8 @@ pub struct Line {
     pub mid: String,
     pub direction: Direction,
     pub rtcp_mux: bool,
+    /// It understands RTCP that is no compound (RFC 5506).
+    pub rtcp_rsize: bool,
     pub payloads: Vec<Payload>,
     /// `(id, uri)`.
     pub extensions: Vec<(u8, String)>,
@@ -247,6 +249,7 @@ fn media_line(value: &str) -> Option<Line> {
         mid: String::new(),
         direction: Direction::SendRecv,
         rtcp_mux: false,
+        rtcp_rsize: false,
         payloads,
         extensions: Vec::new(),
         ssrcs: Vec::new(),
@@ -277,6 +280,7 @@ fn line_attribute(line: &mut Line, rids: &mut Vec<String>, name: &str, value: &s
         "recvonly" => line.direction = Direction::RecvOnly,
         "inactive" => line.direction = Direction::Inactive,
         "rtcp-mux" => line.rtcp_mux = true,
+        "rtcp-rsize" => line.rtcp_rsize = true,
         // Port 0 then only means: without the bundle I would not exist (RFC 8843 section 6).
         "bundle-only" => line.is_rejected = false,
         "rtpmap" => {

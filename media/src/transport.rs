@@ -94,6 +94,8 @@ pub struct Transport {
     pub dtls: Dtls,
     pub srtp: Option<(srtp::Inbound, srtp::Outbound)>,
     pub extensions: ExtensionIds,
+    /// The client takes RTCP that is no compound.
+    pub reduced_size: bool,
     pub lines: Vec<Line>,
     /// SSRCs of what the client sends, once bound.
     pub streams: HashMap<u32, Stream>,

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use media::model::{PeerKey, Publish, SourceKey, SourceKind};
 use media::stats::{Flow, RemoteReport, TransportReport};
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::source_description::{SdesType, SourceDescription};
+use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 
 use crate::pair::{LineSpec, Peer, ROOM, World, vp8};
 
 const CAMERA: SourceKey = SourceKey(11);
+const REDUCED_SIZE: (&str, &str) = ("a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-rsize\r\n");
 
 /// A publisher of one camera and a watcher of it, with its key frame sent.
 fn watched() -> (World, Peer, Peer) {
@@ -108,6 +112,7 @@ fn every_report_says_who_gives_it_by_the_name_of_the_answer() {
     let mut world = World::new();
     let cameras = (0..CAMERAS).map(|key| LineSpec::Send(SourceKey(100 + key), SourceKind::Camera, &[])).collect();
     let mut publisher = Peer::new(1, cameras);
+    publisher.replaces = vec![REDUCED_SIZE];
     let mut watcher = Peer::new(2, vec![LineSpec::Receive("video"); CAMERAS as usize]);
     publisher.connect(&mut world);
     watcher.connect(&mut world);
@@ -132,6 +137,47 @@ fn every_report_says_who_gives_it_by_the_name_of_the_answer() {
     let name = watcher.answer.lines().find_map(|line| line.split_once(" cname:")).unwrap().1.to_owned();
     assert_eq!(check_compounds(&watcher, &name), CAMERAS as usize, "a sender report of each slot");
     assert_eq!(check_compounds(&publisher, &name), 2, "of 31 blocks at most");
+}
+
+/// RFC 5506 section 5: without `rtcp-rsize` in the offer there is none in the answer, and nothing but compounds.
+#[test]
+fn feedback_goes_by_itself_only_to_those_who_take_that() {
+    for takes in [false, true] {
+        let mut world = World::new();
+        let mut publisher = Peer::new(1, vec![LineSpec::Send(CAMERA, SourceKind::Camera, &[])]);
+        publisher.with_feedback = true;
+        if takes {
+            publisher.replaces = vec![REDUCED_SIZE];
+        }
+        let mut watcher = Peer::new(2, vec![LineSpec::Receive("video")]);
+        publisher.connect(&mut world);
+        watcher.connect(&mut world);
+        assert_eq!(publisher.answer.contains("a=rtcp-rsize"), takes);
+        let wish = media::model::SlotWish { mid: "0".to_owned(), source: Some(CAMERA), max_height: 720 };
+        world.sfu.set_slots(world.now, ROOM, PeerKey(2), vec![wish]);
+        for sequence in [1u16, 2, 5, 6] {
+            publisher.elements = vec![(crate::pair::EXTENSIONS.transport_cc, sequence.to_be_bytes().to_vec())];
+            publisher.send(&mut world, 1000, 0, "", sequence, 9000, &vp8(None, 5, b"x"));
+            world.pass(Duration::from_millis(30));
+        }
+        publisher.receive(&mut world);
+        let begins = |kind: u8| publisher.rtcp.iter().filter(|clear| clear[1] == kind).count();
+        let (reports, transport, payload) = (begins(201), begins(205), begins(206));
+        // Requests for a key frame, for lost packets, and arrivals.
+        assert_eq!((transport > 0, payload > 0), (takes, takes), "{reports} {transport} {payload}");
+        assert_eq!(reports > 0, !takes);
+        assert!(!publisher.reports::<PictureLossIndication>().is_empty());
+        assert!(!publisher.reports::<TransportLayerNack>().is_empty());
+        assert!(!publisher.reports::<TransportLayerCc>().is_empty());
+        if !takes {
+            let name = publisher
+                .answer
+                .lines()
+                .find_map(|line| line.split_once(" cname:"))
+                .map_or("kafedra", |(_, name)| name);
+            check_compounds(&publisher, name);
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What leaves: forwarded media, key frame requests, NACKs, congestion feedback, reports. Reports stand in compound packets
-//! with the CNAMEs of their sources (RFC 3550 section 6.1); what is urgent goes by itself (RFC 5506).
+//! with the CNAMEs of their sources (RFC 3550 section 6.1); what is urgent goes by itself to
+//! those who take that (RFC 5506).
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,10 @@ use crate::transport::{Role, Timer, Transport, TransportIndex};
 const FEEDBACK_SSRC: u32 = 1;
 /// Bytes of one source in a description: SSRC, one item with [`CNAME`], its end.
 const CHUNK: usize = (4 + 2 + CNAME.len() + 1).next_multiple_of(4);
+/// What feedback begins with for those who take nothing but compounds: a report without blocks of [`FEEDBACK_SSRC`], and
+/// its [`CNAME`].
+const PREFIX: [u8; 28] =
+    *b"\x80\xc9\x00\x01\x00\x00\x00\x01\x81\xca\x00\x04\x00\x00\x00\x01\x01\x07kafedra\x00\x00\x00";
 /// Report blocks in one packet: 31 is the field's limit, 24 bytes each stay under any MTU.
 const BLOCKS: usize = 31;
 /// A slab that has grown to this size leaves before the next receiver is served: one picture to 1,000 receivers is 7 MB,
@@ -308,6 +313,15 @@ fn send_rtcp(transport: &mut Transport, batch: &mut Batch, packets: &[Box<dyn Pa
 }
 
 fn send_sealed(transport: &mut Transport, batch: &mut Batch, clear: &[u8]) {
+    let mut compound = Vec::new();
+    let is_compound = matches!(clear.get(1), Some(200 | 201));
+    let clear = if is_compound || transport.reduced_size {
+        clear
+    } else {
+        compound.extend_from_slice(&PREFIX);
+        compound.extend_from_slice(clear);
+        &compound
+    };
     if let (Some(to), Some((_, outbound))) = (transport.ice.selected(), &mut transport.srtp)
         && let Some(sealed) = outbound.seal_rtcp(clear)
     {

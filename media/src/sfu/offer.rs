@@ -82,6 +82,7 @@ impl Sfu {
         if let Some(transport) = self.transport(index) {
             has_new_ids = transport.extensions.forwarded() != plan.extensions.forwarded();
             transport.extensions = plan.extensions;
+            transport.reduced_size = plan.reduced_size;
             transport.answers += 1;
         }
         for (line, line_plan) in plan.lines.iter().enumerate() {
@@ -130,6 +131,7 @@ impl Sfu {
             dtls: Dtls::new(self.identity.clone(), plan.fingerprint),
             srtp: None,
             extensions: plan.extensions,
+            reduced_size: plan.reduced_size,
             lines: Vec::new(),
             streams: HashMap::new(),
             slots: HashMap::new(),
