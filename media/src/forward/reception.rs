@@ -15,7 +15,9 @@ const ORIGIN: u64 = 1 << 16;
 /// How often one packet is asked for, and the bounds of the time between: half as long again as repairs take. Who asks before
 /// the answer can have come makes a publisher on a full line send everything several times, and fills the line with that.
 const TRIES: u8 = 8;
-const RETRY: Duration = Duration::from_millis(80);
+const RETRY: Duration = Duration::from_millis(40);
+/// What repairs are thought to take before the first has come.
+const REPAIR: Duration = Duration::from_millis(60);
 const LONGEST_RETRY: Duration = Duration::from_millis(600);
 
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,7 @@ impl Reception {
             transit: None,
             origin: None,
             missing: Vec::new(),
-            repair_time: Duration::ZERO,
+            repair_time: REPAIR,
             sender_report: None,
         }
     }
@@ -110,7 +112,6 @@ impl Reception {
     /// Short ones count more: in a long one an answer was lost.
     fn note_repair(&mut self, took: Duration) {
         self.repair_time = match self.repair_time {
-            Duration::ZERO => took,
             before if took < before => (before + took) / 2,
             before => before + (took - before) / 8,
         };
@@ -215,12 +216,12 @@ mod tests {
         reception.ask(start, &mut asked);
         assert_eq!(asked, [12, 13]);
         asked.clear();
-        reception.ask(start + RETRY / 2, &mut asked);
+        reception.ask(start + REPAIR, &mut asked);
         assert!(asked.is_empty());
         assert!(reception.receive(start, 12, 0, true));
         assert!(!reception.receive(start, 12, 0, true), "the repair and the late original");
         for round in 1..20 {
-            reception.ask(start + RETRY * round, &mut asked);
+            reception.ask(start + REPAIR * 2 * round, &mut asked);
         }
         assert_eq!(asked, vec![13; usize::from(TRIES) - 1]);
         assert!(!reception.has_missing());
