@@ -55,6 +55,15 @@ for (const [device, viewport] of Object.entries(DEVICES)) {
       await signIn(page, cast.teacher);
       await page.getByRole('heading', { level: 3 }).first().waitFor();
       await look('timetable');
+      await page.goto('/guide');
+      await page.getByRole('heading', { name: 'Как это работает' }).waitFor();
+      await page.getByLabel('Кто вы на консультации').selectOption({ label: 'Ученик' });
+      const webinar = page.getByRole('region', { name: 'Вебинар' });
+      await webinar.getByText('нажмите «Поднять руку»').waitFor();
+      await page.getByText('Я ничего не слышу').click();
+      await page.getByText('Нажмите «Проверить звук» перед входом.').waitFor();
+      await look('guide');
+      await page.goto('/');
       await openFromTimetable(page, cast.item);
       await checkReady(page);
       await look('device-check');

@@ -18,6 +18,7 @@ export type NavLink = {
 
 const LINKS: readonly NavLink[] = [
   { to: '/', text: 'nav_timetable', icon: 'clock', actions: ['timetable.view'], group: 'lessons' },
+  { to: '/guide', text: 'nav_guide', icon: 'info', actions: ['timetable.view'], group: 'lessons' },
 
   // Planning.
   { to: '/programme', text: 'nav_programme', icon: 'book', actions: ['timetable.view'], group: 'planning' },

@@ -73,6 +73,8 @@ const page = <const Path extends string>(path: Path, component: () => Promise<{ 
   createRoute({ getParentRoute: () => shell, path, component: lazyRouteComponent(component) });
 
 const pages = [
+  page('/guide', () => import('../features/guide/page')),
+
   // Planning.
   page('/programme', () => import('../features/programme/page')),
   page('/calendar', () => import('../features/calendar/page')),

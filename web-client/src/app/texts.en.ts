@@ -7,6 +7,7 @@ const english: Translation<typeof russian> = {
   group_help: 'Help',
   group_evidence: 'Reports and data',
   nav_timetable: 'Timetable',
+  nav_guide: 'How it works',
   nav_programme: 'Programmes',
   nav_calendar: 'Calendar',
   nav_cards: 'Lesson cards',

@@ -4,6 +4,7 @@ export default {
   group_help: 'Помощь',
   group_evidence: 'Отчёты и данные',
   nav_timetable: 'Расписание',
+  nav_guide: 'Как это работает',
   nav_programme: 'Программы',
   nav_calendar: 'Календарь',
   nav_cards: 'Карты уроков',

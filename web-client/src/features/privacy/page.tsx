@@ -63,7 +63,14 @@ function PersonCard({ person }: { person: PersonConsents }) {
   );
 }
 
-const TONES = { given: undefined, partly: 'wait', outdated: 'wait', withdrawn: 'bad', expired: 'bad', none: 'bad' } as const;
+const TONES = {
+  given: undefined,
+  partly: 'wait',
+  outdated: 'wait',
+  withdrawn: 'bad',
+  expired: 'bad',
+  none: 'bad',
+} as const;
 
 function ConsentItem({ person, consent }: { person: string; consent: Consent }) {
   const t = useTexts(privacyTexts);
