@@ -135,6 +135,7 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
         ]
     });
     let names = state.store.student_classes(&looked.school).await?;
+    let (_, gaps) = super::gaps::find(state, &looked.school, &looked.range, super::gaps::DEFAULT_WEEKS).await?;
     let seekers = facts.requests.iter().flat_map(|one| one.seekers.iter().map(move |seeker| (one, seeker)));
     let seekers = seekers.map(|(one, seeker)| {
         let (name, class) = names.get(&seeker.person).cloned().unwrap_or_default();
@@ -173,7 +174,6 @@ async fn make(state: &ApiState, session: &Session, asked: &Asked) -> Result<Repo
             Cell::Text(if row.never_came() { "ни разу не пришёл" } else { "" }.to_owned()),
         ]
     });
-    let (_, gaps) = super::gaps::find(state, &looked.school, &looked.range, super::gaps::DEFAULT_WEEKS).await?;
     let gaps = gaps.into_iter().map(|one| {
         let day = |day: Option<String>, none: &str| Cell::Text(day.unwrap_or_else(|| none.to_owned()));
         vec![
