@@ -99,6 +99,8 @@ notices! {
     CardWithdrawn = "card_withdrawn" (Cards) { card: String, title: String },
     /// So many dates from this one on could not be planned; the first reason is a refusal's code.
     CardDatesRefused = "card_dates_refused" (Cards) { card: String, title: String, from: String, count: u32, code: String },
+    /// The programme has changed: so many planned dates from this one on stand against a rule now, the first by its code.
+    CardDatesAgainst = "card_dates_against" (Cards) { card: String, title: String, from: String, count: u32, code: String },
 
     /// For those who decide: a change of the rules waits.
     RuleProposed = "rule_proposed" (Oversight) { proposal: String },
@@ -182,7 +184,8 @@ impl Notice {
             Self::CardPublished { .. }
             | Self::CardAwaits { .. }
             | Self::CardWithdrawn { .. }
-            | Self::CardDatesRefused { .. } => "/cards".to_owned(),
+            | Self::CardDatesRefused { .. }
+            | Self::CardDatesAgainst { .. } => "/cards".to_owned(),
             _ => "/".to_owned(),
         }
     }

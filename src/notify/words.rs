@@ -161,6 +161,11 @@ pub fn words(notice: &Notice, language: Language, zone: &TimeZone) -> Words {
             "Dates of a lesson card were not planned",
             format!("{title}: {from} ({count})"),
         ),
+        Notice::CardDatesAgainst { title, from, count, .. } => say(
+            "Программа изменена: даты против правила",
+            "The programme has changed: dates against a rule",
+            format!("{title}: {from} ({count})"),
+        ),
         Notice::RuleProposed { .. } => {
             say("Изменение правил ждёт решения", "A change of the rules awaits a decision", String::new())
         }

@@ -10,6 +10,7 @@ pub mod norms;
 pub mod notice;
 pub mod options;
 pub mod overrides;
+pub mod parts;
 pub mod proposals;
 pub mod publish;
 pub mod substitute;

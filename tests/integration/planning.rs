@@ -5,6 +5,7 @@ mod calendar;
 mod changes;
 mod chosen;
 mod lessons;
+mod parts;
 mod programmes;
 mod proposals;
 mod refusals;

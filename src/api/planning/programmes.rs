@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -13,16 +13,18 @@ use super::super::access;
 use super::super::auth::Session;
 use super::super::body::Json;
 use super::super::problem::Problem;
-use super::{actor, day, parsed, reason, school_of};
+use super::super::session::rfc3339;
+use super::{FindingView, MOST_DATES, actor, day, parsed, reason, school_of};
 use crate::domain::fold::fold;
 use crate::domain::ids::{PartId, ProgrammeId};
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Action, Relation, Relations, decide};
 use crate::domain::role::Role;
 use crate::store::StoreError;
+use crate::store::planning::parts::{PartChange, PartEdit, PartError};
 use crate::store::programme::editing::{EditError, ProgrammePlan, YearOption};
 use crate::store::programme::{PartPlan, Programme};
-use crate::store::school::School;
+use crate::store::transition::Actor;
 
 /// Bounds of what is written: a year has no more parts, a part no more topics.
 const MOST_PARTS: usize = 60;
@@ -377,38 +379,108 @@ pub async fn new_part(
         return Err(Problem::bad_request(format!("at most {MOST_PARTS} parts")));
     }
     let plan = parsed::<PartBody>(body)?.plan(&programme)?;
-    let (school, by) = (school_of(&state, &session).await?, actor(&session, &grant));
-    let (id, now_ms) = (programme.id.clone(), state.clock.now_ms());
-    state
-        .store
-        .write(move |tx| Box::pin(async move { tx.put_part(&school, &id, None, &plan, &by, now_ms).await }))
-        .await?;
-    again(&state, &session, programme.id).await
+    let by = actor(&session, &grant);
+    let change = PartChange::Put { part: None, plan };
+    let axum::Json(done) = edited(&state, &session, programme.id, (change, by, false)).await?;
+    Ok(axum::Json(done.programme))
 }
 
-/// Change a part: title, dates, topics. Topics that stay keep what hangs on them.
-#[utoipa::path(put, path = "/api/v1/parts/{id}", tag = "planning", params(("id" = String, Path)),
+/// A planned date that stands against a rule by the edit. It stays, with a remark; its host and the deputies are told.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct AgainstView {
+    id: String,
+    title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
+    host: String,
+    start: String,
+    findings: Vec<FindingView>,
+}
+
+/// A programme with what the edit of its part does to planned dates.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct PartEditedView {
+    #[serde(flatten)]
+    programme: ProgrammeView,
+    /// Nothing was changed: `against` says what would be.
+    dry_run: bool,
+    /// Dates that stand against a rule by it, by start, the first 400.
+    against: Vec<AgainstView>,
+    /// How many in all.
+    against_count: usize,
+    /// Dates that stood against a rule before and no longer do.
+    cleared: usize,
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Trial {
+    /// Say which planned dates would stand against a rule and change nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+type Tried = Result<Query<Trial>, axum::extract::rejection::QueryRejection>;
+
+fn is_trial(trial: Tried) -> Result<bool, Problem> {
+    let Query(trial) = trial.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+    Ok(trial.dry_run)
+}
+
+async fn edited(
+    state: &ApiState,
+    session: &Session,
+    programme: ProgrammeId,
+    (change, by, dry_run): (PartChange, Actor, bool),
+) -> Result<axum::Json<PartEditedView>, Problem> {
+    let school = school_of(state, session).await?;
+    let now_ms = state.clock.now_ms();
+    let edit = PartEdit { school, programme: programme.clone(), change, actor: by, dry_run, now_ms };
+    let done = match state.store.edit_part(edit).await {
+        Ok(done) => done,
+        Err(PartError::Tried(done)) => *done,
+        Err(PartError::Edit(error)) => return Err(error.into()),
+        Err(PartError::Store(error)) => return Err(error.into()),
+    };
+    if !dry_run {
+        (state.poke_notices)();
+    }
+    let axum::Json(programme) = again(state, session, programme).await?;
+    let against_count = done.against.len();
+    let against = done.against.into_iter().take(MOST_DATES).map(|one| AgainstView {
+        id: one.id.as_str().to_owned(),
+        title: one.title,
+        class: one.class,
+        host: one.host_name,
+        start: rfc3339(one.start_ms),
+        findings: one.findings.iter().map(FindingView::from).collect(),
+    });
+    let against = against.collect();
+    Ok(axum::Json(PartEditedView { programme, dry_run, against, against_count, cleared: done.cleared }))
+}
+
+/// Change a part: title, dates, topics. Topics that stay keep what hangs on them. Planned dates that stand against a rule by it
+/// keep their place with a remark, and their hosts are told.
+#[utoipa::path(put, path = "/api/v1/parts/{id}", tag = "planning", params(("id" = String, Path), Trial),
     request_body = PartBody, responses(
-    (status = 200, body = ProgrammeView), (status = 400, body = Problem), (status = 401, body = Problem),
+    (status = 200, body = PartEditedView), (status = 400, body = Problem), (status = 401, body = Problem),
     (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)
 ))]
 pub async fn put_part(
     State(state): State<ApiState>,
     session: Session,
     Path(id): Path<String>,
+    trial: Tried,
     Json(body): Json<serde_json::Value>,
-) -> Result<axum::Json<ProgrammeView>, Problem> {
+) -> Result<axum::Json<PartEditedView>, Problem> {
+    let dry_run = is_trial(trial)?;
     let part = PartId::new(id);
     let programme = state.store.programme_of_part(&session.principal.school, &part).await?;
     let grant = session.allow::<kind::PartComplete>(relations(&session, &programme))?;
     let plan = parsed::<PartBody>(body)?.plan(&programme)?;
-    let (school, by) = (school_of(&state, &session).await?, actor(&session, &grant));
-    let (id, now_ms) = (programme.id.clone(), state.clock.now_ms());
-    state
-        .store
-        .write(move |tx| Box::pin(async move { tx.put_part(&school, &id, Some(&part), &plan, &by, now_ms).await }))
-        .await?;
-    again(&state, &session, programme.id).await
+    let change = PartChange::Put { part: Some(part), plan };
+    edited(&state, &session, programme.id, (change, actor(&session, &grant), dry_run)).await
 }
 
 /// On which day a part was finished.
@@ -421,10 +493,10 @@ pub struct Completing {
     reason: String,
 }
 
-/// Complete a part, which opens the preparation for its assessment; or take that back.
-#[utoipa::path(post, path = "/api/v1/parts/{id}/complete", tag = "planning", params(("id" = String, Path)),
+/// Complete a part, which opens the preparation for its assessment; or take that back. A preview needs no reason.
+#[utoipa::path(post, path = "/api/v1/parts/{id}/complete", tag = "planning", params(("id" = String, Path), Trial),
     request_body = Completing, responses(
-    (status = 200, body = ProgrammeView), (status = 400, body = Problem), (status = 401, body = Problem),
+    (status = 200, body = PartEditedView), (status = 400, body = Problem), (status = 401, body = Problem),
     (status = 403, body = Problem), (status = 404, body = Problem),
     (status = 422, description = "`reason_required`", body = Problem)
 ))]
@@ -432,8 +504,10 @@ pub async fn complete(
     State(state): State<ApiState>,
     session: Session,
     Path(id): Path<String>,
+    trial: Tried,
     Json(asked): Json<Completing>,
-) -> Result<axum::Json<ProgrammeView>, Problem> {
+) -> Result<axum::Json<PartEditedView>, Problem> {
+    let dry_run = is_trial(trial)?;
     let part = PartId::new(id);
     let programme = state.store.programme_of_part(&session.principal.school, &part).await?;
     let grant = session.allow::<kind::PartComplete>(relations(&session, &programme))?;
@@ -443,16 +517,9 @@ pub async fn complete(
     if on.is_some_and(|on| on > today || on < starts) {
         return Err(Problem::bad_request("on: from the part's first day to today"));
     }
-    let why = if on.is_none() { Some(reason(&asked.reason)?.to_owned()) } else { None };
-    let (school, by, now_ms): (School, _, _) =
-        (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
-    state
-        .store
-        .write(move |tx| {
-            Box::pin(async move { tx.complete_part(&school, &part, on, why.as_deref(), &by, now_ms).await })
-        })
-        .await?;
-    again(&state, &session, programme.id).await
+    let reason = if on.is_none() && !dry_run { Some(reason(&asked.reason)?.to_owned()) } else { None };
+    let change = PartChange::Complete { part, on, reason };
+    edited(&state, &session, programme.id, (change, actor(&session, &grant), dry_run)).await
 }
 
 async fn again(state: &ApiState, session: &Session, id: ProgrammeId) -> Result<axum::Json<ProgrammeView>, Problem> {

@@ -148,6 +148,9 @@ async fn completing_the_part_opens_the_preparation() {
     let answer = post(&teacher, &publish, 1).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert_eq!(teacher.post(&path, &json!({ "on": null })).await.code(), "reason_required");
-    assert_eq!(teacher.post(&path, &json!({ "on": null, "reason": "рано" })).await.status, StatusCode::OK);
+    // What is planned stays, and it is said what stands against the rule now.
+    let reopened = teacher.post(&path, &json!({ "on": null, "reason": "рано" })).await;
+    assert_eq!((reopened.status, &reopened.body["against"][0]["title"]), (StatusCode::OK, &json!("Сложение дробей")));
+    assert_eq!(reopened.body["against"][0]["findings"][0]["code"], "prep_before_part_end", "{}", reopened.body);
     hub.stop().await;
 }

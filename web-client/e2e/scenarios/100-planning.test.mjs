@@ -67,6 +67,10 @@ test('a teacher plans, is refused, mends it; the deputy lifts a limit and sends 
   const maths = teacher.locator('section').filter({ hasText: 'Математика, 5 класс' });
   const part = maths.locator('tr').filter({ hasText: '2 четверть' });
   await part.getByRole('button', { name: 'Завершить часть' }).click();
+  // Current help after that day is outside the study period then: said before it is done.
+  await teacher.getByRole('dialog').getByText('нарушат правила').waitFor();
+  await screenshot(teacher, 'planning-part-outlook');
+  await assertAccessible(teacher, 'part outlook');
   await teacher.getByRole('dialog').getByRole('button', { name: 'Завершить часть' }).click();
   await part.getByText('Завершена').waitFor();
   await screenshot(teacher, 'planning-programme');
@@ -75,6 +79,14 @@ test('a teacher plans, is refused, mends it; the deputy lifts a limit and sends 
   await teacher.goto(`/cards?card=${card}`);
   await teacher.getByRole('button', { name: 'Опубликовать' }).click();
   await teacher.getByText('Опубликована версия 1:').waitFor();
+
+  // Whoever would take the completion back sees the preparation that it leaves without ground.
+  await teacher.goto('/programme');
+  await part.getByRole('button', { name: 'Открыть снова' }).click();
+  const reopening = teacher.getByRole('dialog', { name: 'Открыть снова' });
+  await reopening.getByText('Готовимся к контрольной').waitFor();
+  await screenshot(teacher, 'planning-part-reopening');
+  await reopening.getByRole('button', { name: 'Отмена' }).click();
 
   // The contract leaves no room for a second one that week.
   const deputy = await hub.as('D-001');

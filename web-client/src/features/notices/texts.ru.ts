@@ -92,6 +92,7 @@ export default {
   kind_card_awaits: 'Карта урока ждёт согласования',
   kind_card_withdrawn: 'Карта урока отозвана',
   kind_card_dates_refused: 'Даты карты урока не запланированы',
+  kind_card_dates_against: 'Программа изменена: даты против правила',
   kind_rule_proposed: 'Изменение правил ждёт решения',
   kind_rule_confirmed: 'Изменение правил утверждено',
   kind_rule_declined: 'Изменение правил отклонено',

@@ -10,6 +10,7 @@ import {
   newPart,
   newProgramme,
   type Part,
+  type PartEdited,
   type Programme,
   putPart,
   putProgramme,
@@ -18,6 +19,7 @@ import { Refused, styles } from '../../shared/planning/kit';
 import { planningTexts } from '../../shared/planning/texts';
 import { Dialog } from '../../shared/ui/dialog';
 import { Notice } from '../../shared/ui/notice';
+import { Against } from './against';
 import own from './forms.module.css';
 import { programmeTexts } from './texts';
 
@@ -168,8 +170,9 @@ export function PartForm({ part, programme, onClose, onDone }: Props & { part?: 
   const [to, setTo] = useState(part?.ends_on ?? programme?.ends_on ?? '');
   const [topics, setTopics] = useState<Topic[]>((part?.topics ?? []).map((was, key) => ({ key, was, title: was })));
   const [more, setMore] = useState('');
+  const [outlook, setOutlook] = useState<{ of: string; edited: PartEdited }>();
   const doing = useMutation({
-    mutationFn: () => {
+    mutationFn: async () => {
       const kept = topics.filter((topic) => topic.title.trim());
       const renamed = kept.filter((topic) => topic.was !== topic.title.trim());
       const body = {
@@ -179,9 +182,20 @@ export function PartForm({ part, programme, onClose, onDone }: Props & { part?: 
         topics: [...kept.map((topic) => topic.title), ...more.split('\n')].map((line) => line.trim()).filter(Boolean),
         renamed: Object.fromEntries(renamed.map((topic) => [topic.was, topic.title.trim()])),
       };
-      return part ? putPart(part.id, body) : newPart(programme?.id ?? '', body);
+      if (!part) return newPart(programme?.id ?? '', body);
+      // What it does to planned dates is looked at first; the second press on the same part saves.
+      const of = JSON.stringify(body);
+      if (outlook?.of !== of) {
+        const edited = await putPart(part.id, body, true);
+        if (edited.against_count > 0) {
+          setOutlook({ of, edited });
+          return undefined;
+        }
+      }
+      return putPart(part.id, body);
     },
-    onSuccess: () => {
+    onSuccess: (saved) => {
+      if (!saved) return;
       onDone();
       onClose();
     },
@@ -236,10 +250,11 @@ export function PartForm({ part, programme, onClose, onDone }: Props & { part?: 
           value={more}
           onChange={(event) => setMore(event.currentTarget.value)}
         />
+        {outlook && <Against edited={outlook.edited} />}
         {doing.isError && <Why refusal={refusalOf(doing.error)} />}
         <div className={styles.actions}>
           <Button type="submit" loading={doing.isPending}>
-            {tp('save')}
+            {outlook ? t('save_anyway') : tp('save')}
           </Button>
           <Button variant="default" onClick={onClose}>
             {tp('cancel')}

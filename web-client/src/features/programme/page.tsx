@@ -17,6 +17,7 @@ import { noonOf } from '../../shared/planning/explain';
 import { Answered, Empty, PageHead, Panel, ReasonDialog, Refused, styles } from '../../shared/planning/kit';
 import { planningTexts } from '../../shared/planning/texts';
 import { Dialog } from '../../shared/ui/dialog';
+import { Against } from './against';
 import { PartForm, ProgrammeForm, Removing } from './forms';
 import { programmeTexts } from './texts';
 
@@ -112,7 +113,9 @@ export default function ProgrammePage() {
           if (open?.kind === 'reopen') await completePart(open.part.id, null, reason);
           done();
         }}
-      />
+      >
+        {open?.kind === 'reopen' && <Outlook part={open.part} on={null} />}
+      </ReasonDialog>
       {open?.kind === 'edit' && <PartForm part={open.part} onClose={close} onDone={done} />}
       {open?.kind === 'new' && <PartForm programme={open.programme} onClose={close} onDone={done} />}
       {(open?.kind === 'new_programme' || open?.kind === 'programme') && choices && (
@@ -242,6 +245,18 @@ function Status({ part, today }: { part: Part; today: string }) {
   return <span className={styles.badge}>{part.starts_on <= today ? t('running') : t('ahead')}</span>;
 }
 
+/** What completing a part on a day, or reopening it, would do; nothing is done. */
+function Outlook({ part, on }: { part: Part; on: string | null }) {
+  const query = useQuery({
+    queryKey: ['part-outlook', part.id, on],
+    queryFn: () => completePart(part.id, on, '', true),
+    retry: false,
+    staleTime: 0,
+  });
+  if (query.isError) return <Refused refusal={refusalOf(query.error)} />;
+  return <Against edited={query.data} />;
+}
+
 type DialogProps = { onClose: () => void; onDone: () => void };
 
 function Completing({ part, today, onClose, onDone }: DialogProps & { part: Part | undefined; today: string }) {
@@ -280,6 +295,7 @@ function Completing({ part, today, onClose, onDone }: DialogProps & { part: Part
           required
           onChange={(event) => setOn(event.currentTarget.value)}
         />
+        {part && day && <Outlook part={part} on={day} />}
         {doing.isError && <Refused refusal={refusalOf(doing.error)} />}
         <div className={styles.actions}>
           <Button type="submit" loading={doing.isPending}>

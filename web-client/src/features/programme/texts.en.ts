@@ -53,6 +53,19 @@ const english: Translation<typeof russian> = {
   used_completed: { one: '{count} completed part', other: '{count} completed parts' },
   part_topics: 'Topics',
   part_topics_help: 'One a line, in the order in which they are taught.',
+  save_anyway: 'Save all the same',
+  against_more: 'and {count} more',
+  against_checking: 'Looking at what is planned…',
+  against_none: 'No planned date is affected.',
+  against_note: {
+    one: '{count} planned date will break a rule. It stays in the timetable with a remark; its teacher and the deputy head are told.',
+    other:
+      '{count} planned dates will break a rule. They stay in the timetable with a remark; their teachers and the deputy head are told.',
+  },
+  against_cleared: {
+    one: '{count} date no longer breaks a rule.',
+    other: '{count} dates no longer break a rule.',
+  },
 };
 
 export default english;

@@ -279,9 +279,26 @@ export const fetchProgrammes = () =>
 export const newProgramme = (body: ProgrammeBody & { year: string }) => request<Programme>('POST', programmes, body);
 export const putProgramme = (id: string, body: ProgrammeBody) => request<Programme>('PUT', programmeAt(id), body);
 export const dropProgramme = (id: string) => request<void>('DELETE', programmeAt(id));
-export const completePart = (id: string, on: string | null, reason = '') =>
-  request<Programme>('POST', `${partAt(id)}/complete`, { on, reason });
-export const putPart = (id: string, body: PartBody) => request<Programme>('PUT', partAt(id), body);
+/** A planned date that stands against a rule by an edit of a part. */
+export type AgainstDate = {
+  id: string;
+  title: string;
+  class?: string;
+  host: string;
+  start: string;
+  findings: Finding[];
+};
+export type PartEdited = Programme & {
+  dry_run: boolean;
+  against: AgainstDate[];
+  against_count: number;
+  cleared: number;
+};
+const tried = (dryRun: boolean) => (dryRun ? '?dry_run=true' : '');
+export const completePart = (id: string, on: string | null, reason = '', dryRun = false) =>
+  request<PartEdited>('POST', `${partAt(id)}/complete${tried(dryRun)}`, { on, reason });
+export const putPart = (id: string, body: PartBody, dryRun = false) =>
+  request<PartEdited>('PUT', `${partAt(id)}${tried(dryRun)}`, body);
 export const newPart = (programme: string, body: PartBody) =>
   request<Programme>('POST', `${programmeAt(programme)}/parts`, body);
 export const dropPart = (id: string) => request<Programme>('DELETE', partAt(id));
