@@ -13,6 +13,7 @@ pub mod overrides;
 pub mod parts;
 pub mod proposals;
 pub mod publish;
+mod sources;
 pub mod substitute;
 pub mod view;
 

@@ -173,6 +173,15 @@ pub(super) fn request(row: &AnyRow) -> Result<HelpRequest, StoreError> {
     })
 }
 
+/// A request as it stands in a transaction; [`StoreError::NotFound`]: there is none of that name.
+pub(super) async fn request_in(
+    connection: &mut sqlx::AnyConnection,
+    id: &RequestId,
+) -> Result<HelpRequest, StoreError> {
+    let sql = format!("{SELECT} WHERE r.id = $1");
+    request(&sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_one(connection).await?)
+}
+
 impl Store {
     /// One request; [`StoreError::NotFound`] for another school's.
     pub async fn help_request(&self, school: &SchoolId, id: &RequestId) -> Result<HelpRequest, StoreError> {

@@ -425,7 +425,17 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), PlanError> {
         let note = choice.note.as_deref().map(str::trim).filter(|note| !note.is_empty());
-        if choice.requests.is_empty() && choice.performance.is_empty() && note.is_none() {
+        // Requests that were put into it stay its sources, whatever is chosen.
+        let scheduled: Vec<(String,)> = sqlx::query_as(
+            "SELECT id FROM help_request WHERE consultation_id = $1 AND state IN ('scheduled', 'answered', 'closed') ORDER BY id",
+        )
+        .bind(consultation.as_str())
+        .fetch_all(self.connection())
+        .await
+        .map_err(StoreError::from)?;
+        let kept = scheduled.iter().map(|(id,)| id.as_str());
+        let kept: Vec<&str> = kept.filter(|id| !choice.requests.iter().any(|one| one.as_str() == *id)).collect();
+        if choice.requests.is_empty() && choice.performance.is_empty() && note.is_none() && kept.is_empty() {
             return Err(PlanError::Refused(RefusalCode::SourceRequired));
         }
         let rows: Vec<(String, Option<String>)> = sqlx::query_as(
@@ -461,7 +471,7 @@ impl Tx {
         sql::insert_many(self.connection(), "consultation_part (consultation_id, part_id)", 2, rows).await?;
         let rows = choice.topics.iter().map(|topic| pair(topic.as_str())).collect();
         sql::insert_many(self.connection(), "consultation_topic (consultation_id, topic_id)", 2, rows).await?;
-        let requests = choice.requests.iter().map(|id| ("request", Some(id.as_str()), None));
+        let requests = choice.requests.iter().map(RequestId::as_str).chain(kept).map(|id| ("request", Some(id), None));
         let marks = choice.performance.iter().map(|id| ("performance", Some(id.as_str()), None));
         let notes = note.into_iter().map(|note| ("note", None, Some(note)));
         let rows = (1_i64..)

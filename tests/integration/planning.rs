@@ -9,6 +9,7 @@ mod parts;
 mod programmes;
 mod proposals;
 mod refusals;
+mod sources;
 
 use kafedra::clock::WallClock;
 use reqwest::{Method, StatusCode};

@@ -6,6 +6,7 @@ use jiff::civil::{Date, Time};
 use serde::Serialize;
 
 use crate::domain::ids::{ConsultationId, PersonId};
+use crate::domain::lesson_card::SourceKind;
 use crate::domain::norm::NormMode;
 use crate::domain::refusal::RefusalCode;
 
@@ -104,6 +105,10 @@ pub enum Params {
     Parts {
         parts: Vec<PartDates>,
     },
+    /// Sources that the card names and that are none.
+    Sources {
+        sources: Vec<SourceAt>,
+    },
     /// Words of the card that the programme does not have.
     Unknown {
         unknown: Vec<String>,
@@ -112,6 +117,26 @@ pub enum Params {
 
 /// Ids told of in one refusal; a class that is full all day has one reason many times.
 pub const MOST_IDS: usize = 20;
+
+/// A source that is named and is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceAt {
+    pub kind: SourceKind,
+    pub ref_id: String,
+    pub why: SourceTrouble,
+}
+
+super::super::words!(
+    /// What is wrong with a source.
+    SourceTrouble {
+        /// The school has none of that name.
+        Unknown = "unknown",
+        /// Of another group, subject or student.
+        Other = "other",
+        /// The request is answered, declined or withdrawn.
+        NotOpen = "not_open",
+    }
+);
 
 /// A regular lesson that stands in the way, by the school's clock.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

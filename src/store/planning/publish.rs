@@ -11,7 +11,7 @@ use super::super::sql::text;
 use super::super::transition::Actor;
 use super::super::{AuditEvent, Store, StoreError, Tx};
 use super::drafts::{self, DraftBody};
-use super::{PlanError, class_of, programme_of, view};
+use super::{PlanError, class_of, programme_of, sources, view};
 use crate::domain::calendar::{Calendar, Span};
 use crate::domain::consultation::{Event, Timings};
 use crate::domain::ids::{CardId, ConsultationId, ProgrammeId};
@@ -96,7 +96,9 @@ async fn check(
         within: Span { from: within.from, to: within.to.max(dates.to) },
         now_ms: asked.now_ms,
     };
-    let checked = check_card(&mut view, content, &about);
+    let mut checked = check_card(&mut view, content, &about);
+    let (named, of) = ((card, body), (programme.as_ref(), within.from));
+    sources::check(connection, &asked.school, named, of, &mut checked).await?;
     Ok(Judged { programme, checked })
 }
 
@@ -150,6 +152,9 @@ impl Tx {
                 occurrences[one.slot].push(occurrence.clone());
             }
         }
+        let dates = |slot: usize| occurrences[slot].iter().filter(|one| one.start_ms > asked.now_ms);
+        let first = |slot: usize| dates(slot).min_by_key(|one| one.start_ms).map(|one| one.id.clone());
+        let slots: Vec<_> = content.slots.iter().enumerate().map(|(n, slot)| (slot.clone(), first(n))).collect();
         let prepared = PreparedCard {
             key,
             existing: Some((card.clone(), version)),
@@ -161,6 +166,8 @@ impl Tx {
         };
         let timing = asked.timings.of(&school.id);
         let change = self.publish_cards(&school.id, Some(&asked.actor), vec![prepared], timing, asked.now_ms).await?;
+        let today = asked.calendar.date_at(asked.now_ms);
+        self.schedule_sources(&slots, &asked.actor, today, asked.now_ms).await?;
         self.forget_draft(card).await?;
         self.tell_card(&school.id, card, version + 1, false, asked.now_ms).await?;
         Ok(Published {

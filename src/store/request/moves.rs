@@ -195,10 +195,36 @@ impl Tx {
             RequestEvent::Reopen { reason } => Some(reason.clone()),
             _ => None,
         };
+        if let (RequestState::Scheduled, Some(consultation)) = (to, &step.consultation) {
+            self.record_source(consultation, &asked.id).await?;
+        }
         let noted = (Some(asked.state), to, reason.as_deref());
         let n = self.note_request(&asked.school, &asked.id, noted, Some(&step.actor), step.now_ms).await?;
         self.tell_of_request(asked, step, to, n).await?;
         Ok(to)
+    }
+
+    /// A consultation keeps the requests that were put into it as its sources (clause 3.5).
+    async fn record_source(&mut self, consultation: &ConsultationId, request: &RequestId) -> Result<(), StoreError> {
+        let (there, last): (i64, i64) = sqlx::query_as(
+            "SELECT COALESCE(SUM(CASE WHEN kind = 'request' AND ref_id = $2 THEN 1 ELSE 0 END), 0), COALESCE(MAX(n), 0)
+             FROM consultation_source WHERE consultation_id = $1",
+        )
+        .bind(consultation.as_str())
+        .bind(request.as_str())
+        .fetch_one(self.connection())
+        .await?;
+        if there == 0 {
+            sqlx::query(
+                "INSERT INTO consultation_source (consultation_id, n, kind, ref_id, text) VALUES ($1, $2, 'request', $3, NULL)",
+            )
+            .bind(consultation.as_str())
+            .bind(last + 1)
+            .bind(request.as_str())
+            .execute(self.connection())
+            .await?;
+        }
+        Ok(())
     }
 
     /// Everyone who asked or voted is told; who answers is told of what the author does.

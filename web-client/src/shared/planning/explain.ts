@@ -55,6 +55,12 @@ export function useExplain(): (finding: Pick<Finding, 'code' | 'params' | 'order
       }
     }
     if (Array.isArray(params.unknown)) lines.push(t('why_unknown', { unknown: params.unknown.join(', ') }));
+    if (Array.isArray(params.sources)) {
+      const whys = new Set((params.sources as { why: string }[]).map(({ why }) => why));
+      if (whys.has('unknown')) lines.push(t('why_source_unknown'));
+      if (whys.has('other')) lines.push(t('why_source_other'));
+      if (whys.has('not_open')) lines.push(t('why_source_not_open'));
+    }
     if (Array.isArray(params.ids) && params.ids.length > 0) lines.push(t('why_conflict', { count: params.ids.length }));
     if (Array.isArray(params.lessons)) {
       for (const lesson of params.lessons as LessonAt[]) {
