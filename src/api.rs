@@ -19,6 +19,7 @@ pub mod headers;
 pub mod health;
 pub mod help;
 pub mod imports;
+pub mod journal;
 pub mod lesson_cards;
 pub mod login_limit;
 pub mod marks;
@@ -170,6 +171,7 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .merge(feed::routes())
         .merge(reports::routes())
         .merge(privacy::routes())
+        .merge(journal::routes())
         .merge(imports::routes(max_import))
         .routes(routes!(room_media::dump))
         .routes(routes!(presence::presence))

@@ -52,6 +52,7 @@ pub mod fold;
 pub mod form;
 pub mod ics;
 pub mod ids;
+pub mod journal;
 pub mod lesson_card;
 pub mod norm;
 pub mod notice;

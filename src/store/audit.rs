@@ -1,5 +1,7 @@
 //! The journal: rows that are only ever appended, each sealed with the hash of the one before it (INV-70, INV-71).
 
+pub mod journal;
+
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 

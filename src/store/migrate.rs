@@ -45,6 +45,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(180, "0180_guardian_index"),
     migration!(190, "0190_rule_proposals"),
     migration!(200, "0200_regular_lesson_terms"),
+    migration!(210, "0210_journal_actor"),
     migration!(220, "0220_incidents"),
     migration!(221, "0221_evidence_of_lines"),
     migration!(222, "0222_audit_anchor"),

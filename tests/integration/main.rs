@@ -29,6 +29,7 @@ mod founding;
 mod headers;
 mod help;
 mod import;
+mod journal;
 mod lessons;
 mod load;
 mod logs;

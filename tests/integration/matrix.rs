@@ -35,6 +35,8 @@ enum Asks {
     OfCard(Action),
     OfProgramme(Action),
     OfPart(Action),
+    /// The action, about the school as a whole and nothing of one's own.
+    OfSchool(Action),
     /// The action, about something of the school that is not there: `not_found` for who may, a refusal for the others.
     OfAbsent(Action),
     /// By what a request, an appointment, a link or a complaint is to the person: `help.rs` asks everybody about each.
@@ -100,6 +102,9 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("post", "/api/v1/privacy/holds/{hold}/lift", Asks::OfAbsent(Action::RetentionHold)),
     ("get", "/api/v1/privacy/officers", Asks::OfOneself(Action::ErasureApprove)),
     ("put", "/api/v1/privacy/officers", Asks::OfOneself(Action::ErasureApprove)),
+    ("get", "/api/v1/journal", Asks::OfAnybody(Action::AuditView)),
+    ("get", "/api/v1/journal/verify", Asks::OfSchool(Action::AuditView)),
+    ("get", "/api/v1/me/sign-ins", Asks::OfAnybody(Action::AuditView)),
     ("get", "/api/v1/consents", Asks::OfOneself(Action::DataExport)),
     ("post", "/api/v1/consents", Asks::OfOneself(Action::ConsentGive)),
     ("post", "/api/v1/consents/withdraw", Asks::OfOneself(Action::ConsentWithdraw)),
@@ -440,6 +445,7 @@ async fn every_route_answers_every_role_what_the_policy_table_says() {
                 match asks {
                     Asks::Nothing | Asks::OfHelp | Asks::OfRoomSeat => {}
                     Asks::SignIn => ask(path, true, "signed in").await,
+                    Asks::OfSchool(action) => ask(path, allows(action, Relations::school()), "school").await,
                     Asks::OfOneself(action) => ask(path, allows(action, Relations::own()), "own").await,
                     Asks::OfAbsent(action) => {
                         let answer = actor.client.send(request_of(&things, &actor.client, method, &nowhere)).await;

@@ -63,6 +63,14 @@ const LINKS: readonly NavLink[] = [
     group: 'evidence',
   },
   { to: '/people', text: 'nav_people', icon: 'people', actions: ['user.manage'], group: 'evidence' },
+  {
+    to: '/journal',
+    text: 'nav_journal',
+    icon: 'clock',
+    actions: ['audit.view'],
+    roles: ['head', 'deputy_head', 'unit_head', 'admin'],
+    group: 'evidence',
+  },
   { to: '/privacy', text: 'nav_privacy', icon: 'lock', actions: ['data.export'], group: 'evidence' },
 ];
 

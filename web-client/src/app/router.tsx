@@ -72,6 +72,8 @@ const timetable = createRoute({
 const page = <const Path extends string>(path: Path, component: () => Promise<{ default: () => ReactNode }>) =>
   createRoute({ getParentRoute: () => shell, path, component: lazyRouteComponent(component) });
 
+const requests = () => import('../features/help/requests-page');
+
 const pages = [
   page('/guide', () => import('../features/guide/page')),
 
@@ -82,8 +84,8 @@ const pages = [
   page('/planning', () => import('../features/planning/page')),
 
   // Individual help.
-  page('/requests', () => import('../features/help/requests-page')),
-  page('/requests/$request', () => import('../features/help/requests-page')),
+  page('/requests', requests),
+  page('/requests/$request', requests),
   page('/topics', () => import('../features/help/topics-page')),
   page('/appointments', () => import('../features/help/appointments-page')),
   page('/children', () => import('../features/help/children-page')),
@@ -96,6 +98,7 @@ const pages = [
   page('/notices/settings', () => import('../features/notices/settings-page')),
   page('/import', () => import('../features/imports/page')),
   page('/people', () => import('../features/people/page')),
+  page('/journal', () => import('../features/journal/page')),
   page('/privacy', () => import('../features/privacy/page')),
 ] as const;
 

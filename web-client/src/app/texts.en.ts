@@ -15,6 +15,7 @@ const english: Translation<typeof russian> = {
   nav_reports: 'Reports',
   nav_import: 'Import and export',
   nav_people: 'People',
+  nav_journal: 'Journal',
   nav_privacy: 'My data',
   nav_requests: 'Requests',
   nav_topics: 'Topics',

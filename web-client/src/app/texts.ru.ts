@@ -12,6 +12,7 @@ export default {
   nav_reports: 'Отчёты',
   nav_import: 'Загрузка и выгрузка',
   nav_people: 'Люди',
+  nav_journal: 'Журнал',
   nav_privacy: 'Мои данные',
   nav_requests: 'Обращения',
   nav_topics: 'Темы',

@@ -66,3 +66,6 @@ export const placeHold = (code: string, reason: string) =>
   request<{ id: string }>('POST', '/api/v1/privacy/holds', { code, reason });
 export const liftHold = (id: string, reason: string) =>
   request<void>('POST', `/api/v1/privacy/holds/${encodeURIComponent(id)}/lift`, { reason });
+
+export type SignIn = { seq: number; at: string; action: string };
+export const fetchSignIns = () => request<{ items: SignIn[] }>('GET', '/api/v1/me/sign-ins');

@@ -24,6 +24,7 @@ import {
   withdrawConsent,
 } from './data';
 import { Holds } from './holds';
+import { SignIns } from './sign-ins';
 import { privacyTexts } from './texts';
 
 export default function PrivacyPage() {
@@ -43,6 +44,7 @@ export default function PrivacyPage() {
       ))}
       {consents.data && <Export people={people} />}
       {consents.data && <Erase people={people} />}
+      <SignIns />
       {erasures.data?.may_hold && <Holds />}
     </>
   );

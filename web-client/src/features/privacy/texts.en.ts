@@ -2,6 +2,16 @@ import type { Translation } from '../../shared/i18n/texts';
 import type russian from './texts.ru';
 
 export default {
+  sign_ins: 'My sign-ins',
+  sign_ins_help: 'If there is one that you do not remember, change your password: all other sign-ins end.',
+  sign_ins_more: 'Show all',
+  did_session_begin: 'signed in',
+  did_session_end: 'signed out',
+  did_session_end_all: 'all sign-ins ended',
+  did_token_create: 'token for a program',
+  did_account_password: 'new password',
+  did_account_block: 'account closed',
+  did_account_unblock: 'account opened again',
   title: 'My data and consents',
   consents_of: 'Consents: {name}',
   consents_own: 'Your consents',
