@@ -78,5 +78,5 @@ pub async fn close(
     })?;
     (state.poke_schedule)();
     let after = state.store.consultation(&id).await?;
-    Ok(axum::Json(ConsultationView::of(after, &seen.facts, seen.today)))
+    Ok(axum::Json(ConsultationView::of(after, &session, &seen.facts, seen.today)))
 }

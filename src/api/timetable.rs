@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::ApiState;
-use super::access::{Seen, role_word, wards_on_roster};
+use super::access::{Seen, relations, role_word, wards_on_roster};
 use super::auth::Session;
 use super::body::Json;
 use super::people;
@@ -17,7 +17,7 @@ use crate::domain::consultation::{IncidentKind, State as ConsultationState};
 use crate::domain::form::{Coverage, Form, Kind};
 use crate::domain::person::PersonFacts;
 use crate::domain::policy::action::kind;
-use crate::domain::policy::{Relation, Relations};
+use crate::domain::policy::{Condition, Relation, Relations};
 use crate::store::consultation::{Consultation, Viewer};
 use crate::store::transition::{Actor, TransitionError};
 
@@ -126,9 +126,21 @@ pub struct AudienceView {
 }
 
 impl ConsultationView {
-    /// The view of one person.
-    pub fn of(one: Consultation, facts: &PersonFacts, today: Date) -> Self {
+    /// The view of one person, without what the policy keeps from them.
+    pub fn of(mut one: Consultation, session: &Session, facts: &PersonFacts, today: Date) -> Self {
         let room = one.room_facts();
+        let relations = relations(facts, &one, today);
+        // Whoever holds or held it teaches this group, and it was assigned to them.
+        let holds = room.host == facts.id || relations.contains(Relation::Host);
+        let material = relations.with_if(holds, Relation::Group).with_if(holds, Relation::Assigned);
+        if session.allow::<kind::MaterialView>(material).is_err() {
+            one.materials = Vec::new();
+            one.homework = None;
+        }
+        let condition = session.allow::<kind::ConsultationView>(relations).ok().and_then(|grant| grant.condition);
+        if condition == Some(Condition::NoRecipients) {
+            without_recipients(&mut one);
+        }
         let host = one.substitute.unwrap_or(one.host);
         let is_cancelled = one.state == ConsultationState::Cancelled;
         let is_said = matches!(one.incident, Some(IncidentKind::Declared | IncidentKind::Emergency));
@@ -168,6 +180,16 @@ impl ConsultationView {
     }
 }
 
+/// Individual help is named after whom it is for: its free words tell an administrator who that is (INV-52).
+fn without_recipients(one: &mut Consultation) {
+    one.note = None;
+    if one.form == Form::Individual {
+        one.title = one.subject.clone().unwrap_or_else(|| one.card_key.clone());
+        one.topics = Vec::new();
+        one.detail = None;
+    }
+}
+
 /// What concerns the person: own lessons, one's children's, one's unit's, or the school's, by role.
 #[utoipa::path(get, path = "/api/v1/timetable", tag = "timetable", params(Days), responses(
     (status = 200, body = Timetable), (status = 400, body = Problem), (status = 401, body = Problem),
@@ -202,7 +224,7 @@ pub async fn timetable(
     let facts = state.store.person_facts(&session.principal.person, today).await?;
     let viewer = Viewer::of(&facts, &session.principal.school, today);
     let found = state.store.timetable(&viewer, from_ms, to_ms).await?;
-    let items = found.into_iter().map(|one| ConsultationView::of(one, &facts, today)).collect();
+    let items = found.into_iter().map(|one| ConsultationView::of(one, &session, &facts, today)).collect();
     Ok(axum::Json(Timetable { items, server_time_ms: now_ms }))
 }
 
@@ -219,7 +241,7 @@ pub async fn consultation(
 ) -> Result<axum::Json<ConsultationView>, Problem> {
     let seen = Seen::look_up(&state, &session, &id).await?;
     session.allow::<kind::ConsultationView>(seen.relations)?;
-    Ok(axum::Json(ConsultationView::of(seen.consultation, &seen.facts, seen.today)))
+    Ok(axum::Json(ConsultationView::of(seen.consultation, &session, &seen.facts, seen.today)))
 }
 
 /// Why it will not take place; people are told.
@@ -258,7 +280,7 @@ pub async fn cancel(
     )?;
     (state.poke_schedule)();
     let after = state.store.consultation(&id).await?;
-    Ok(axum::Json(ConsultationView::of(after, &seen.facts, seen.today)))
+    Ok(axum::Json(ConsultationView::of(after, &session, &seen.facts, seen.today)))
 }
 
 fn day(text: &str) -> Result<Date, Problem> {

@@ -33,6 +33,7 @@ mod journal;
 mod lessons;
 mod load;
 mod logs;
+mod materials;
 mod matrix;
 mod notices;
 mod off_path;

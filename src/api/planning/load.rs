@@ -441,8 +441,8 @@ pub async fn contracts(
     Ok(axum::Json(ContractsView { items: all.into_iter().map(ContractView::from).collect() }))
 }
 
-/// The person behind a contract, for the conditions of `user.manage`: people who hold consultations, and never oneself for an
-/// administrator.
+/// The person behind a contract, for the conditions of `user.manage`: people who hold consultations, and never oneself, whoever
+/// one is: an order that lifts a limit is not given to oneself either (INV-34). Deputies write none of other heads.
 async fn managed(
     state: &ApiState,
     session: &Session,
@@ -457,10 +457,9 @@ async fn managed(
     let today = access::today(state, session).await?;
     let facts = state.store.person_facts(&id, today).await?;
     let can_host = facts.roles.iter().any(|held| held.role.can_host());
-    let is_allowed = match grant.condition {
-        Some(Condition::NotSelf) => id != session.principal.person,
-        _ => true,
-    };
+    let leads = |role: Role| matches!(role, Role::DeputyHead | Role::Head | Role::Admin);
+    let is_above = grant.condition == Some(Condition::Pedagogical) && facts.roles.iter().any(|held| leads(held.role));
+    let is_allowed = id != session.principal.person && !is_above;
     if can_host && is_allowed { Ok(facts) } else { Err(Problem::new("role_not_permitted")) }
 }
 
@@ -549,6 +548,8 @@ pub async fn drop_absence(
     }
     let (school, by, now_ms) = (school_of(&state, &session).await?, actor(&session, &grant), state.clock.now_ms());
     let id = query.0.id;
+    let person = state.store.person_of_absence(&session.principal.school, &id).await?;
+    managed(&state, &session, &grant, person.as_str()).await?;
     state.store.write(move |tx| Box::pin(async move { tx.drop_absence(&school, &id, &by, now_ms).await })).await?;
     Ok(axum::http::StatusCode::NO_CONTENT)
 }

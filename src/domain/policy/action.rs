@@ -36,11 +36,12 @@ macro_rules! actions {
 }
 
 actions! {
-    MaterialView = "material.view",
+    /// Materials and homework of a consultation.
+    MaterialView = "material.view" [TimetableRead],
     /// The list of what concerns oneself or one's ward, or the whole school's.
     TimetableView = "timetable.view" [TimetableRead, RoomJoin, RoomWatch, RoomPublish],
     TimetableIcs = "timetable.ics",
-    /// One consultation with its topics and materials.
+    /// One consultation with its topics; its materials are [`Action::MaterialView`].
     ConsultationView = "consultation.view" [TimetableRead, RoomJoin, RoomWatch, RoomPublish],
     RequestCreate = "request.create",
     RequestWithdraw = "request.withdraw",

@@ -124,8 +124,8 @@ const fn row(action: Action) -> [Cell; 8] {
         Action::ConsultationCancel => [NO, NO, O, S, U, O, S, NO],
         Action::ConsultationMove => [NO, NO, O, S, U, O, S, NO],
         Action::OverrideGrant => [NO, NO, NO, NOT_SELF, NO, NO, NOT_SELF, NO],
-        Action::AppointmentBook => [O, W, NO, S, NO, NO, S, NO],
-        Action::AppointmentCancel => [O, W, H, S, NO, H, S, NO],
+        Action::AppointmentBook => [O, W, NO, S, NO, NO, NO, NO],
+        Action::AppointmentCancel => [O, W, H, S, NO, H, NO, NO],
         Action::RoomView => [O, W, HOST_OR_SEAT, S, U, HOST_OR_SEAT, S, NO],
         Action::RoomJoin => [O, const { &[must(Ward, Condition::GuardianAudience)] }, NO, NO, NO, NO, NO, NO],
         // A substitute is the host of that consultation: relation `Host`.

@@ -6,7 +6,7 @@ use super::super::school::School;
 use super::super::sql::{self, int, optional_date, optional_int, optional_text, text, time};
 use super::super::transition::Actor;
 use super::super::{AuditEvent, Store, StoreError, Tx};
-use crate::domain::ids::PersonId;
+use crate::domain::ids::{PersonId, SchoolId};
 use crate::domain::planning::load::Hundredths;
 use crate::domain::role::Role;
 
@@ -103,6 +103,21 @@ impl Store {
             all.push(contract);
         }
         Ok(all)
+    }
+}
+
+impl Store {
+    /// Whose absence it is; [`StoreError::NotFound`]: not one of this school.
+    pub async fn person_of_absence(&self, school: &SchoolId, id: &str) -> Result<PersonId, StoreError> {
+        let (person,): (String,) = sqlx::query_as(
+            "SELECT e.person_id FROM absence a JOIN employment e ON e.id = a.employment_id
+             WHERE a.id = $1 AND e.school_id = $2",
+        )
+        .bind(id)
+        .bind(school.as_str())
+        .fetch_one(self.readers())
+        .await?;
+        Ok(PersonId::new(person))
     }
 }
 
