@@ -80,7 +80,11 @@ fn ask_policy(who: &Principal, role: &RoomRole, purpose: Purpose) -> Result<(), 
     match purpose {
         // Moderating, writing and reading come with a person's seat: a token for watching is not for that.
         Purpose::Join if !who.holds(Scope::RoomJoin) => Err(RefusalCode::RoleNotPermitted.into()),
-        Purpose::Join => Ok(()),
+        Purpose::Join => {
+            ask(Action::ChatRead, seated)?;
+            ask(Action::ChatWrite, seated)?;
+            if *role == RoomRole::Host { ask(Action::RoomModerate, seated) } else { Ok(()) }
+        }
         Purpose::Publish => ask(Action::MediaPublish, seated),
         Purpose::Watch => ask(Action::MediaWatch, seated),
     }
