@@ -81,7 +81,7 @@ function Chain({ head, verifiable }: { head: Head; verifiable: boolean }) {
         )
       }
     >
-      <p className={styles.soft} style={{ margin: 0 }}>
+      <p className={styles.soft} style={{ margin: '0 0 10px' }}>
         <code style={{ overflowWrap: 'anywhere' }}>{head.hash}</code>
         <br />
         {t('head_help')}
