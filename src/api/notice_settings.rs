@@ -59,6 +59,8 @@ pub struct SettingsView {
     push_key: Option<String>,
     /// Browsers that take pushes.
     browsers: usize,
+    /// The consent to messages was withdrawn or has ended: letters and pushes stay away, in the app all is told.
+    is_silenced: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -93,6 +95,8 @@ async fn view(state: &ApiState, session: &Session) -> Result<SettingsView, Probl
     let person = &session.principal.person;
     let chosen = state.store.notice_settings(person).await?;
     let clock = |time: jiff::civil::Time| time.strftime("%H:%M").to_string();
+    let names = [person.as_str().to_owned()];
+    let silenced = state.store.silenced(&names, state.clock.now_ms()).await?;
     Ok(SettingsView {
         topics: Topic::ALL
             .iter()
@@ -111,6 +115,7 @@ async fn view(state: &ApiState, session: &Session) -> Result<SettingsView, Probl
         has_email: state.send_mail.is_some(),
         push_key: state.push_key.clone(),
         browsers: state.store.push_targets(person).await?.len(),
+        is_silenced: !silenced.is_empty(),
     })
 }
 

@@ -55,7 +55,7 @@ impl Store {
             Box::pin(async move {
                 sqlx::query(
                     "UPDATE participation SET announced_at = $3
-                     WHERE room_id = $1 AND person_id = $2 AND left_at IS NULL AND announced_at IS NULL",
+                     WHERE room_id = $1 AND person_id = $2 AND role = 'observer' AND announced_at IS NULL",
                 )
                 .bind(room.as_str())
                 .bind(person.as_str())

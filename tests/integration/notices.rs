@@ -132,6 +132,66 @@ async fn a_cancelled_lesson_is_told_in_the_app_by_letter_push_and_webhook() {
     hub.stop().await;
 }
 
+#[tokio::test]
+async fn a_withdrawn_consent_stops_letters_and_what_waits_while_the_app_goes_on() {
+    let mut smtp = SmtpServer::start(0).await;
+    let mut http = HttpReceiver::start().await;
+    let (smtp_port, http_host) = (smtp.port, http.address.ip().to_string());
+    let hub = TestHub::start_with(|config| {
+        config.notify.smtp_host = "127.0.0.1".to_owned();
+        config.notify.smtp_port = smtp_port;
+        config.notify.smtp_tls = kafedra::config::notify::SmtpTls::None;
+        config.notify.mail_from = "kafedra@school.example".to_owned();
+        config.notify.webhook_hosts = vec![http_host];
+        config.notify.private_addresses = true;
+    })
+    .await;
+    let student = hub.sign_in(STUDENT).await;
+    let asked = put(&student, "/api/v1/notices/email", &json!({ "email": "s@mail.example" })).await;
+    assert_eq!(asked.status, StatusCode::NO_CONTENT, "{}", asked.body);
+    let code: String = smtp.next().await.text().chars().filter(char::is_ascii_digit).take(6).collect();
+    let confirmed = student.post("/api/v1/notices/email/confirm", &json!({ "code": code })).await;
+    assert_eq!(confirmed.body["is_email_confirmed"], true, "{}", confirmed.body);
+
+    // A child of twelve: the guardian signs, and takes it back.
+    let guardian = hub.sign_in(crate::hub::GUARDIAN).await;
+    let list = guardian.get("/api/v1/consents").await.body;
+    let people = list["people"].as_array().unwrap();
+    let child = people.iter().find(|one| one["person"] == student.me["person"]["id"]).unwrap();
+    let item = child["items"].as_array().unwrap().iter().find(|item| item["purpose"] == "messages").unwrap();
+    let form = json!({ "person": child["person"], "purpose": "messages", "text": item["text"]["id"] });
+    assert_eq!(guardian.post("/api/v1/consents", &form).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(guardian.post("/api/v1/consents/withdraw", &form).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(student.get("/api/v1/notices/settings").await.body["is_silenced"], true);
+    // The webhook hears of it when letters and pushes are made, or not: then this one is decided.
+    let admin = hub.sign_in(crate::hub::ADMIN).await;
+    let hook = json!({ "url": format!("http://{}/hook", http.address), "kinds": ["consultation_cancelled"] });
+    assert_eq!(admin.post("/api/v1/webhooks", &hook).await.status, StatusCode::CREATED);
+    let silent = cancel_one(&hub, "первая").await;
+    assert!(http.next().await.path.starts_with("/hook"));
+    let listed = student.get("/api/v1/notices").await.body;
+    assert!(listed.to_string().contains(silent["id"].as_str().unwrap()), "in the app it is told: {listed}");
+
+    // Given again, letters go out again; the first that speaks of a cancelling is about the second lesson.
+    assert_eq!(guardian.post("/api/v1/consents", &form).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(student.get("/api/v1/notices/settings").await.body["is_silenced"], false);
+    let told = cancel_one(&hub, "вторая").await;
+    let letter = loop {
+        let letter = smtp.next().await;
+        if letter.subject().contains("отменена") {
+            break letter;
+        }
+    };
+    let when = |lesson: &Value| {
+        let at: jiff::Timestamp = lesson["start"].as_str().unwrap().parse().unwrap();
+        let zone = jiff::tz::TimeZone::get("Europe/Moscow").unwrap();
+        at.to_zoned(zone).strftime("%d.%m.%Y в %H:%M").to_string()
+    };
+    assert_ne!(when(&silent), when(&told));
+    assert!(letter.text().contains(&when(&told)), "{} is not of {}", letter.text(), when(&told));
+    hub.stop().await;
+}
+
 /// RFC 8292: who pushes, to whom and until when, signed by the key that is named beside it.
 fn vapid_is_right(authorization: &str, origin: &str, now_ms: i64) {
     use base64::Engine as _;

@@ -1,6 +1,8 @@
 //! Nothing of a person is forgotten by the lists, and nothing of an erased person is left in the file.
 #![allow(clippy::unwrap_used)]
 
+mod terms;
+
 use sqlx::Row as _;
 
 use super::erasure::ErasureStep;

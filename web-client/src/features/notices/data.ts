@@ -36,6 +36,8 @@ export type Settings = {
   has_email: boolean;
   push_key?: string;
   browsers: number;
+  /** The consent to messages has ended: letters and pushes stay away. */
+  is_silenced: boolean;
 };
 export type Feed = { exists: boolean; created_at?: string; used_at?: string; url?: string };
 

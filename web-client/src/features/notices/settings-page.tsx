@@ -25,6 +25,7 @@ export default function NoticeSettingsPage() {
       {settings.isError && <RefusalAlert refusal={refusalOf(settings.error)} />}
       {settings.data && (
         <>
+          {settings.data.is_silenced && <Notice tone="wait">{t('silenced')}</Notice>}
           <Channels key={JSON.stringify(settings.data)} settings={settings.data} />
           <Address settings={settings.data} />
           <Browser settings={settings.data} />

@@ -106,5 +106,7 @@ export default {
   kind_erasure_approved: 'The erasure is approved',
   kind_erasure_declined: 'The erasure is declined',
   kind_erasure_done: 'The data is erased',
+  silenced:
+    'The consent to letters and pushes was withdrawn or has ended: none are sent. In the app you see everything. It can be given again on the page of personal data.',
   kind_other: 'Notice',
 } satisfies Translation<typeof russian>;
