@@ -62,7 +62,7 @@ test('an emergency close ends the room with a reason that people see', async () 
   await assertAccessible(deputy, 'the dialog of closing');
   await screenshot(deputy, 'emergency-dialog-phone');
   await send.click();
-  await deputy.locator('dialog[open]').waitFor({ state: 'detached' });
+  await deputy.getByRole('dialog', { name: 'Закрыть консультацию для всех' }).waitFor({ state: 'hidden' });
 
   for (const page of [teacher, pupil]) {
     await page.getByText('Консультация закрыта экстренно').waitFor();
