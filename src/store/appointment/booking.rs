@@ -6,8 +6,10 @@ use sqlx::Row as _;
 use super::{Appointment, BookingError};
 use crate::domain::appointment::{AppointmentState, BookingFacts, BookingRules, Origin, may_book, may_give_back};
 use crate::domain::ids::{AppointmentId, ConsultationId, PersonId, RequestId, SchoolId};
+use crate::domain::norm::{Breach, NormMode, check_daily};
 use crate::domain::notice::Notice;
 use crate::domain::refusal::RefusalCode;
+use crate::store::planning::view::norms;
 use crate::store::sql::{self, int, optional_int, text};
 use crate::store::transition::Actor;
 use crate::store::{Backend, Store, StoreError, Tx};
@@ -160,7 +162,7 @@ impl Tx {
         // The day's screen time and the limits are the student's, in whatever consultation.
         self.lock_booking(&ConsultationId::new(booking.student.as_str())).await?;
         let one = self.appointment_now(&one.id).await?;
-        let facts = self.booking_facts(&one, &booking.student).await?;
+        let (facts, breach) = self.booking_facts(&one, &booking.student).await?;
         may_book(&facts, &booking.rules, booking.now_ms)?;
         let done = sqlx::query(
             "UPDATE appointment SET state = 'booked', student_id = $1, booked_by = $2, message = $3, booked_at = $4,
@@ -177,6 +179,9 @@ impl Tx {
         .await?;
         if done.rows_affected() != 1 {
             return Err(RefusalCode::SlotTaken.into());
+        }
+        if breach.is_some() {
+            self.remark(&one.consultation, RefusalCode::DailyScreenCap).await?;
         }
         self.access_changed();
         sqlx::query(
@@ -211,7 +216,33 @@ impl Tx {
         Ok(lesson)
     }
 
-    async fn booking_facts(&mut self, one: &Appointment, student: &PersonId) -> Result<BookingFacts, StoreError> {
+    /// A norm that is only warned of, or lifted by an order, stays on the date as a remark: it is evidence (clause 4.1).
+    async fn remark(&mut self, id: &ConsultationId, code: RefusalCode) -> Result<(), StoreError> {
+        let row = sqlx::query("SELECT warnings FROM consultation WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_one(self.connection())
+            .await?;
+        let warnings = sql::optional_text(&row, "warnings")?;
+        let mut codes: Vec<String> =
+            warnings.map(|codes| sql::json(&codes, "warnings")).transpose()?.unwrap_or_default();
+        if codes.iter().any(|known| known == code.as_str()) {
+            return Ok(());
+        }
+        codes.push(code.as_str().to_owned());
+        sqlx::query("UPDATE consultation SET warnings = $1 WHERE id = $2")
+            .bind(sql::to_json(&codes))
+            .bind(id.as_str())
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    /// What stands for and against a booking, and the norm of the student's day that it breaks.
+    async fn booking_facts(
+        &mut self,
+        one: &Appointment,
+        student: &PersonId,
+    ) -> Result<(BookingFacts, Option<Breach>), StoreError> {
         let row =
             sqlx::query("SELECT c.state, c.date, c.group_id, c.start_at, c.end_at FROM consultation c WHERE c.id = $1")
                 .bind(one.consultation.as_str())
@@ -232,6 +263,7 @@ impl Tx {
         let minutes = sqlx::query(
             "SELECT (SELECT COALESCE(SUM(c.end_at - c.start_at), 0) FROM consultation c JOIN card_slot s ON s.id = c.slot_id
               JOIN enrollment e ON e.study_group_id = c.group_id AND e.role = 'student' AND e.person_id = $1
+              AND (e.valid_from IS NULL OR e.valid_from <= c.date) AND (e.valid_to IS NULL OR e.valid_to >= c.date)
               WHERE c.form <> 'individual' AND s.audience_students = 1 AND c.date = $2
               AND c.state IN ('planned', 'open', 'live', 'held'))
              + (SELECT COALESCE(SUM(a.ends - a.starts), 0) FROM appointment a JOIN consultation c ON c.id = a.consultation_id
@@ -241,18 +273,11 @@ impl Tx {
         .bind(date.as_str())
         .fetch_one(self.connection())
         .await?;
-        let cap: Option<i64> = sqlx::query(
-            "SELECT MIN(n.per_day_home) AS cap FROM norm n JOIN school_class cl ON cl.grade BETWEEN n.grade_from AND n.grade_to
-             JOIN study_group g ON g.class_id = cl.id WHERE g.id = $1 AND n.school_id = $2 AND n.mode = 'enforce'
-             AND (n.valid_from IS NULL OR n.valid_from <= $3) AND (n.valid_to IS NULL OR n.valid_to >= $3)",
-        )
-        .bind(text(&row, "group_id")?)
-        .bind(one.school.as_str())
-        .bind(date.as_str())
-        .fetch_one(self.connection())
-        .await?
-        .try_get("cap")?;
-        Ok(BookingFacts {
+        let planned = int(&minutes, "ms")? / 60_000;
+        let breach = self.day_breach(one, student, &date, planned + (one.ends_ms - one.starts_ms) / 60_000).await?;
+        let enforced = breach.as_ref().filter(|breach| breach.mode == NormMode::Enforce);
+        let cap = enforced.map(|breach| i64::from(breach.cap_minutes));
+        let facts = BookingFacts {
             state: one.state,
             starts_ms: one.starts_ms,
             ends_ms: one.ends_ms,
@@ -260,9 +285,45 @@ impl Tx {
             held_with_host: u32::try_from(here.unwrap_or(0)).unwrap_or(u32::MAX),
             held_in_all: u32::try_from(int(&held, "in_all")?).unwrap_or(u32::MAX),
             has_conflict,
-            screen_minutes: int(&minutes, "ms")? / 60_000,
+            screen_minutes: planned,
             screen_cap: cap,
-        })
+        };
+        Ok((facts, breach))
+    }
+
+    /// The norm of a day that a student's minutes break (INV-41), by the same rows as planning: a school's mode for each, of the
+    /// grades that the student learns in that day. One that an order lifts comes back as a remark.
+    async fn day_breach(
+        &mut self,
+        one: &Appointment,
+        student: &PersonId,
+        date: &str,
+        minutes: i64,
+    ) -> Result<Option<Breach>, StoreError> {
+        let rows: Vec<(i64,)> = sqlx::query_as(
+            "SELECT DISTINCT cl.grade FROM enrollment e JOIN study_group g ON g.id = e.study_group_id
+             JOIN school_class cl ON cl.id = g.class_id WHERE e.person_id = $1 AND e.role = 'student'
+             AND (e.valid_from IS NULL OR e.valid_from <= $2) AND (e.valid_to IS NULL OR e.valid_to >= $2)",
+        )
+        .bind(student.as_str())
+        .bind(date)
+        .fetch_all(self.connection())
+        .await?;
+        let grades: Vec<u8> = rows.into_iter().filter_map(|(grade,)| u8::try_from(grade).ok()).collect();
+        let norms = norms(self.connection(), one.school.as_str()).await?;
+        let Some(mut breach) = check_daily(&norms, &grades, sql::date(date)?, minutes) else { return Ok(None) };
+        let (orders,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM override_grant WHERE consultation_id = $1 AND kind = $2 AND host_id = $3",
+        )
+        .bind(one.consultation.as_str())
+        .bind(RefusalCode::DailyScreenCap.as_str())
+        .bind(one.host.id.as_str())
+        .fetch_one(self.connection())
+        .await?;
+        if orders > 0 {
+            breach.mode = NormMode::Warn;
+        }
+        Ok(Some(breach))
     }
 
     /// Whether a student has a consultation, a regular lesson or another appointment at a time (INV-14).
@@ -275,6 +336,7 @@ impl Tx {
         let row = sqlx::query(
             "SELECT (SELECT COUNT(*) FROM consultation c JOIN card_slot s ON s.id = c.slot_id
               JOIN enrollment e ON e.study_group_id = c.group_id AND e.role = 'student' AND e.person_id = $1
+              AND (e.valid_from IS NULL OR e.valid_from <= c.date) AND (e.valid_to IS NULL OR e.valid_to >= c.date)
               WHERE c.form <> 'individual' AND s.audience_students = 1 AND c.state IN ('planned', 'open', 'live')
               AND c.start_at < $3 AND c.end_at > $2)
              + (SELECT COUNT(*) FROM appointment a WHERE a.student_id = $1 AND a.state = 'booked' AND a.id <> $4

@@ -164,6 +164,85 @@ async fn a_day_that_is_full_refuses_with_the_code_of_the_norm() {
     assert!(codes.contains(&RefusalCode::DailyScreenCap), "{codes:?}");
 }
 
+/// Runs statements on the store, as somebody else's work would.
+async fn change(store: &Store, statements: Vec<String>) {
+    let job = store.write(move |tx| {
+        Box::pin(async move {
+            for statement in statements {
+                sqlx::query(sqlx::AssertSqlSafe(statement)).execute(tx.connection()).await?;
+            }
+            Ok::<_, StoreError>(())
+        })
+    });
+    job.await.unwrap();
+}
+
+/// Free times from the second week on, and the first of them that would make a full day too long for the pupil.
+async fn too_long(store: &Store, school: &SchoolId, pupil: &PersonId) -> Appointment {
+    let groups = store.person_facts(pupil, jiff::civil::date(2026, 11, 28)).await.unwrap().groups;
+    let within = (NOW_MS + 7 * 24 * 3_600_000, NOW_MS + 30 * 24 * 3_600_000);
+    for time in store.office_hours(school, &groups, None, within).await.unwrap().into_iter().flat_map(|one| one.times) {
+        match store.book(wish(&time.id, pupil)).await {
+            Err(BookingError::Refused(RefusalCode::DailyScreenCap)) => return time,
+            _ => free_all(store).await,
+        }
+    }
+    panic!("no day is full");
+}
+
+#[tokio::test]
+async fn inv_41_a_booking_holds_the_day_as_strictly_as_the_school_does() {
+    let (_folder, store, school) = school(Some(10)).await;
+    let pupil = pupils(&store, &school).await.remove(5);
+    let time = too_long(&store, &school, &pupil).await;
+    let warnings = async |store: &Store| store.consultation(&time.consultation).await.unwrap().warnings;
+    let book = async |store: &Store| store.book(wish(&time.id, &pupil)).await.map(|_| ());
+    let cap = RefusalCode::DailyScreenCap.as_str().to_owned();
+    change(&store, vec!["UPDATE norm SET mode = 'off'".into()]).await;
+    assert!(book(&store).await.is_ok());
+    assert!(!warnings(&store).await.contains(&cap), "nobody asks for it");
+    free_all(&store).await;
+    change(&store, vec!["UPDATE norm SET mode = 'warn'".into()]).await;
+    assert!(book(&store).await.is_ok());
+    assert!(warnings(&store).await.contains(&cap), "it stays as a remark");
+    // An order for this host lifts it; one for another does not.
+    let order = |id: &str, host: &PersonId| {
+        format!(
+            "INSERT INTO override_grant (id, school_id, kind, consultation_id, host_id, granted_by, granted_role, order_no, reason, created_at)
+             VALUES ('{id}', '{school}', 'daily_screen_cap', '{}', '{host}', '{host}', 'deputy_head', '1', 'нужно', 0)",
+            time.consultation
+        )
+    };
+    free_all(&store).await;
+    change(&store, vec!["UPDATE norm SET mode = 'enforce'".into(), order("other", &pupil)]).await;
+    assert!(matches!(book(&store).await, Err(BookingError::Refused(RefusalCode::DailyScreenCap))));
+    change(&store, vec!["DELETE FROM override_grant".into(), order("own", &time.host.id)]).await;
+    assert!(book(&store).await.is_ok());
+}
+
+#[tokio::test]
+async fn inv_14_whoever_has_left_a_group_is_not_busy_with_its_lessons() {
+    let (_folder, store, school) = school(None).await;
+    let pupil = pupils(&store, &school).await.remove(5);
+    let groups = store.person_facts(&pupil, jiff::civil::date(2026, 11, 28)).await.unwrap().groups;
+    let within = (NOW_MS + 7 * 24 * 3_600_000, NOW_MS + 30 * 24 * 3_600_000);
+    let hours = store.office_hours(&school, &groups, None, within).await.unwrap();
+    let time = hours.into_iter().flat_map(|one| one.times).find(|time| time.state == AppointmentState::Free).unwrap();
+    // A webinar of the class comes to stand at that hour.
+    let moved = format!(
+        "UPDATE consultation SET start_at = {}, end_at = {}, date = (SELECT date FROM consultation WHERE id = '{}')
+         WHERE id = (SELECT MIN(c.id) FROM consultation c JOIN card_slot s ON s.id = c.slot_id WHERE c.form <> 'individual'
+         AND s.audience_students = 1 AND c.state = 'planned' AND c.group_id = '{}')",
+        time.starts_ms, time.ends_ms, time.consultation, groups[0]
+    );
+    change(&store, vec![moved]).await;
+    let book = async |store: &Store| store.book(wish(&time.id, &pupil)).await.map(|_| ());
+    assert!(matches!(book(&store).await, Err(BookingError::Refused(RefusalCode::StudentConflict))));
+    let left = format!("UPDATE enrollment SET valid_to = '2026-11-30' WHERE person_id = '{pupil}'");
+    change(&store, vec![left]).await;
+    assert!(book(&store).await.is_ok(), "left the class on 30 November");
+}
+
 #[tokio::test]
 async fn who_came_and_who_did_not_is_known_from_the_room_alone() {
     use crate::domain::consultation::{Event, State, Timings};

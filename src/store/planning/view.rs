@@ -124,7 +124,8 @@ async fn acts(
         .collect()
 }
 
-async fn norms(connection: &mut AnyConnection, school: &str) -> Result<Vec<Norm>, StoreError> {
+/// Norms of minutes at a screen. Those of a computer: on what a pupil sits at home nobody says beforehand.
+pub(in crate::store) async fn norms(connection: &mut AnyConnection, school: &str) -> Result<Vec<Norm>, StoreError> {
     let rows = sqlx::query(
         "SELECT id, grade_from, grade_to, per_lesson, per_day_home, mode, valid_from, valid_to FROM norm
          WHERE school_id = $1 AND device = 'pc'",
