@@ -227,7 +227,7 @@ const english: Translation<typeof russian> = {
   over_replaced: 'You joined from another device',
   over_replaced_help: 'The consultation goes on there. You can join again here.',
   over_technical: 'Technical fault',
-  over_technical_help: 'It is not your fault and has been recorded. Try joining again.',
+  over_technical_help: 'It is not your fault and has been recorded. If the consultation goes on, you can join again.',
   over_left: 'You have left the consultation',
   over_left_help: 'You can come back while it goes on.',
   over_duration: 'You were here for {time}',

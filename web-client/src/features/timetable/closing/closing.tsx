@@ -95,7 +95,8 @@ export function WhyClosed({ consultation }: { consultation: string }) {
   if (incident !== 'fault' && incident !== 'emergency') return null;
   return (
     <Notice tone="error" title={t(`incident_${incident}`)}>
-      {query.data?.close_reason} {t('over')}
+      <p>{query.data?.close_reason}</p>
+      <p>{t('over')}</p>
     </Notice>
   );
 }

@@ -7,7 +7,7 @@ export default {
   note: 'Everybody leaves at once, and it cannot go on. It does not count as the host’s absence. Those invited, parents and the deputy head will see the reason.',
   kind: 'What happened',
   kind_fault: 'A technical fault',
-  kind_emergency: 'It must not go on (alarm, danger)',
+  kind_emergency: 'An alarm or a danger',
   reason: 'Reason',
   reason_help: 'Everybody whom the consultation concerns will see it. Do not name children.',
   send: 'Close for everybody',
