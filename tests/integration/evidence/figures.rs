@@ -7,7 +7,7 @@ use kafedra::store::media_quality::Minute;
 use kafedra::store::transition::Actor;
 use serde_json::Value;
 
-use crate::hub::{Client, DEPUTY, GUARDIAN, OTHER_STUDENT, TestHub};
+use crate::hub::{ADMIN, Client, DEPUTY, GUARDIAN, TestHub};
 
 async fn row(deputy: &Client, metric: &str, id: &Value) -> Value {
     let rows = deputy.get(&format!("/api/v1/reports/evidence/rows?metric={metric}")).await.body;
@@ -39,7 +39,8 @@ async fn held(hub: &TestHub, deputy: &Client) -> (Value, i64) {
 #[tokio::test]
 async fn a_participation_is_technically_fine_by_its_join_and_its_loss() {
     let hub = TestHub::start().await;
-    let (deputy, guest) = (hub.sign_in(DEPUTY).await, hub.sign_in(OTHER_STUDENT).await);
+    // Somebody who was surely not there.
+    let (deputy, guest) = (hub.sign_in(DEPUTY).await, hub.sign_in(ADMIN).await);
     let (before, start_ms) = held(&hub, &deputy).await;
     let store = &hub.app().state.store;
     let room = ConsultationId::new(before["id"].as_str().unwrap());
