@@ -255,5 +255,5 @@ pub async fn move_to(
 
 async fn shown(state: &ApiState, session: &Session, id: &str) -> Result<axum::Json<ConsultationView>, Problem> {
     let seen = Seen::look_up(state, session, id).await?;
-    Ok(axum::Json(ConsultationView::of(seen.consultation, &session, &seen.facts, seen.today)))
+    Ok(axum::Json(ConsultationView::of(seen.consultation, session, &seen.facts, seen.today)))
 }
