@@ -32,7 +32,7 @@ async fn a_room_is_too_early_before_its_time_and_too_late_after() {
     let early = watch(&program, &planned, &offer).await;
     refused(&early, StatusCode::CONFLICT, "too_early");
     let wait: u64 = early.headers["retry-after"].to_str().unwrap().parse().unwrap();
-    assert!(wait > 0 && early.body["retry_after_ms"].as_u64().unwrap() > 0, "{}", early.body);
+    assert!(wait > 0, "{}", early.body);
 
     // The same lesson a day after its end.
     let lesson = teacher.get(&format!("/api/v1/consultations/{planned}")).await.body;
