@@ -150,7 +150,8 @@ test('the substitute runs it, pupils come, and the report shows all of it', asyn
   const planned = (await deputy.call('GET', '/api/v1/timetable?from=2026-12-04&to=2026-12-04')).items;
   const item = planned.find((one) => one.title === title);
   const { host } = await deputy.get(`/api/v1/consultations/${item.id}`);
-  const { code: substitute } = await (await hub.as('A-001')).get(`/api/v1/people/${host.id}`);
+  const { person: details } = await (await hub.as('A-001')).get(`/api/v1/people/${host.id}`);
+  const substitute = details.code;
   assert.notEqual(substitute, 'T-014');
 
   const offset = Math.round((Date.parse(item.start) - Date.now()) / 1000) - 30;
