@@ -12,8 +12,10 @@ use super::auth::Session;
 use super::body::Json;
 use super::problem::Problem;
 use super::timetable::ConsultationView;
-use crate::domain::consultation::IncidentKind;
+use crate::domain::consultation::{IncidentKind, State as Stage};
+use crate::domain::policy::Condition;
 use crate::domain::policy::action::kind;
+use crate::domain::refusal::RefusalCode;
 use crate::store::transition::{Actor, TransitionError};
 
 /// Longest reason, characters.
@@ -42,13 +44,13 @@ enum ClosingKind {
     Emergency,
 }
 
-/// Close an open or live consultation at once. Its host, the deputy head, the head and administrators; it counts as not held for
-/// a technical reason, and as nobody's absence.
+/// Close a consultation at once: its host a live one for a technical fault, the deputy head, the head and administrators an open
+/// or live one in an emergency. It counts as not held for a technical reason, and as nobody's absence.
 #[utoipa::path(post, path = "/api/v1/consultations/{id}/close", tag = "timetable", params(("id" = String, Path)),
     request_body = Closing, responses(
     (status = 200, body = ConsultationView), (status = 401, body = Problem),
     (status = 403, description = "`role_not_permitted`", body = Problem), (status = 404, body = Problem),
-    (status = 409, description = "`illegal_transition`: not open, or over", body = Problem),
+    (status = 409, description = "`illegal_transition`: not open, over, or a fault before it is live", body = Problem),
     (status = 422, description = "`reason_required`", body = Problem)
 ))]
 pub async fn close(
@@ -66,6 +68,14 @@ pub async fn close(
         ClosingKind::Fault => IncidentKind::Declared,
         ClosingKind::Emergency => IncidentKind::Emergency,
     };
+    // Whether there is a fault the host can tell; the school's people close in an emergency only (DOMAIN 5).
+    if grant.condition == Some(Condition::Emergency) && kind != IncidentKind::Emergency {
+        return Err(Problem::new(RefusalCode::RoleNotPermitted.as_str()));
+    }
+    // Nor can a host who has not come close what waits for them.
+    if grant.condition.is_none() && seen.consultation.state != Stage::Live {
+        return Err(Problem::new(RefusalCode::IllegalTransition.as_str()));
+    }
     let actor = Actor { person: session.principal.person.clone(), role: Some(grant.role) };
     let timings = state.store.timings(state.timing).await?;
     let id = seen.consultation.id.clone();

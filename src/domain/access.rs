@@ -185,11 +185,12 @@ fn guardian(person: &PersonFacts, room: &RoomFacts, today: Date) -> Result<Vec<P
     })
 }
 
-/// Whether a person may close a room that is open, at once: its host, and for the school its heads and administrators, who
+/// Whether a person may close a room at once: its host while it is live, and for the school its heads and administrators, who
 /// need not be let in for it (`room.close`).
 pub fn may_close(person: &PersonFacts, room: &RoomFacts, today: Date) -> bool {
     let answers_for_school = person.has(Role::DeputyHead) || person.has(Role::Head) || person.has(Role::Admin);
-    room.state.has_room() && (answers_for_school || room_role(person, room, today) == Ok(RoomRole::Host))
+    let is_live = room.state == State::Live;
+    room.state.has_room() && answers_for_school || is_live && room_role(person, room, today) == Ok(RoomRole::Host)
 }
 
 /// Supervision: the school by its heads, a unit by its head. Never in individual help (INV-50).

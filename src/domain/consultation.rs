@@ -281,6 +281,8 @@ pub fn apply(facts: &Facts, timing: &Timing, event: Event, now_ms: i64) -> Resul
             _ => Err(RefusalCode::IllegalTransition),
         },
         Event::Fault { kind, reason } => match facts.state {
+            // Before the host has come there is no fault of theirs to declare: it would stand for their absence.
+            State::Open if kind != IncidentKind::Emergency => Err(RefusalCode::IllegalTransition),
             State::Live | State::Open if reason.trim().is_empty() => Err(RefusalCode::ReasonRequired),
             State::Live | State::Open => Ok(Some(Step::technical(kind, reason.trim(), true))),
             _ => Err(RefusalCode::IllegalTransition),

@@ -384,7 +384,7 @@ fn request(client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder
         }
         // Without a reason it is refused after the policy has been asked.
         path if path.starts_with("/api/v1/consultations/") && path.ends_with("/close") => {
-            client.request(method, path).json(&json!({ "kind": "fault", "reason": "" }))
+            client.request(method, path).json(&json!({ "kind": "emergency", "reason": "" }))
         }
         path if path.ends_with("/cancel") => client.request(method, path).json(&json!({ "reason": "" })),
         path => client.request(method, path),

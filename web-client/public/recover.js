@@ -38,13 +38,22 @@
     true,
   );
   addEventListener('unhandledrejection', again);
-  addEventListener('load', () => {
-    if (!failed) {
-      try {
-        sessionStorage.removeItem(COUNT);
-      } catch {
-        // Nothing was counted.
-      }
+  // Drawn: what is counted begins anew. Until then nothing is, or a page that fails after `load` would load for ever.
+  const forget = () => {
+    try {
+      sessionStorage.removeItem(COUNT);
+    } catch {
+      // Nothing was counted.
     }
+  };
+  addEventListener('DOMContentLoaded', () => {
+    const starting = document.getElementById('starting');
+    if (!starting) return;
+    const drawn = new MutationObserver(() => {
+      if (starting.isConnected) return;
+      drawn.disconnect();
+      forget();
+    });
+    drawn.observe(starting.parentNode, { childList: true });
   });
 })();

@@ -120,18 +120,23 @@ fn a_lost_host_has_ten_minutes_to_return() {
 }
 
 #[test]
-fn a_declared_fault_ends_an_open_or_live_room_with_its_reason() {
-    for kind in [IncidentKind::Declared, IncidentKind::Emergency] {
-        for state in [State::Open, State::Live] {
-            let event = |reason: &str| Event::Fault { kind, reason: reason.to_owned() };
-            let blank = apply(&facts(state), &Timing::default(), event(" "), START);
-            assert_eq!(blank, Err(RefusalCode::ReasonRequired));
-            let step = apply(&facts(state), &Timing::default(), event("пожарная тревога"), START).unwrap().unwrap();
-            assert_eq!((step.to, step.not_held), (State::NotHeld, Some(NotHeldReason::Technical)));
-            assert_eq!((step.detail.as_deref(), step.incident()), (Some("пожарная тревога"), Some(kind)));
-            assert!(step.effects.contains(&Effect::CloseRoom(Closing::Technical)));
-        }
+fn a_declared_fault_ends_a_live_room_and_an_emergency_an_open_one_too_with_its_reason() {
+    for (kind, state) in [
+        (IncidentKind::Declared, State::Live),
+        (IncidentKind::Emergency, State::Live),
+        (IncidentKind::Emergency, State::Open),
+    ] {
+        let event = |reason: &str| Event::Fault { kind, reason: reason.to_owned() };
+        let blank = apply(&facts(state), &Timing::default(), event(" "), START);
+        assert_eq!(blank, Err(RefusalCode::ReasonRequired));
+        let step = apply(&facts(state), &Timing::default(), event("пожарная тревога"), START).unwrap().unwrap();
+        assert_eq!((step.to, step.not_held), (State::NotHeld, Some(NotHeldReason::Technical)));
+        assert_eq!((step.detail.as_deref(), step.incident()), (Some("пожарная тревога"), Some(kind)));
+        assert!(step.effects.contains(&Effect::CloseRoom(Closing::Technical)));
     }
+    // A host who has not come cannot turn that into a fault.
+    let absent = Event::Fault { kind: IncidentKind::Declared, reason: "нет интернета".to_owned() };
+    assert_eq!(apply(&facts(State::Open), &Timing::default(), absent, START), Err(RefusalCode::IllegalTransition));
     let early = apply(&facts(State::Planned), &Timing::default(), fault("x"), START);
     assert_eq!(early, Err(RefusalCode::IllegalTransition));
 }

@@ -9,6 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{connect, host_of, join, open};
+use crate::client::until_async;
 use crate::hub::{ADMIN, Client, DEPUTY, OTHER_STUDENT, STUDENT, TestHub};
 
 async fn notices(client: &Client, kind: &str) -> Vec<Value> {
@@ -96,7 +97,18 @@ async fn a_host_declares_a_fault_and_guardians_at_home_learn_of_it() {
     let item = open(&child, "chat").await;
     let teacher = host_of(&hub, &item).await;
     let path = format!("/api/v1/consultations/{}/close", item["id"].as_str().unwrap());
-    let closed = teacher.post(&path, &json!({ "kind": "fault", "reason": "Нет интернета в школе" })).await;
+    let fault = json!({ "kind": "fault", "reason": "Нет интернета в школе" });
+    // Who has not come cannot turn that into a fault, and the school's people do not declare any.
+    assert_eq!(teacher.post(&path, &fault).await.code(), "illegal_transition");
+    for code in [DEPUTY, ADMIN] {
+        let answer = hub.sign_in(code).await.post(&path, &fault).await;
+        assert_eq!((answer.status, answer.code()), (StatusCode::FORBIDDEN, "role_not_permitted"), "{code}");
+    }
+    let mut host = connect(&teacher).await;
+    join(&mut host, item["room"].as_str().unwrap()).await;
+    let view = path.trim_end_matches("/close");
+    until_async("the host has begun", async || teacher.get(view).await.body["state"] == "live").await;
+    let closed = teacher.post(&path, &fault).await;
     assert_eq!((closed.status, &closed.body["incident"]), (StatusCode::OK, &json!("fault")), "{}", closed.body);
     let guardian = hub.sign_in("G-01").await;
     let told = notices(&guardian, "consultation_fell_through").await;

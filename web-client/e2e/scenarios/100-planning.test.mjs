@@ -146,7 +146,7 @@ test('a teacher plans, is refused, mends it; the deputy lifts a limit and sends 
 
 test('the substitute runs it, pupils come, and the report shows all of it', async () => {
   const title = 'Ещё раз о дробях';
-  const deputy = await hub.as('D-001');
+  let deputy = await hub.as('D-001');
   const planned = (await deputy.call('GET', '/api/v1/timetable?from=2026-12-04&to=2026-12-04')).items;
   const item = planned.find((one) => one.title === title);
   const { host } = await deputy.get(`/api/v1/consultations/${item.id}`);
@@ -157,6 +157,8 @@ test('the substitute runs it, pupils come, and the report shows all of it', asyn
   const offset = Math.round((Date.parse(item.start) - Date.now()) / 1000) - 30;
   await hub.halt();
   await hub.startAgain({ env: { KAFEDRA_CLOCK_OFFSET_SECONDS: String(offset) } });
+  // Eleven days later: the sign-in of before is over.
+  deputy = await hub.as('D-001');
   const person = async (code, options) => {
     const page = await newPerson(browser, hub, options);
     await signIn(page, code);

@@ -88,7 +88,7 @@ function Body({ item, now, ward, wards, onClose }: Omit<Props, 'item'> & { item:
         <JoinButton item={item} now={now} ward={ward} />
         {item.may_close && (
           <Suspense>
-            <CloseForm consultation={item.id} onDone={onClose} />
+            <CloseForm consultation={item.id} isHost={item.role === 'host'} onDone={onClose} />
           </Suspense>
         )}
       </div>

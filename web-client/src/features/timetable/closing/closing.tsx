@@ -13,7 +13,10 @@ import { RefusalAlert } from '../../../shared/ui/refusal';
 import sheet from '../../../shared/ui/sheet.module.css';
 import { closingTexts } from './texts';
 
-export function CloseForm({ consultation, onDone }: { consultation: string; onDone: () => void }) {
+type CloseProps = { consultation: string; isHost: boolean; onDone: () => void };
+
+/** A technical fault is for the host to tell; the school's people close in an emergency. */
+export function CloseForm({ consultation, isHost, onDone }: CloseProps) {
   const t = useTexts(closingTexts);
   const [isOpen, setOpen] = useState(false);
   return (
@@ -22,17 +25,17 @@ export function CloseForm({ consultation, onDone }: { consultation: string; onDo
         {t('open')}
       </Button>
       <Dialog opened={isOpen} onClose={() => setOpen(false)} title={t('title')}>
-        <Form consultation={consultation} onBack={() => setOpen(false)} onDone={onDone} />
+        <Form consultation={consultation} isHost={isHost} onBack={() => setOpen(false)} onDone={onDone} />
       </Dialog>
     </>
   );
 }
 
-function Form(props: { consultation: string; onBack: () => void; onDone: () => void }) {
+function Form(props: CloseProps & { onBack: () => void }) {
   const t = useTexts(closingTexts);
   const client = useQueryClient();
   const id = useId();
-  const [kind, setKind] = useState<'fault' | 'emergency'>('fault');
+  const [kind, setKind] = useState<'fault' | 'emergency'>(props.isHost ? 'fault' : 'emergency');
   const [reason, setReason] = useState('');
   const close = useMutation({
     mutationFn: () => request('POST', `/api/v1/consultations/${props.consultation}/close`, { kind, reason }),
@@ -49,13 +52,15 @@ function Form(props: { consultation: string; onBack: () => void; onDone: () => v
       }}
     >
       <p className={sheet.soft}>{t('note')}</p>
-      <label className={sheet.field}>
-        {t('kind')}
-        <select value={kind} onChange={(event) => setKind(event.target.value as 'fault' | 'emergency')}>
-          <option value="fault">{t('kind_fault')}</option>
-          <option value="emergency">{t('kind_emergency')}</option>
-        </select>
-      </label>
+      {props.isHost && (
+        <label className={sheet.field}>
+          {t('kind')}
+          <select value={kind} onChange={(event) => setKind(event.target.value as 'fault' | 'emergency')}>
+            <option value="fault">{t('kind_fault')}</option>
+            <option value="emergency">{t('kind_emergency')}</option>
+          </select>
+        </label>
+      )}
       <label className={sheet.field}>
         {t('reason')}
         <textarea
