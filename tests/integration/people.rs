@@ -147,10 +147,14 @@ async fn a_closed_account_signs_nobody_in_until_it_is_opened() {
     let (admin, teacher) = (hub.sign_in(ADMIN).await, hub.sign_in(TEACHER).await);
     let path = format!("/api/v1/people/{}/block", id(&teacher));
     let login = json!({ "login": TEACHER, "password": PASSWORD });
+    let feed = teacher.post("/api/v1/me/calendar", &json!({})).await.body["url"].as_str().unwrap().to_owned();
+    let feed = feed[feed.find("/api/").unwrap()..].to_owned();
+    assert_eq!(hub.client().get(&feed).await.status, StatusCode::OK);
     let closed = put(&admin, &path, &json!({})).await;
     assert_eq!((closed.status, &closed.body["person"]["account"]), (StatusCode::OK, &json!("blocked")));
     assert_eq!(teacher.get("/api/v1/me").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(hub.client().post("/api/v1/session", &login).await.code(), "wrong_credentials");
+    assert_eq!(hub.client().get(&feed).await.status, StatusCode::NOT_FOUND, "the calendar's secret address too");
     assert_eq!(admin.get("/api/v1/people?blocked=true").await.body["total"], 1);
     assert_eq!(admin.delete(&path).await.body["person"]["account"], "active");
     assert_eq!(hub.client().post("/api/v1/session", &login).await.status, StatusCode::OK);

@@ -164,9 +164,11 @@ impl Beside {
                     && (created_ms..=created_ms + TOPIC_WITHIN_MS).contains(at)
             })
         });
+        // Answered is the question, by words or by a consultation about it; who came to that is told apart (`help_given`).
+        let answered_ms = held.iter().map(|(_, ends_ms)| *ends_ms).chain(written_ms).min();
         let responded_ms = optional_int(row, "first_response_at")?.unwrap_or(now_ms);
         Ok(RequestFact {
-            is_helped_in_time: asker.helped_ms.is_some_and(|at| at <= help_due_ms),
+            is_helped_in_time: answered_ms.is_some_and(|at| at <= help_due_ms),
             is_open: asker.outcome == HelpOutcome::Waiting && now_ms <= help_due_ms,
             seekers: std::iter::once(asker).chain(voters).collect(),
             id,

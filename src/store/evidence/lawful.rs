@@ -18,7 +18,8 @@ pub(super) struct Consents {
     /// Versions of the text with the instants they came into force, oldest first.
     texts: Vec<(i64, i64)>,
     entries: HashMap<String, Vec<Entry>>,
-    guardians: HashMap<String, Vec<PersonId>>,
+    /// With when the link ended.
+    guardians: HashMap<String, Vec<(PersonId, Option<i64>)>>,
     born: HashMap<String, Date>,
 }
 
@@ -54,15 +55,16 @@ impl Consents {
                 at_ms: int(row, "at")?,
             });
         }
-        let links: Vec<(String, String)> = sqlx::query_as(
-            "SELECT l.student_id, l.guardian_id FROM guardian_link l JOIN person p ON p.id = l.student_id
-             WHERE p.school_id = $1 AND l.state = 'confirmed'",
+        // Also links that have ended since: their signatures stood while they lasted.
+        let links: Vec<(String, String, Option<i64>)> = sqlx::query_as(
+            "SELECT l.student_id, l.guardian_id, l.ended_at FROM guardian_link l JOIN person p ON p.id = l.student_id
+             WHERE p.school_id = $1 AND (l.state = 'confirmed' OR l.state = 'ended' AND l.confirmed_by IS NOT NULL)",
         )
         .bind(school.id.as_str())
         .fetch_all(store.readers())
         .await?;
-        for (student, guardian) in links {
-            consents.guardians.entry(student).or_default().push(PersonId::new(guardian));
+        for (student, guardian, ended_ms) in links {
+            consents.guardians.entry(student).or_default().push((PersonId::new(guardian), ended_ms));
         }
         let rows = sqlx::query("SELECT id, birth_date FROM person WHERE school_id = $1 AND birth_date IS NOT NULL")
             .bind(school.id.as_str())
@@ -89,9 +91,11 @@ impl Consents {
         let has = |person: &str| {
             let entries = self.entries.get(person).map(Vec::as_slice).unwrap_or_default();
             let until: Vec<Entry> = entries.iter().filter(|entry| entry.at_ms <= start_ms).cloned().collect();
-            let guardians = self.guardians.get(person).map(Vec::as_slice).unwrap_or_default();
+            let links = self.guardians.get(person).map(Vec::as_slice).unwrap_or_default();
+            let in_force = links.iter().filter(|(_, ended_ms)| ended_ms.is_none_or(|at| at > start_ms));
+            let guardians: Vec<PersonId> = in_force.map(|(guardian, _)| guardian.clone()).collect();
             let needed = signers(self.born.get(person).copied(), day);
-            let found = standing(&until, &PersonId::new(person), guardians, needed, *version);
+            let found = standing(&until, &PersonId::new(person), &guardians, needed, *version);
             matches!(found, Standing::Given | Standing::Outdated)
         };
         children.into_iter().filter(|person| !has(person)).map(PersonId::new).collect()

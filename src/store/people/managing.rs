@@ -336,11 +336,12 @@ impl Tx {
         self.access_changed();
         let done = sqlx::query(
             "UPDATE role_assignment SET unit_id = $1 WHERE person_id = $2 AND school_id = $3
-             AND role IN ('teacher', 'staff', 'deputy_head')",
+             AND role IN ('teacher', 'staff', 'deputy_head') AND (valid_to IS NULL OR valid_to >= $4)",
         )
         .bind(unit.map(UnitId::as_str))
         .bind(person.as_str())
         .bind(school.id.as_str())
+        .bind(crate::domain::calendar::date_in(&school.zone(), now_ms).to_string())
         .execute(self.connection())
         .await?;
         if done.rows_affected() == 0 {
@@ -364,6 +365,7 @@ impl Tx {
             done => done?,
         }
         let ended = self.delete_sessions_of(id.as_str()).await?;
+        self.end_ways_in(id).await?;
         self.person_event(school, "account.password", id, by, now_ms, serde_json::json!({ "reset": true })).await?;
         Ok(ended)
     }
@@ -394,9 +396,22 @@ impl Tx {
             return Err(StoreError::NotFound.into());
         }
         let ended = if blocks { self.delete_sessions_of(person.as_str()).await? } else { Vec::new() };
+        if blocks {
+            self.end_ways_in(person).await?;
+        }
         let action = if blocks { "account.block" } else { "account.unblock" };
         self.person_event(school, action, person, by, now_ms, serde_json::json!({})).await?;
         Ok(ended)
+    }
+
+    /// What shows a person's dates without a sign-in: the secret address of the calendar feed, and browsers that get pushes.
+    async fn end_ways_in(&mut self, person: &PersonId) -> Result<(), StoreError> {
+        for statement in
+            ["DELETE FROM ics_token WHERE person_id = $1", "DELETE FROM push_subscription WHERE person_id = $1"]
+        {
+            sqlx::query(statement).bind(person.as_str()).execute(self.connection()).await?;
+        }
+        Ok(())
     }
 
     /// Somebody else must be left who holds the role today and can sign in, if this person is one.

@@ -126,11 +126,11 @@ const TERMS: &[Term] = &[
     Term {
         category: "consent",
         keep_ms: 5 * YEAR_MS,
-        // With what ended it goes all that it ended: a signature alone would stand again.
-        statement: "DELETE FROM consent WHERE school_id = $1 AND at < $2 AND (act <> 'given' OR EXISTS
+        // The last word of each signer stays: without their withdrawal letters would go out again.
+        statement: "DELETE FROM consent WHERE school_id = $1 AND at < $2 AND EXISTS
             (SELECT 1 FROM consent o WHERE o.person_id = consent.person_id AND o.by_id = consent.by_id
             AND o.purpose = consent.purpose AND o.at < $2 AND (o.at > consent.at OR (o.at = consent.at
-            AND o.id > consent.id)))) AND person_id NOT IN (SELECT person_id FROM retention_hold WHERE lifted_at IS NULL)",
+            AND o.id > consent.id))) AND person_id NOT IN (SELECT person_id FROM retention_hold WHERE lifted_at IS NULL)",
     },
     Term {
         category: "destruction_act",

@@ -129,7 +129,8 @@ async fn who_asked_and_did_not_come_is_not_helped_and_who_came_is() {
             .find(|row| row["id"] == *id)
             .map(|row| row["above"].as_f64().unwrap())
     };
-    assert_eq!((above(&made["id"]), above(&told["id"]), above(&theirs["id"])), (Some(0.0), Some(1.0), Some(1.0)));
+    // Answered in time, whoever came: whether it helped stands above.
+    assert_eq!((above(&made["id"]), above(&told["id"]), above(&theirs["id"])), (Some(1.0), Some(1.0), Some(1.0)));
 
     // By student, the page's table. The author has a past in the demo: only the own question tells.
     let students = accepted(deputy.get("/api/v1/reports/students").await);

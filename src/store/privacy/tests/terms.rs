@@ -221,9 +221,12 @@ async fn a_withdrawn_consent_does_not_come_back_when_its_rows_run_out() {
     }
     let alone = Signers { own: true, guardian: false };
     for (days, expected) in
-        [(5 * 365 + 30, Standing::Withdrawn), (5 * 365 + 61, Standing::None), (5 * 365 + 90, Standing::None)]
+        [(5 * 365 + 30, Standing::Withdrawn), (5 * 365 + 61, Standing::Withdrawn), (9 * 365, Standing::Withdrawn)]
     {
-        kept.store.end_by_time(NOW_MS + days * DAY).await.unwrap();
+        let at_ms = NOW_MS + days * DAY;
+        kept.store.end_by_time(at_ms).await.unwrap();
+        let name = by.person.as_str().to_owned();
+        assert!(kept.store.silenced(std::slice::from_ref(&name), at_ms).await.unwrap().contains(&name), "{days} days");
         let entries = kept.store.consent_entries(&by.person, Purpose::Messages).await.unwrap();
         assert_eq!(standing(&entries, &by.person, &[], alone, 1), expected, "after {days} days");
     }
