@@ -213,6 +213,36 @@ fn of_a_layered_vp9_stream_a_slot_gets_what_its_height_shows() {
     assert_eq!(flows(&mut world, &mut publisher, &mut watcher, false), "0!");
 }
 
+#[test]
+fn layers_whose_height_nobody_tells_are_chosen_by_their_order() {
+    let mut world = World::new();
+    let mut publisher = Peer::new(1, vec![LineSpec::Send(CAMERA, SourceKind::Camera, &["q", "h", "f"])]);
+    publisher.all_codecs = true;
+    publisher.payload_type = Some(H264);
+    publisher.connect(&mut world);
+    let mut watcher = watcher(&mut world, true, 1080);
+    let mut sequence = 0;
+    let mut shown = |world: &mut World, watcher: &mut Peer, height: u16| {
+        world.sfu.set_slots(world.now, ROOM, PeerKey(2), vec![wish(CAMERA, height)]);
+        let mut last = None;
+        for _ in 0..3 {
+            sequence += 1;
+            for (ssrc, rid) in [(1, "q"), (2, "h"), (3, "f")] {
+                // A sequence parameter set begins a key frame; its size is not read.
+                let payload = [&[0x67, 0x42, 0xe0, 0x1f], rid.as_bytes()].concat();
+                publisher.send(world, ssrc, 0, rid, sequence, u32::from(sequence) * 3000, &payload);
+            }
+            world.pass(Duration::from_millis(33));
+            last = watcher.receive(world).pop().map(|packet| char::from(*packet.payload.last().unwrap()));
+        }
+        last
+    };
+    assert_eq!(shown(&mut world, &mut watcher, 1080), Some('f'));
+    assert_eq!(shown(&mut world, &mut watcher, 400), Some('h'));
+    assert_eq!(shown(&mut world, &mut watcher, 90), Some('q'));
+    assert_eq!(shown(&mut world, &mut watcher, 720), Some('f'));
+}
+
 /// What the publisher was told last: whether anybody watches, and how many of its layers nobody does.
 fn told(world: &World) -> Option<(bool, u8)> {
     world.events.iter().rev().find_map(|event| match event {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::layer::Layer;
+use super::layer::{Layer, height_in};
 use crate::negotiate::Codecs;
 
 /// Most rungs: three simulcast layers with two temporal steps below the lowest, or four spatial layers of a screen.
@@ -68,7 +68,7 @@ pub fn of(layers: &[Layer], now: Instant, max_height: u16, is_screen: bool, take
     let count = rank(layers, &mut ranked, may_come);
     for (place, number) in ranked[..count].iter().enumerate() {
         let Some(layer) = layers.get(usize::from(*number)) else { continue };
-        if place > 0 && layer.height.unwrap_or(u16::MAX) > max_height {
+        if place > 0 && height_in(layers, usize::from(*number)) > max_height {
             break;
         }
         let spatial_layers = layer.spatial.map_or(1, |(count, _)| count.max(1));
@@ -101,7 +101,7 @@ pub fn rank(layers: &[Layer], ranked: &mut [u8; crate::sdp::MAX_LAYERS], passes:
             count += 1;
         }
     }
-    let height = |number: &u8| layers[usize::from(*number)].height.unwrap_or(u16::MAX);
+    let height = |number: &u8| height_in(layers, usize::from(*number));
     ranked[..count].sort_by_key(|number| (height(number), *number));
     count
 }

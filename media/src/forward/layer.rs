@@ -222,19 +222,36 @@ fn highest((count, heights): Inner) -> Option<u16> {
 /// The layer for a picture drawn `max_height` high, of those that pass: the highest that is not higher, else the lowest
 /// there is. Layers are in the order of the offer, which is also their rank while their heights are unknown.
 pub fn choose(layers: &[Layer], max_height: u16, passes: impl Fn(&Layer) -> bool) -> u8 {
-    let passing = || layers.iter().enumerate().filter(|(_, layer)| passes(layer));
-    let height = |layer: &Layer| layer.height.unwrap_or(u16::MAX);
-    let lowest = passing().min_by_key(|(_, layer)| height(layer));
-    let fitting = passing().filter(|(_, layer)| height(layer) <= max_height).max_by_key(|(_, layer)| height(layer));
-    fitting.or(lowest).map_or(0, |(index, _)| index as u8)
+    let passing = || layers.iter().enumerate().filter(|(_, layer)| passes(layer)).map(|(number, _)| number);
+    let height = |number: &usize| height_in(layers, *number);
+    let lowest = passing().min_by_key(height);
+    let fitting = passing().filter(|number| height(number) <= max_height).max_by_key(height);
+    fitting.or(lowest).map_or(0, |number| number as u8)
+}
+
+/// Of a camera of 720 lines, each layer half of the one above.
+const ASSUMED: [u16; 3] = [180, 360, 720];
+
+/// The height by which a layer is chosen. Where none of a source's layers tells it (H264, or a payload that is secret), they
+/// are taken for those of a usual camera: as the highest of all, each but the lowest would fit nowhere.
+pub fn height_in(layers: &[Layer], number: usize) -> u16 {
+    let told = layers.get(number).and_then(|layer| layer.height);
+    let none_tells = layers.len() > 1 && layers.iter().all(|layer| layer.height.is_none());
+    match told {
+        Some(height) => height,
+        None if none_tells => ASSUMED[(ASSUMED.len() + number).saturating_sub(layers.len()).min(ASSUMED.len() - 1)],
+        None => u16::MAX,
+    }
 }
 
 /// This layer if it passes, else the highest below it that does, else the lowest above.
 pub fn choose_below(layers: &[Layer], wish: u8, passes: impl Fn(&Layer) -> bool) -> u8 {
-    let rank = |(index, layer): &(usize, &Layer)| (layer.height.unwrap_or(u16::MAX), *index);
-    let Some(wished) = layers.get(usize::from(wish)) else { return 0 };
-    let limit = rank(&(usize::from(wish), wished));
-    let passing = || layers.iter().enumerate().filter(|(_, layer)| passes(layer));
-    let below = passing().filter(|layer| rank(layer) <= limit).max_by_key(rank);
-    below.or_else(|| passing().min_by_key(rank)).map_or(wish, |(index, _)| index as u8)
+    let rank = |number: &usize| (height_in(layers, *number), *number);
+    if usize::from(wish) >= layers.len() {
+        return 0;
+    }
+    let limit = rank(&usize::from(wish));
+    let passing = || layers.iter().enumerate().filter(|(_, layer)| passes(layer)).map(|(number, _)| number);
+    let below = passing().filter(|number| rank(number) <= limit).max_by_key(rank);
+    below.or_else(|| passing().min_by_key(rank)).map_or(wish, |number| number as u8)
 }
