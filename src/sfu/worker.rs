@@ -520,3 +520,36 @@ fn deliver(room: RoomKey, port: &mut RoomPort) -> Option<bool> {
     }
     Some(!port.backlog.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidates_name_what_browsers_reach_not_what_is_bound() {
+        let all = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let ips = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
+        for (advertise, bound, public_port, expected) in [
+            // Behind a router that maps the address, and one that maps the port as well.
+            (vec!["203.0.113.5"], vec!["10.0.0.2:8090"], 0, vec!["203.0.113.5:8090"]),
+            (vec!["203.0.113.5"], vec!["10.0.0.2:8090"], 40_000, vec!["203.0.113.5:40000"]),
+            // Each family by its own.
+            (
+                vec!["203.0.113.5", "2001:db8::5"],
+                vec!["0.0.0.0:8090", "[::]:8090"],
+                0,
+                vec!["203.0.113.5:8090", "[2001:db8::5]:8090"],
+            ),
+            // Two bound addresses behind one.
+            (vec!["203.0.113.5"], vec!["10.0.0.2:1", "10.0.0.3:1"], 0, vec!["203.0.113.5:1"]),
+            // Nothing advertised: what is bound, loopback last.
+            (vec![], vec!["127.0.0.1:7", "10.0.0.2:7"], 0, vec!["10.0.0.2:7", "127.0.0.1:7"]),
+        ] {
+            assert_eq!(
+                candidates(&ips(&advertise), &all(&bound), public_port),
+                all(&expected),
+                "{advertise:?} {bound:?}"
+            );
+        }
+    }
+}

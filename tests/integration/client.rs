@@ -97,8 +97,11 @@ fn codec(kind: RtpCodecKind) -> RTCRtpCodec {
     RTCRtpCodec { mime_type: mime_type.to_owned(), clock_rate, channels, ..Default::default() }
 }
 
+/// Where clients are, unless a test says otherwise.
+const LOOPBACK: &str = "127.0.0.1:0";
+
 impl Client {
-    async fn new() -> Self {
+    async fn new(address: &str) -> Self {
         let seen = Arc::new(Seen::default());
         let mut engine = MediaEngine::default();
         for (kind, payload_type) in [(RtpCodecKind::Video, 96), (RtpCodecKind::Audio, 111)] {
@@ -111,7 +114,7 @@ impl Client {
             .with_media_engine(engine)
             .with_interceptor_registry(registry)
             .with_handler(Arc::new(Handler(seen.clone())))
-            .with_udp_addrs(vec!["127.0.0.1:0"])
+            .with_udp_addrs(vec![address.to_owned()])
             .build()
             .await
             .unwrap();
@@ -120,7 +123,11 @@ impl Client {
 
     /// Its m-lines send: "0" video, "1" audio.
     pub async fn publisher() -> Self {
-        let mut client = Self::new().await;
+        Self::publisher_at(LOOPBACK).await
+    }
+
+    pub async fn publisher_at(address: &str) -> Self {
+        let mut client = Self::new(address).await;
         for (kind, ssrc) in [(RtpCodecKind::Video, 1000), (RtpCodecKind::Audio, 2000)] {
             let encoding = RTCRtpEncodingParameters {
                 rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
@@ -138,7 +145,11 @@ impl Client {
 
     /// Its m-lines receive: "0" video, "1" audio.
     pub async fn watcher() -> Self {
-        let client = Self::new().await;
+        Self::watcher_at(LOOPBACK).await
+    }
+
+    pub async fn watcher_at(address: &str) -> Self {
+        let client = Self::new(address).await;
         for kind in [RtpCodecKind::Video, RtpCodecKind::Audio] {
             let init = RTCRtpTransceiverInit { direction: RTCRtpTransceiverDirection::Recvonly, ..Default::default() };
             client.peer.add_transceiver_from_kind(kind, Some(init)).await.unwrap();

@@ -94,6 +94,33 @@ async fn what_one_program_publishes_another_watches() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_ipv6_alone_a_picture_arrives() {
+    const LOOPBACK: &str = "[::1]:0";
+    let hub = TestHub::start_with(|config| {
+        config.media.bind = vec!["::1".parse().unwrap()];
+        config.media.advertise = vec!["::1".parse().unwrap()];
+    })
+    .await;
+    let room = conference(&hub).await;
+    let program = hub.token(HOST, &BOTH).await;
+    let mut publisher = Client::publisher_at(LOOPBACK).await;
+    let whip = format!("/api/v1/rooms/{room}/whip?label=board");
+    let published = sdp(&post(&program, &whip, &publisher.offer().await).await);
+    let hosts = published.lines().filter(|line| line.starts_with("a=candidate:") && line.contains(" udp "));
+    assert!(hosts.clone().count() > 0 && hosts.clone().all(|line| line.contains(" ::1 ")), "{published}");
+    publisher.answer(published).await;
+    publisher.connected().await;
+    let watcher = Client::watcher_at(LOOPBACK).await;
+    let path = format!("/api/v1/rooms/{room}/whep?sources=board");
+    watcher.answer(sdp(&post(&program, &path, &watcher.offer().await).await)).await;
+    watcher.connected().await;
+    let seen = watcher.seen.clone();
+    let arrived = || seen.video.load(Ordering::SeqCst) > 10 && seen.audio.load(Ordering::SeqCst) > 10;
+    send_until("picture and sound", &mut publisher, 1, arrived).await;
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_may_not_is_refused_with_the_reason() {
     let hub = TestHub::start().await;
     let room = conference(&hub).await;
