@@ -3,9 +3,10 @@
 
 /** The fields of the hub's messages that hold the school's own words; every other word on a page is the interface's. */
 const OWN = new Set(
-  'display_name author_name name short_name school_name title subject class group topics parts key text body homework note'.split(
-    ' ',
-  ),
+  (
+    'display_name author_name name short_name school_name title subject subjects class group topic topics parts key text ' +
+    'body homework note reason said'
+  ).split(' '),
 );
 
 const CYRILLIC = /[\u0400-\u04ff]/;
@@ -14,6 +15,7 @@ const CYRILLIC = /[\u0400-\u04ff]/;
 export function collectSchoolWords(page) {
   const words = new Set();
   words.onTheirWay = new Set();
+  words.collect = (value) => collect(value);
   const collect = (value, own = false) => {
     if (typeof value === 'string') {
       if (own && CYRILLIC.test(value)) words.add(value);
@@ -44,13 +46,14 @@ export function collectSchoolWords(page) {
  * loaded or last asked: empty when all is English.
  */
 export async function foreignTexts(page, schoolWords) {
-  const texts = await page.evaluate(() => {
-    const { look, texts } = window.__shown;
+  const { texts, answers } = await page.evaluate(() => {
+    const { look, texts, answers } = window.__shown;
     look(document.body);
     const shown = [...new Set([document.title, ...texts])];
     texts.clear();
-    return shown;
+    return { texts: shown, answers: answers.splice(0) };
   });
+  for (const answer of answers) schoolWords.collect(answer);
   // The page may be quicker with an answer than this process.
   await Promise.all(schoolWords.onTheirWay);
   const whole = [...schoolWords].sort((a, b) => b.length - a.length);
@@ -83,7 +86,16 @@ export function recordShown() {
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) lookAt(walker.currentNode);
   };
-  window.__shown = { texts, look };
+  // Answers once more, as the page itself reads them: from outside a body can be gone before it is asked for.
+  const answers = [];
+  const ask = window.fetch;
+  window.fetch = async (...asked) => {
+    const answer = await ask(...asked);
+    if (answer.ok && answer.headers.get('content-type')?.startsWith('application/json'))
+      answers.push(await answer.clone().json());
+    return answer;
+  };
+  window.__shown = { texts, look, answers };
   new MutationObserver((records) => {
     for (const { type, target, addedNodes } of records) {
       if (!document.body?.contains(target)) continue;
