@@ -23,11 +23,11 @@ use crate::domain::policy::action::kind;
 use crate::domain::policy::{Condition, Grant, Relations};
 use crate::domain::role::Role;
 use crate::domain::staffing::{may_assign, may_manage};
-use crate::store::StoreError;
 use crate::store::people::NewPerson;
 use crate::store::people::managing::{AccountState, ManageError, PeopleQuery, PersonCard, PersonRow, RoleFacts};
 use crate::store::school::School;
 use crate::store::transition::Actor;
+use crate::store::{StoreError, Tx};
 
 /// People on one page.
 const PAGE: usize = 50;
@@ -262,6 +262,11 @@ impl About {
         if may { Ok(self) } else { Err(barred(self.is_self())) }
     }
 
+    /// Within the write: the roles by which this was allowed are held still.
+    pub async fn is_unchanged(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        tx.roles_are_still(&self.card.row.id, &self.held(), self.today).await
+    }
+
     fn details(self) -> PersonDetails {
         let (is_self, held, condition) = (self.is_self(), self.held(), self.condition);
         let roles = |wanted: &dyn Fn(Role) -> bool| {
@@ -425,9 +430,10 @@ pub async fn new_password(
     let ended: Result<Vec<String>, StoreError> = state
         .store
         .write(move |tx| {
-            Box::pin(
-                async move { tx.reset_password(&about.school, (&id, &code), &hash, &about.by, about.now_ms).await },
-            )
+            Box::pin(async move {
+                about.is_unchanged(tx).await?;
+                tx.reset_password(&about.school, (&id, &code), &hash, &about.by, about.now_ms).await
+            })
         })
         .await;
     for hash in ended? {
@@ -476,6 +482,7 @@ async fn set_blocked(
         .store
         .write(move |tx| {
             Box::pin(async move {
+                about.is_unchanged(tx).await?;
                 tx.block_account(&about.school, &person, blocks, &about.by, (about.today, about.now_ms)).await
             })
         })
@@ -517,6 +524,7 @@ pub async fn give_role(
         .store
         .write(move |tx| {
             Box::pin(async move {
+                about.is_unchanged(tx).await?;
                 let at = (about.today, about.now_ms);
                 tx.give_role(&about.school, &person, (role, unit.as_ref()), Some(&about.by), at).await
             })
@@ -561,6 +569,7 @@ pub async fn take_role(
         .store
         .write(move |tx| {
             Box::pin(async move {
+                about.is_unchanged(tx).await?;
                 let at = (about.today, about.now_ms);
                 tx.take_role(&about.school, &person, (role, unit.as_ref()), Some(&about.by), at).await
             })

@@ -21,7 +21,7 @@ use crate::domain::policy::action::kind;
 use crate::domain::policy::{Relation, Relations};
 use crate::domain::role::Role;
 use crate::store::audit::journal::{JournalQuery, JournalRow};
-use crate::store::audit::{ChainFault, verify};
+use crate::store::audit::{ChainFault, verify_of};
 use crate::store::school::School;
 
 /// Rows on one page.
@@ -219,7 +219,7 @@ pub async fn verified(State(state): State<ApiState>, session: Session) -> Result
     let _walk = WALKING
         .try_acquire()
         .map_err(|_| Problem::new("unavailable").detail("the chain is being walked").retry_after_s(2))?;
-    let report = verify(&state.store).await?;
+    let report = verify_of(&state.store, &school).await?;
     let head = report.heads.iter().find(|(of, ..)| *of == school);
     let broken = report.broken.iter().find(|row| row.school == school).map(|row| BrokenView {
         seq: row.seq,

@@ -232,9 +232,10 @@ pub async fn put_person(
     let done: Result<(), StoreError> = state
         .store
         .write(move |tx| {
-            Box::pin(
-                async move { tx.put_into_unit(&about.school, &person, unit.as_ref(), &about.by, about.now_ms).await },
-            )
+            Box::pin(async move {
+                about.is_unchanged(tx).await?;
+                tx.put_into_unit(&about.school, &person, unit.as_ref(), &about.by, about.now_ms).await
+            })
         })
         .await;
     done?;

@@ -1,7 +1,7 @@
 //! The school's people as those see them who keep accounts and roles: the list, one person, and every change with its row in the
 //! journal.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::civil::Date;
 
@@ -238,6 +238,30 @@ impl Tx {
         let detail = serde_json::json!({ "account": password_hash.is_some() });
         self.person_event(school, "user.add", &id, by, now_ms, detail).await?;
         Ok(id)
+    }
+
+    /// What may be done to somebody was judged by these roles, read before: [`StoreError::Conflict`] when they hold others by now.
+    /// Called first in whatever writes, so that nobody is handed the password of one who has just become an administrator.
+    pub async fn roles_are_still(&mut self, person: &PersonId, judged: &[Role], today: Date) -> Result<(), StoreError> {
+        if self.backend() == Backend::Postgres {
+            // Writers about one person wait for each other; SQLite has one writer at a time.
+            sqlx::query("SELECT CAST(pg_advisory_xact_lock(hashtext($1)) AS TEXT)")
+                .bind(format!("roles:{person}"))
+                .execute(self.connection())
+                .await?;
+        }
+        let rows: Vec<(String, Option<String>, Option<String>)> =
+            sqlx::query_as("SELECT role, valid_from, valid_to FROM role_assignment WHERE person_id = $1")
+                .bind(person.as_str())
+                .fetch_all(self.connection())
+                .await?;
+        let mut held = BTreeSet::new();
+        for (role, from, to) in rows {
+            if in_force(today, optional_date(from)?, optional_date(to)?) {
+                held.insert(word(Role::parse(&role), "role")?);
+            }
+        }
+        if held == judged.iter().copied().collect() { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     /// Gives a role from today on; one that is held already stays as it is.

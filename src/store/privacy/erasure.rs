@@ -14,6 +14,10 @@ use crate::domain::role::Role;
 /// How long an act is kept.
 const KEEP_ACT_MS: i64 = 3 * 366 * 86_400_000;
 
+/// How long after one gave the other a new password the two do not count as two persons: whoever comes back to their own
+/// account has noticed by then.
+const BORROWED_MS: i64 = 7 * 86_400_000;
+
 /// A request to erase.
 #[derive(Clone, Debug)]
 pub struct Erasure {
@@ -196,7 +200,7 @@ impl Store {
                 if state != "confirmed" {
                     return Err(TransitionError::Refused(RefusalCode::IllegalTransition));
                 }
-                let row = sqlx::query("SELECT confirmed_by FROM erasure WHERE id = $1")
+                let row = sqlx::query("SELECT approved_by, confirmed_by FROM erasure WHERE id = $1")
                     .bind(id.as_str())
                     .fetch_one(tx.connection())
                     .await
@@ -204,6 +208,10 @@ impl Store {
                 let officer = optional_text(&row, "confirmed_by")?;
                 if officer.as_deref() == Some(actor.person.as_str()) || person == actor.person {
                     return Err(TransitionError::Refused(RefusalCode::RoleNotPermitted));
+                }
+                let approver = optional_text(&row, "approved_by")?;
+                for other in [approver, officer].into_iter().flatten() {
+                    tx.refuse_borrowed(&school, (&actor.person, &other), now_ms).await?;
                 }
                 tx.refuse_held(&person).await?;
                 let erased = tx.erase(&school, &id, &person, &actor, now_ms).await?;
@@ -309,6 +317,30 @@ pub enum ErasureStep {
 }
 
 impl Tx {
+    /// Two persons are two: whoever gave the other a new password lately may have acted in both names.
+    async fn refuse_borrowed(
+        &mut self,
+        school: &SchoolId,
+        (one, other): (&PersonId, &str),
+        now_ms: i64,
+    ) -> Result<(), TransitionError> {
+        let reset = sqlx::query(
+            "SELECT 1 FROM audit_event WHERE school_id = $1 AND object_kind = 'person' AND action = 'account.password'
+             AND at >= $2 AND (object_id = $3 AND actor_id = $4 OR object_id = $4 AND actor_id = $3)",
+        )
+        .bind(school.as_str())
+        .bind(now_ms - BORROWED_MS)
+        .bind(one.as_str())
+        .bind(other)
+        .fetch_optional(self.connection())
+        .await
+        .map_err(StoreError::from)?;
+        if one.as_str() != other && reset.is_some() {
+            return Err(TransitionError::Refused(RefusalCode::RoleNotPermitted));
+        }
+        Ok(())
+    }
+
     async fn erasure_row(&mut self, school: &SchoolId, id: &str) -> Result<(PersonId, String), StoreError> {
         let row = sqlx::query("SELECT person_id, state FROM erasure WHERE id = $1 AND school_id = $2")
             .bind(id)

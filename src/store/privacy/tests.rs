@@ -177,13 +177,24 @@ async fn after_an_erasure_by_two_persons_the_marker_is_nowhere_and_an_act_is() {
     refused(early, RefusalCode::IllegalTransition);
     store.step_erasure(school.clone(), asked.clone(), ErasureStep::Approve, head, NOW_MS).await.unwrap();
     store.step_erasure(school.clone(), asked.clone(), ErasureStep::Confirm, officer.clone(), NOW_MS).await.unwrap();
+    let confirmed_by = officer.person.clone();
     let alone = store.execute_erasure(school.clone(), asked.clone(), officer, NOW_MS).await.map(|_| ());
     refused(alone, RefusalCode::RoleNotPermitted);
     assert!(!scan(&folder).is_empty(), "the marker is found while it is there");
     let data = store.personal_data(&student).await.unwrap();
     assert_eq!(data.tables["message"].len(), 200);
     assert!(data.tables["notice_setting"][0].get("email_code_hash").is_none(), "no secrets in an export");
-    let erased = store.execute_erasure(school.clone(), asked, admin, NOW_MS).await.unwrap();
+    // Whoever gave the officer a new password could have confirmed in the officer's name.
+    let (of, by, named) = (store.school(&school).await.unwrap(), admin.clone(), confirmed_by.clone());
+    let reset = store.write(move |tx| {
+        Box::pin(async move { tx.reset_password(&of, (&named, "officer"), "hash", &by, NOW_MS - 6 * 86_400_000).await })
+    });
+    let reset: Result<Vec<String>, StoreError> = reset.await;
+    reset.unwrap();
+    let borrowed = store.execute_erasure(school.clone(), asked.clone(), admin.clone(), NOW_MS).await.map(|_| ());
+    refused(borrowed, RefusalCode::RoleNotPermitted);
+    let later_ms = NOW_MS + 2 * 86_400_000;
+    let erased = store.execute_erasure(school.clone(), asked, admin, later_ms).await.unwrap();
     let act = store.destruction_acts(&school).await.unwrap().remove(0);
     assert_eq!((act.number, act.kind), (erased.act_number, "erasure".to_owned()));
     assert!(act.log_export.contains("erasure.execute") && act.categories["message"].as_u64() == Some(200));
