@@ -1,6 +1,9 @@
 //! People, roles and units over HTTP, in the demo school: who may change whom, what a unit's head sees of it, and that nobody
 //! raises themselves.
 
+use kafedra::domain::ids::PersonId;
+use kafedra::domain::role::Role;
+use kafedra::store::StoreError;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -194,5 +197,28 @@ async fn people_are_found_by_name_and_code_fifty_at_a_time() {
     let student = admin.get("/api/v1/people?search=S-5A-01").await.body["items"][0]["id"].clone();
     let page = admin.get(&format!("/api/v1/people/{}", student.as_str().unwrap())).await.body;
     assert_eq!(page["groups"][0], json!({ "class": "5А", "group": "", "role": "student" }), "{page}");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_judged_by_roles_that_are_held_no_more_is_not_written() {
+    let hub = TestHub::start().await;
+    let (admin, teacher) = (hub.sign_in(ADMIN).await, hub.sign_in(TEACHER).await);
+    let person = PersonId::new(id(&teacher));
+    let store = hub.app().state.store.clone();
+    let zone = jiff::tz::TimeZone::get("Europe/Moscow").unwrap();
+    let today = kafedra::domain::calendar::date_in(&zone, hub.clock.now_ms());
+    let still = async |judged: Vec<Role>| {
+        let (store, person) = (store.clone(), person.clone());
+        let done: Result<(), StoreError> =
+            store.write(move |tx| Box::pin(async move { tx.roles_are_still(&person, &judged, today).await })).await;
+        done
+    };
+    still(vec![Role::Teacher]).await.unwrap();
+    // Between the look and the write the teacher becomes a deputy.
+    let made = admin.post(&format!("/api/v1/people/{}/roles", id(&teacher)), &json!({ "role": "deputy_head" })).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.body);
+    assert!(matches!(still(vec![Role::Teacher]).await, Err(StoreError::Conflict)));
+    still(vec![Role::DeputyHead, Role::Teacher]).await.unwrap();
     hub.stop().await;
 }
