@@ -222,6 +222,9 @@ pub enum Effect {
     MovedTo(ConsultationId),
 }
 
+/// A date that ended longer ago than this is no news to those who were invited.
+const STALE_MS: i64 = 24 * 3_600_000;
+
 /// One move of the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -295,7 +298,12 @@ pub fn apply(facts: &Facts, timing: &Timing, event: Event, now_ms: i64) -> Resul
 fn by_clock(facts: &Facts, timing: &Timing, shared_ms: i64, down: Option<Downtime>, now_ms: i64) -> Option<Step> {
     match facts.state {
         State::Planned if now_ms >= facts.end_ms => {
-            Some(Step::technical(IncidentKind::ServerDown, "server_down", false))
+            let mut step = Step::technical(IncidentKind::ServerDown, "server_down", false);
+            // After a long downtime nobody needs a letter for each date long past; reports show them.
+            if now_ms - facts.end_ms > STALE_MS {
+                step.effects.retain(|effect| !matches!(effect, Effect::Notice { .. }));
+            }
+            Some(step)
         }
         State::Planned if now_ms >= facts.opens_ms => {
             let late = (now_ms > facts.start_ms).then_some(Effect::GraceFrom { ms: now_ms });

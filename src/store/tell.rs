@@ -56,6 +56,9 @@ impl Tx {
         let notice = Notice::ConsultationNotHeld { lesson: lesson.clone(), reason: word.clone() };
         let supervisors: std::collections::BTreeSet<PersonId> = to.iter().cloned().collect();
         self.enqueue(Letter { school: school.clone(), to, notice, key: key.clone(), now_ms }).await?;
+        if !step.effects.iter().any(|effect| matches!(effect, Effect::Notice { .. })) {
+            return Ok(());
+        }
         // What somebody wrote is shown; the machine's words are not for people.
         let is_said = matches!(step.incident(), Some(IncidentKind::Declared | IncidentKind::Emergency));
         let said = step.detail.clone().filter(|_| is_said).unwrap_or_default();

@@ -135,6 +135,11 @@ async fn subjects_without_a_consultation_for_weeks_are_listed_for_each_who_answe
     let teacher = hub.sign_in(TEACHER).await;
     let own = rows(&teacher, 4).await;
     assert!(own["places"].as_u64().unwrap() < gaps["places"].as_u64().unwrap(), "{own}");
+    // Years on, the classes of this year are nobody's any more.
+    hub.clock.advance_ms(3 * 366 * 86_400_000);
+    let deputy = hub.sign_in(DEPUTY).await;
+    let later = deputy.get("/api/v1/reports/gaps").await.body;
+    assert_eq!(later["places"], 0, "{later}");
     assert_eq!(deputy.get("/api/v1/reports/gaps?weeks=0").await.code(), "bad_request");
     let student = hub.sign_in(STUDENT).await;
     assert_eq!(student.get("/api/v1/reports/gaps").await.code(), "role_not_permitted");

@@ -61,7 +61,7 @@ pub(super) async fn find(
     weeks: u8,
 ) -> Result<(usize, Vec<GapView>), Problem> {
     let today = people::today(school, state.clock.now_ms());
-    let places = state.store.places(school, range).await?;
+    let places = state.store.places(school, range, today).await?;
     let known = state.store.help_by_place(school, today).await?;
     let rows = gaps::gaps(&places, &known, today, weeks).into_iter().map(|gap| GapView {
         subject: gap.place.0,

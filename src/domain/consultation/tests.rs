@@ -272,3 +272,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_date_long_past_is_no_news_after_a_downtime() {
+    let day = 24 * 60 * MIN;
+    let told = |now_ms: i64| {
+        let step = apply(&facts(State::Planned), &Timing::default(), clock(0), now_ms).unwrap().unwrap();
+        assert_eq!(step.incident(), Some(IncidentKind::ServerDown));
+        step.effects.iter().any(|effect| matches!(effect, Effect::Notice { .. }))
+    };
+    assert!(told(END + day));
+    assert!(!told(END + day + 1));
+}

@@ -13,18 +13,21 @@ use crate::domain::ids::UnitId;
 
 impl Store {
     /// Subjects of classes that should have help: those of the programmes and of published cards. A host has those of the own
-    /// cards, a unit's head those of the unit's classes.
-    pub async fn places(&self, school: &School, range: &Range) -> Result<BTreeSet<Place>, StoreError> {
+    /// cards, a unit's head those of the unit's classes. Only classes of the school year that `today` lies in.
+    pub async fn places(&self, school: &School, range: &Range, today: Date) -> Result<BTreeSet<Place>, StoreError> {
         let programmes = "SELECT sub.name AS subject, cl.name AS class, cl.unit_id, NULL AS host_id FROM programme g
             JOIN subject sub ON sub.id = g.subject_id JOIN school_class cl ON cl.grade = g.grade AND cl.year_id = g.year_id
-            WHERE g.school_id = $1";
+            JOIN school_year y ON y.id = cl.year_id AND y.starts_on <= $2 AND y.ends_on >= $2 WHERE g.school_id = $1";
         let cards = "SELECT sub.name AS subject, cl.name AS class, cl.unit_id, s.host_id AS host_id FROM card_version v
             JOIN lesson_card k ON k.id = v.card_id JOIN card_slot s ON s.version_id = v.id
             JOIN subject sub ON sub.id = v.subject_id JOIN study_group g ON g.id = v.group_id
-            JOIN school_class cl ON cl.id = g.class_id WHERE k.school_id = $1 AND v.status = 'published'";
+            JOIN school_class cl ON cl.id = g.class_id
+            JOIN school_year y ON y.id = cl.year_id AND y.starts_on <= $2 AND y.ends_on >= $2
+            WHERE k.school_id = $1 AND v.status = 'published'";
         let mut places = BTreeSet::new();
         for select in [programmes, cards] {
-            for row in &sqlx::query(select).bind(school.id.as_str()).fetch_all(self.readers()).await? {
+            let rows = sqlx::query(select).bind(school.id.as_str()).bind(today.to_string());
+            for row in &rows.fetch_all(self.readers()).await? {
                 let is_in = match range {
                     Range::School => true,
                     Range::Units(units) => {
@@ -40,7 +43,7 @@ impl Store {
         Ok(places)
     }
 
-    /// When help was last held in each place, corrections applied, and when it comes next.
+    /// When help was last held in each place of this school year, corrections applied, and when it comes next.
     pub async fn help_by_place(&self, school: &School, today: Date) -> Result<BTreeMap<Place, Known>, StoreError> {
         let rows = sqlx::query(
             "SELECT subject, class, MAX(CASE WHEN outcome = 'held' AND date <= $2 THEN date END) AS held,
@@ -49,7 +52,9 @@ impl Store {
                  WHERE x.consultation_id = c.id AND x.field = 'outcome' ORDER BY x.n DESC LIMIT 1), c.state) AS outcome
                  FROM consultation c JOIN card_slot s ON s.id = c.slot_id JOIN card_version v ON v.id = s.version_id
                  JOIN subject sub ON sub.id = v.subject_id JOIN study_group g ON g.id = c.group_id
-                 JOIN school_class cl ON cl.id = g.class_id WHERE c.school_id = $1
+                 JOIN school_class cl ON cl.id = g.class_id
+                 JOIN school_year y ON y.id = cl.year_id AND y.starts_on <= $2 AND y.ends_on >= $2
+                 WHERE c.school_id = $1 AND c.date >= y.starts_on
              ) AS dates GROUP BY subject, class",
         )
         .bind(school.id.as_str())
