@@ -67,6 +67,8 @@ test('an emergency close ends the room with a reason that people see', async () 
   for (const page of [teacher, pupil]) {
     await page.getByText('Консультация закрыта экстренно').waitFor();
     await page.getByText(REASON).waitFor();
+    await page.getByRole('heading', { name: 'Консультация закрыта', exact: true }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Войти снова' }).count(), 0, 'nobody is asked back');
     await assertAccessible(page, 'the end screen after an emergency');
   }
   await screenshot(pupil, 'emergency-end-phone');

@@ -37,7 +37,13 @@ export default function JournalPage() {
       <Panel>
         <search className={styles.grid}>
           {first?.wide !== false && (
-            <TextInput {...field('person')} label={t('person')} description={t('person_help')} maxLength={60} />
+            <TextInput
+              {...field('person')}
+              label={t('person')}
+              description={t('person_help')}
+              inputWrapperOrder={['label', 'input', 'description', 'error']}
+              maxLength={60}
+            />
           )}
           <NativeSelect
             {...field('action')}

@@ -1,7 +1,8 @@
 // The last page of a lesson: why it is over, how long it was, what helps next.
 import { Button } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
+import { fetchConsultation } from '../../shared/api';
 import { serverNow } from '../../shared/clock';
 import { formatDuration } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
@@ -41,11 +42,22 @@ export function Over({ model, reason, onAgain }: OverProps) {
     void client.invalidateQueries({ queryKey: ['consultation'] });
   }, [client]);
   const [icon, tone] = ICONS[reason];
-  const back = CAN_COME_BACK.includes(reason);
+  const room = model.room?.room ?? '';
+  // What broke off may be over for good: then nobody is asked back.
+  const after = useQuery({
+    queryKey: ['consultation', room, 'closed'],
+    queryFn: () => fetchConsultation(room),
+    enabled: reason === 'technical' && room !== '',
+    retry: false,
+  }).data;
+  const isOver = after?.state === 'not_held';
+  const isEmergency = after?.incident === 'emergency';
+  const back = CAN_COME_BACK.includes(reason) && !isOver;
+  const help = isOver ? t(isEmergency ? 'over_emergency_help' : 'over_technical_gone') : t(`over_${reason}_help`);
   return (
-    <Frame icon={icon} tone={tone} title={t(`over_${reason}`)}>
+    <Frame icon={icon} tone={tone} title={isEmergency ? t('over_emergency') : t(`over_${reason}`)}>
       {model.room && <p className={styles.what}>{model.room.title}</p>}
-      <p className={styles.text}>{t(`over_${reason}_help`)}</p>
+      <p className={styles.text}>{help}</p>
       <p className={styles.small}>
         {model.joinedMs !== undefined &&
           t('over_duration', { time: formatDuration(ended.current - model.joinedMs, locale) })}

@@ -72,7 +72,7 @@ function Form(props: CloseProps & { onBack: () => void }) {
           onChange={(event) => setReason(event.target.value)}
         />
       </label>
-      <p id={id} className={sheet.soft}>
+      <p id={id} className={sheet.soft} style={{ marginTop: 6 }}>
         {t('reason_help')}
       </p>
       {close.isError && <RefusalAlert refusal={refusalOf(close.error)} />}
@@ -101,7 +101,6 @@ export function WhyClosed({ consultation }: { consultation: string }) {
   return (
     <Notice tone="error" title={t(`incident_${incident}`)}>
       <p>{query.data?.close_reason}</p>
-      <p>{t('over')}</p>
     </Notice>
   );
 }

@@ -14,5 +14,4 @@ export default {
   back: 'Do not close',
   incident_fault: 'A technical fault was declared',
   incident_emergency: 'The consultation was closed in an emergency',
-  over: 'It is closed and cannot be joined again.',
 } satisfies Translation<typeof russian>;
