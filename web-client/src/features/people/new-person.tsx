@@ -2,10 +2,9 @@
 import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
-import { refusalOf } from '../../shared/errors';
 import { commonTexts } from '../../shared/i18n/common';
 import { useTexts } from '../../shared/i18n/use-texts';
-import { styles } from '../../shared/planning/kit';
+import { FormDialog, styles } from '../../shared/planning/kit';
 import { planningTexts } from '../../shared/planning/texts';
 import { Dialog } from '../../shared/ui/dialog';
 import { addPerson, type Role, type Unit } from './data';
@@ -49,56 +48,47 @@ export function Adding({ roles, units, onClose, onDone }: Props) {
     );
   }
   return (
-    <Dialog opened onClose={onClose} title={t('add')} width={620}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing.mutate();
-        }}
-      >
-        <div className={styles.grid}>
-          <TextInput {...field('family_name')} required />
-          <TextInput {...field('given_name')} required />
-          <TextInput {...field('middle_name')} />
-          <TextInput {...field('code')} description={t('code_help')} maxLength={40} required />
-          <TextInput {...field('birth_date')} type="date" description={t('birth_date_help')} />
-          <NativeSelect
-            label={t('role')}
-            value={role}
-            onChange={(event) => setRole(event.currentTarget.value as Role)}
-            data={roles.map((value) => ({ value, label: tc(`role_${value}`) }))}
-          />
-          {in_unit && units.length > 0 && (
-            <NativeSelect
-              label={t('unit')}
-              value={unit}
-              required={role === 'unit_head'}
-              onChange={(event) => setUnit(event.currentTarget.value)}
-              data={[
-                { value: '', label: role === 'unit_head' ? t('choose') : tp('none') },
-                ...units.map(({ id, name }) => ({ value: id, label: name })),
-              ]}
-            />
-          )}
-        </div>
-        {role === 'unit_head' && units.length === 0 && <p className={styles.soft}>{t('unit_first')}</p>}
-        <Checkbox
-          label={t('with_account')}
-          description={t('with_account_help')}
-          checked={account}
-          onChange={(event) => setAccount(event.currentTarget.checked)}
+    <FormDialog
+      title={t('add')}
+      width={620}
+      action={tp('add')}
+      doing={doing}
+      why={(refusal) => <Why refusal={refusal} />}
+      onSubmit={() => doing.mutate()}
+      onClose={onClose}
+    >
+      <div className={styles.grid}>
+        <TextInput {...field('family_name')} required />
+        <TextInput {...field('given_name')} required />
+        <TextInput {...field('middle_name')} />
+        <TextInput {...field('code')} description={t('code_help')} maxLength={40} required />
+        <TextInput {...field('birth_date')} type="date" description={t('birth_date_help')} />
+        <NativeSelect
+          label={t('role')}
+          value={role}
+          onChange={(event) => setRole(event.currentTarget.value as Role)}
+          data={roles.map((value) => ({ value, label: tc(`role_${value}`) }))}
         />
-        {doing.isError && <Why refusal={refusalOf(doing.error)} />}
-        <div className={styles.actions}>
-          <Button type="submit" loading={doing.isPending}>
-            {tp('add')}
-          </Button>
-          <Button variant="default" onClick={onClose}>
-            {tp('cancel')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+        {in_unit && units.length > 0 && (
+          <NativeSelect
+            label={t('unit')}
+            value={unit}
+            required={role === 'unit_head'}
+            onChange={(event) => setUnit(event.currentTarget.value)}
+            data={[
+              { value: '', label: role === 'unit_head' ? t('choose') : tp('none') },
+              ...units.map(({ id, name }) => ({ value: id, label: name })),
+            ]}
+          />
+        )}
+      </div>
+      {role === 'unit_head' && units.length === 0 && <p className={styles.soft}>{t('unit_first')}</p>}
+      <Checkbox
+        label={t('with_account')}
+        description={t('with_account_help')}
+        checked={account}
+        onChange={(event) => setAccount(event.currentTarget.checked)}
+      />
+    </FormDialog>
   );
 }

@@ -4,9 +4,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { refusalOf } from '../../shared/errors';
 import { useTexts } from '../../shared/i18n/use-texts';
-import { Answered, Empty, Panel, styles } from '../../shared/planning/kit';
+import { Answered, Empty, FormDialog, Panel, styles } from '../../shared/planning/kit';
 import { planningTexts } from '../../shared/planning/texts';
-import { Dialog } from '../../shared/ui/dialog';
 import { addUnit, dropUnit, fetchUnits, putClass, renameUnit, type Unit, type Units } from './data';
 import { Why } from './shown';
 import { peopleTexts } from './texts';
@@ -99,7 +98,6 @@ export function UnitsSection() {
 
 function Naming({ unit, onClose, onDone }: { unit?: Unit; onClose: () => void; onDone: (units: Units) => void }) {
   const t = useTexts(peopleTexts);
-  const tp = useTexts(planningTexts);
   const [name, setName] = useState(unit?.name ?? '');
   const doing = useMutation({
     mutationFn: () => (unit ? renameUnit(unit.id, name) : addUnit(name)),
@@ -109,31 +107,21 @@ function Naming({ unit, onClose, onDone }: { unit?: Unit; onClose: () => void; o
     },
   });
   return (
-    <Dialog opened onClose={onClose} title={unit ? unit.name : t('unit_add')} width={480}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing.mutate();
-        }}
-      >
-        <TextInput
-          label={t('unit_name')}
-          value={name}
-          maxLength={120}
-          required
-          onChange={(event) => setName(event.currentTarget.value)}
-        />
-        {doing.isError && <Why refusal={refusalOf(doing.error)} />}
-        <div className={styles.actions}>
-          <Button type="submit" loading={doing.isPending}>
-            {tp('save')}
-          </Button>
-          <Button variant="default" onClick={onClose}>
-            {tp('cancel')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={unit ? unit.name : t('unit_add')}
+      width={480}
+      doing={doing}
+      why={(refusal) => <Why refusal={refusal} />}
+      onSubmit={() => doing.mutate()}
+      onClose={onClose}
+    >
+      <TextInput
+        label={t('unit_name')}
+        value={name}
+        maxLength={120}
+        required
+        onChange={(event) => setName(event.currentTarget.value)}
+      />
+    </FormDialog>
   );
 }

@@ -4,7 +4,6 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { serverNow } from '../../shared/clock';
 import { addDays, mondayOf } from '../../shared/dates';
-import { refusalOf } from '../../shared/errors';
 import { dayKey, formatDate } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import {
@@ -16,10 +15,8 @@ import {
   putContract,
 } from '../../shared/planning/api';
 import { noonOf } from '../../shared/planning/explain';
-import { Answered, Empty, Panel, Refused, styles, useMay } from '../../shared/planning/kit';
+import { Answered, Empty, FormDialog, Panel, styles, useMay } from '../../shared/planning/kit';
 import { planningTexts } from '../../shared/planning/texts';
-import { Dialog } from '../../shared/ui/dialog';
-import { Notice } from '../../shared/ui/notice';
 import { loadTexts } from './texts';
 import { parseWindows, printWindows } from './windows';
 
@@ -129,51 +126,41 @@ function Editing({ contract, name, onClose }: EditProps) {
     },
   });
   return (
-    <Dialog opened onClose={onClose} title={name} width={560}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing.mutate();
-        }}
-      >
-        <TextInput
-          label={t('position')}
-          value={position}
-          maxLength={120}
-          required
-          onChange={(event) => setPosition(event.currentTarget.value)}
-        />
-        <div className={styles.grid}>
-          {(['week', 'month', 'year'] as const).map((period) => (
-            <TextInput
-              key={period}
-              label={t(`hours_${period}`)}
-              inputMode="decimal"
-              value={hours[period]}
-              onChange={(event) => setHours({ ...hours, [period]: event.currentTarget.value })}
-            />
-          ))}
-        </div>
-        <Textarea
-          label={t('windows')}
-          description={t('windows_help')}
-          rows={3}
-          value={windows}
-          error={'line' in parsed ? t('windows_wrong', { line: parsed.line }) : undefined}
-          onChange={(event) => setWindows(event.currentTarget.value)}
-        />
-        {doing.isError && <Refused refusal={refusalOf(doing.error)} />}
-        <div className={styles.actions}>
-          <Button type="submit" loading={doing.isPending} disabled={'line' in parsed}>
-            {tp('save')}
-          </Button>
-          <Button variant="default" onClick={onClose}>
-            {tp('cancel')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={name}
+      width={560}
+      doing={doing}
+      disabled={'line' in parsed}
+      onSubmit={() => doing.mutate()}
+      onClose={onClose}
+    >
+      <TextInput
+        label={t('position')}
+        value={position}
+        maxLength={120}
+        required
+        onChange={(event) => setPosition(event.currentTarget.value)}
+      />
+      <div className={styles.grid}>
+        {(['week', 'month', 'year'] as const).map((period) => (
+          <TextInput
+            key={period}
+            label={t(`hours_${period}`)}
+            inputMode="decimal"
+            value={hours[period]}
+            onChange={(event) => setHours({ ...hours, [period]: event.currentTarget.value })}
+          />
+        ))}
+      </div>
+      <Textarea
+        label={t('windows')}
+        description={t('windows_help')}
+        rows={3}
+        value={windows}
+        error={'line' in parsed ? t('windows_wrong', { line: parsed.line }) : undefined}
+        onChange={(event) => setWindows(event.currentTarget.value)}
+      />
+    </FormDialog>
   );
 }
 
@@ -193,51 +180,30 @@ function Absent({ contract, name, onClose }: EditProps) {
     },
   });
   return (
-    <Dialog opened onClose={onClose} title={`${t('absence_add')}: ${name}`}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing.mutate();
-        }}
-      >
-        <NativeSelect
-          label={t('absence_kind')}
-          value={kind}
-          onChange={(event) => setKind(event.currentTarget.value)}
-          data={KINDS.map((value) => ({ value, label: t(`absence_${value}`) }))}
+    <FormDialog title={`${t('absence_add')}: ${name}`} doing={doing} onSubmit={() => doing.mutate()} onClose={onClose}>
+      <NativeSelect
+        label={t('absence_kind')}
+        value={kind}
+        onChange={(event) => setKind(event.currentTarget.value)}
+        data={KINDS.map((value) => ({ value, label: t(`absence_${value}`) }))}
+      />
+      <div className={styles.grid}>
+        <TextInput
+          type="date"
+          label={tp('from')}
+          value={from}
+          required
+          onChange={(event) => setFrom(event.currentTarget.value)}
         />
-        <div className={styles.grid}>
-          <TextInput
-            type="date"
-            label={tp('from')}
-            value={from}
-            required
-            onChange={(event) => setFrom(event.currentTarget.value)}
-          />
-          <TextInput
-            type="date"
-            label={tp('to')}
-            value={to}
-            min={from}
-            required
-            onChange={(event) => setTo(event.currentTarget.value)}
-          />
-        </div>
-        {doing.isError && (
-          <Notice tone="error" alert>
-            <Refused refusal={refusalOf(doing.error)} />
-          </Notice>
-        )}
-        <div className={styles.actions}>
-          <Button type="submit" loading={doing.isPending}>
-            {tp('save')}
-          </Button>
-          <Button variant="default" onClick={onClose}>
-            {tp('cancel')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+        <TextInput
+          type="date"
+          label={tp('to')}
+          value={to}
+          min={from}
+          required
+          onChange={(event) => setTo(event.currentTarget.value)}
+        />
+      </div>
+    </FormDialog>
   );
 }

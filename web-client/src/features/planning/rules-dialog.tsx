@@ -1,11 +1,7 @@
 // A dialog for one dated row: its fields as a list, so that acts, norms and hours are written down alike.
-import { Button, Textarea, TextInput } from '@mantine/core';
+import { Textarea, TextInput } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
-import { refusalOf } from '../../shared/errors';
-import { useTexts } from '../../shared/i18n/use-texts';
-import { Refused, styles } from '../../shared/planning/kit';
-import { planningTexts } from '../../shared/planning/texts';
-import { Dialog } from '../../shared/ui/dialog';
+import { FormDialog, styles } from '../../shared/planning/kit';
 import { withoutEmpty } from './rules-model';
 
 export type Field = {
@@ -30,58 +26,40 @@ type Props = {
 };
 
 export function RowDialog({ title, fields, action, doing, onClose, onSave }: Props): ReactNode {
-  const t = useTexts(planningTexts);
   const [values, setValues] = useState<Record<string, string>>(() =>
     Object.fromEntries(fields.map((field) => [field.name, field.initial ?? ''])),
   );
   return (
-    <Dialog opened onClose={onClose} title={title} width={560}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          onSave(withoutEmpty(values));
-        }}
-      >
-        <div className={styles.grid}>
-          {fields.map(({ name, label, type = 'text', required, max, wide }) =>
-            type === 'long' ? (
-              <Textarea
-                key={name}
-                className={styles.wide}
-                label={label}
-                required={required}
-                rows={8}
-                maxLength={max}
-                value={values[name] ?? ''}
-                onChange={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
-              />
-            ) : (
-              <TextInput
-                key={name}
-                className={wide ? styles.wide : undefined}
-                type={type}
-                label={label}
-                required={required}
-                min={type === 'number' ? 1 : undefined}
-                max={type === 'number' ? max : undefined}
-                maxLength={type === 'text' ? 200 : undefined}
-                value={values[name] ?? ''}
-                onChange={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
-              />
-            ),
-          )}
-        </div>
-        {doing.isError && <Refused refusal={refusalOf(doing.error)} />}
-        <div className={styles.actions}>
-          <Button type="submit" loading={doing.isPending}>
-            {action ?? t('save')}
-          </Button>
-          <Button variant="default" onClick={onClose}>
-            {t('cancel')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog {...{ title, action, doing, onClose }} width={560} onSubmit={() => onSave(withoutEmpty(values))}>
+      <div className={styles.grid}>
+        {fields.map(({ name, label, type = 'text', required, max, wide }) =>
+          type === 'long' ? (
+            <Textarea
+              key={name}
+              className={styles.wide}
+              label={label}
+              required={required}
+              rows={8}
+              maxLength={max}
+              value={values[name] ?? ''}
+              onChange={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
+            />
+          ) : (
+            <TextInput
+              key={name}
+              className={wide ? styles.wide : undefined}
+              type={type}
+              label={label}
+              required={required}
+              min={type === 'number' ? 1 : undefined}
+              max={type === 'number' ? max : undefined}
+              maxLength={type === 'text' ? 200 : undefined}
+              value={values[name] ?? ''}
+              onChange={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
+            />
+          ),
+        )}
+      </div>
+    </FormDialog>
   );
 }

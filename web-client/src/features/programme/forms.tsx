@@ -15,7 +15,7 @@ import {
   putPart,
   putProgramme,
 } from '../../shared/planning/api';
-import { Refused, styles } from '../../shared/planning/kit';
+import { FormDialog, Refused, styles } from '../../shared/planning/kit';
 import { planningTexts } from '../../shared/planning/texts';
 import { Dialog } from '../../shared/ui/dialog';
 import { Notice } from '../../shared/ui/notice';
@@ -47,7 +47,6 @@ export function ProgrammeForm({
   onDone,
 }: Props & { programme?: Programme; choices: NewChoices }) {
   const t = useTexts(programmeTexts);
-  const tp = useTexts(planningTexts);
   const subjects = useId();
   const [year, setYear] = useState(choices.years[0]?.id ?? '');
   const span = choices.years.find((one) => (programme ? one.name === programme.year : one.id === year));
@@ -71,72 +70,62 @@ export function ProgrammeForm({
     },
   });
   return (
-    <Dialog opened onClose={onClose} title={programme ? t('programme') : t('add_programme')} width={560}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing.mutate();
-        }}
-      >
-        {!programme && choices.years.length > 1 && (
-          <NativeSelect
-            label={t('year')}
-            value={year}
-            data={choices.years.map(({ id, name }) => ({ value: id, label: name }))}
-            onChange={(event) => {
-              const next = choices.years.find((one) => one.id === event.currentTarget.value);
-              setYear(event.currentTarget.value);
-              setFrom(next?.starts_on ?? '');
-              setTo(next?.ends_on ?? '');
-            }}
-          />
-        )}
-        <div className={styles.grid}>
-          <TextInput
-            label={t('subject')}
-            description={subject.trim() && !is_known && !renames ? t('subject_new') : t('subject_help')}
-            list={subjects}
-            value={subject}
-            maxLength={200}
-            required
-            onChange={(event) => setSubject(event.currentTarget.value)}
-          />
-          <datalist id={subjects}>
-            {choices.subjects.map((one) => (
-              <option key={one} value={one} />
-            ))}
-          </datalist>
-          <TextInput
-            type="number"
-            label={t('grade_label')}
-            description={t('grade_help')}
-            value={grade}
-            min={1}
-            max={11}
-            required
-            onChange={(event) => setGrade(event.currentTarget.value)}
-          />
-        </div>
-        {may_rename && (
-          <Checkbox
-            label={t('rename_subject', { subject: programme.subject })}
-            checked={renames}
-            onChange={(event) => setRenames(event.currentTarget.checked)}
-          />
-        )}
-        <Dates from={from} to={to} within={span} onFrom={setFrom} onTo={setTo} />
-        {doing.isError && <Why refusal={refusalOf(doing.error)} />}
-        <div className={styles.actions}>
-          <Button type="submit" loading={doing.isPending}>
-            {tp('save')}
-          </Button>
-          <Button variant="default" onClick={onClose}>
-            {tp('cancel')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={programme ? t('programme') : t('add_programme')}
+      width={560}
+      doing={doing}
+      why={(refusal) => <Why refusal={refusal} />}
+      onSubmit={() => doing.mutate()}
+      onClose={onClose}
+    >
+      {!programme && choices.years.length > 1 && (
+        <NativeSelect
+          label={t('year')}
+          value={year}
+          data={choices.years.map(({ id, name }) => ({ value: id, label: name }))}
+          onChange={(event) => {
+            const next = choices.years.find((one) => one.id === event.currentTarget.value);
+            setYear(event.currentTarget.value);
+            setFrom(next?.starts_on ?? '');
+            setTo(next?.ends_on ?? '');
+          }}
+        />
+      )}
+      <div className={styles.grid}>
+        <TextInput
+          label={t('subject')}
+          description={subject.trim() && !is_known && !renames ? t('subject_new') : t('subject_help')}
+          list={subjects}
+          value={subject}
+          maxLength={200}
+          required
+          onChange={(event) => setSubject(event.currentTarget.value)}
+        />
+        <datalist id={subjects}>
+          {choices.subjects.map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+        <TextInput
+          type="number"
+          label={t('grade_label')}
+          description={t('grade_help')}
+          value={grade}
+          min={1}
+          max={11}
+          required
+          onChange={(event) => setGrade(event.currentTarget.value)}
+        />
+      </div>
+      {may_rename && (
+        <Checkbox
+          label={t('rename_subject', { subject: programme.subject })}
+          checked={renames}
+          onChange={(event) => setRenames(event.currentTarget.checked)}
+        />
+      )}
+      <Dates from={from} to={to} within={span} onFrom={setFrom} onTo={setTo} />
+    </FormDialog>
   );
 }
 
@@ -201,67 +190,58 @@ export function PartForm({ part, programme, onClose, onDone }: Props & { part?: 
     },
   });
   return (
-    <Dialog opened onClose={onClose} title={part?.title ?? t('add_part')} width={560}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing.mutate();
-        }}
-      >
-        <TextInput
-          label={t('part_title')}
-          value={title}
-          maxLength={200}
-          required
-          onChange={(event) => setTitle(event.currentTarget.value)}
-        />
-        <Dates from={from} to={to} within={programme} onFrom={setFrom} onTo={setTo} />
-        {topics.length > 0 && (
-          <fieldset className={own.topics}>
-            <legend>{t('part_topics')}</legend>
-            {topics.map((topic, at) => (
-              <div key={topic.key} className={own.topic}>
-                <TextInput
-                  aria-label={t('topic_n', { n: at + 1 })}
-                  value={topic.title}
-                  maxLength={200}
-                  required
-                  onChange={(event) => {
-                    const title = event.currentTarget.value;
-                    setTopics(topics.map((one) => (one.key === topic.key ? { ...one, title } : one)));
-                  }}
-                />
-                <Button
-                  variant="subtle"
-                  aria-label={t('drop_topic_of', { title: topic.title })}
-                  onClick={() => setTopics(topics.filter((one) => one.key !== topic.key))}
-                >
-                  {tp('remove')}
-                </Button>
-              </div>
-            ))}
-          </fieldset>
-        )}
-        <Textarea
-          label={topics.length > 0 ? t('more_topics') : t('part_topics')}
-          description={t('part_topics_help')}
-          rows={topics.length > 0 ? 3 : 8}
-          value={more}
-          onChange={(event) => setMore(event.currentTarget.value)}
-        />
-        {outlook && <Against edited={outlook.edited} />}
-        {doing.isError && <Why refusal={refusalOf(doing.error)} />}
-        <div className={styles.actions}>
-          <Button type="submit" loading={doing.isPending}>
-            {outlook ? t('save_anyway') : tp('save')}
-          </Button>
-          <Button variant="default" onClick={onClose}>
-            {tp('cancel')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={part?.title ?? t('add_part')}
+      width={560}
+      doing={doing}
+      action={outlook ? t('save_anyway') : undefined}
+      why={(refusal) => <Why refusal={refusal} />}
+      onSubmit={() => doing.mutate()}
+      onClose={onClose}
+    >
+      <TextInput
+        label={t('part_title')}
+        value={title}
+        maxLength={200}
+        required
+        onChange={(event) => setTitle(event.currentTarget.value)}
+      />
+      <Dates from={from} to={to} within={programme} onFrom={setFrom} onTo={setTo} />
+      {topics.length > 0 && (
+        <fieldset className={own.topics}>
+          <legend>{t('part_topics')}</legend>
+          {topics.map((topic, at) => (
+            <div key={topic.key} className={own.topic}>
+              <TextInput
+                aria-label={t('topic_n', { n: at + 1 })}
+                value={topic.title}
+                maxLength={200}
+                required
+                onChange={(event) => {
+                  const title = event.currentTarget.value;
+                  setTopics(topics.map((one) => (one.key === topic.key ? { ...one, title } : one)));
+                }}
+              />
+              <Button
+                variant="subtle"
+                aria-label={t('drop_topic_of', { title: topic.title })}
+                onClick={() => setTopics(topics.filter((one) => one.key !== topic.key))}
+              >
+                {tp('remove')}
+              </Button>
+            </div>
+          ))}
+        </fieldset>
+      )}
+      <Textarea
+        label={topics.length > 0 ? t('more_topics') : t('part_topics')}
+        description={t('part_topics_help')}
+        rows={topics.length > 0 ? 3 : 8}
+        value={more}
+        onChange={(event) => setMore(event.currentTarget.value)}
+      />
+      {outlook && <Against edited={outlook.edited} />}
+    </FormDialog>
   );
 }
 

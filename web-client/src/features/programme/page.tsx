@@ -14,9 +14,8 @@ import {
   type Programme,
 } from '../../shared/planning/api';
 import { noonOf } from '../../shared/planning/explain';
-import { Answered, Empty, PageHead, Panel, ReasonDialog, Refused, styles } from '../../shared/planning/kit';
+import { Answered, Empty, FormDialog, PageHead, Panel, ReasonDialog, Refused, styles } from '../../shared/planning/kit';
 import { planningTexts } from '../../shared/planning/texts';
-import { Dialog } from '../../shared/ui/dialog';
 import { Against } from './against';
 import { PartForm, ProgrammeForm, Removing } from './forms';
 import { programmeTexts } from './texts';
@@ -261,7 +260,6 @@ type DialogProps = { onClose: () => void; onDone: () => void };
 
 function Completing({ part, today, onClose, onDone }: DialogProps & { part: Part | undefined; today: string }) {
   const t = useTexts(programmeTexts);
-  const tp = useTexts(planningTexts);
   const [on, setOn] = useState<string>();
   const day = on ?? today;
   const doing = useMutation({
@@ -277,35 +275,25 @@ function Completing({ part, today, onClose, onDone }: DialogProps & { part: Part
     onClose();
   };
   return (
-    <Dialog opened={part !== undefined} onClose={close} title={t('complete_title', { title: part?.title ?? '' })}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing.mutate();
-        }}
-      >
-        <p className={styles.soft}>{t('complete_help')}</p>
-        <TextInput
-          type="date"
-          label={t('complete_on')}
-          value={day}
-          min={part?.starts_on}
-          max={today}
-          required
-          onChange={(event) => setOn(event.currentTarget.value)}
-        />
-        {part && day && <Outlook part={part} on={day} />}
-        {doing.isError && <Refused refusal={refusalOf(doing.error)} />}
-        <div className={styles.actions}>
-          <Button type="submit" loading={doing.isPending}>
-            {t('complete')}
-          </Button>
-          <Button variant="default" onClick={close}>
-            {tp('cancel')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      opened={part !== undefined}
+      title={t('complete_title', { title: part?.title ?? '' })}
+      action={t('complete')}
+      doing={doing}
+      onSubmit={() => doing.mutate()}
+      onClose={close}
+    >
+      <p className={styles.soft}>{t('complete_help')}</p>
+      <TextInput
+        type="date"
+        label={t('complete_on')}
+        value={day}
+        min={part?.starts_on}
+        max={today}
+        required
+        onChange={(event) => setOn(event.currentTarget.value)}
+      />
+      {part && day && <Outlook part={part} on={day} />}
+    </FormDialog>
   );
 }

@@ -122,6 +122,52 @@ export function Refused({ refusal }: { refusal: Refusal | undefined }) {
   );
 }
 
+type FormProps = {
+  /** Open unless told otherwise. */
+  opened?: boolean;
+  onClose: () => void;
+  title: string;
+  width?: number;
+  /** What is going on: it waits and fails on the form. */
+  doing: { isPending: boolean; isError: boolean; error: unknown };
+  onSubmit: () => void;
+  /** «Сохранить» without it. */
+  action?: string;
+  danger?: boolean;
+  disabled?: boolean;
+  /** A refusal in words of the page's own. */
+  why?: (refusal: Refusal) => ReactNode;
+  children: ReactNode;
+};
+
+/** A form in a dialog: its fields, what refused it, and the two ways out. */
+export function FormDialog({ opened = true, onClose, title, width, doing, onSubmit, children, ...rest }: FormProps) {
+  const t = useTexts(planningTexts);
+  const { action = t('save'), danger, disabled, why = (refusal) => <Refused refusal={refusal} /> } = rest;
+  return (
+    <Dialog opened={opened} onClose={onClose} title={title} width={width}>
+      <form
+        className={styles.form}
+        onSubmit={(event) => {
+          event.preventDefault();
+          onSubmit();
+        }}
+      >
+        {children}
+        {doing.isError && why(refusalOf(doing.error))}
+        <div className={styles.actions}>
+          <Button type="submit" color={danger ? 'red.8' : undefined} loading={doing.isPending} disabled={disabled}>
+            {action}
+          </Button>
+          <Button variant="default" onClick={onClose}>
+            {t('cancel')}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
 type ReasonProps = {
   opened: boolean;
   onClose: () => void;
@@ -144,36 +190,24 @@ export function ReasonDialog({ opened, onClose, title, action, danger, onDone, c
     onClose();
   };
   return (
-    <Dialog opened={opened} onClose={close} title={title} width={520}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing.mutate();
-        }}
-      >
-        {children}
-        <Textarea
-          label={t('reason')}
-          description={t('reason_help')}
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-          maxLength={500}
-          autosize={false}
-          rows={3}
-          required
-        />
-        {doing.isError && <Refused refusal={refusalOf(doing.error)} />}
-        <div className={styles.actions}>
-          <Button type="submit" color={danger ? 'red.8' : undefined} loading={doing.isPending}>
-            {action}
-          </Button>
-          <Button variant="default" onClick={close}>
-            {t('cancel')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      {...{ opened, title, action, danger, doing }}
+      width={520}
+      onClose={close}
+      onSubmit={() => doing.mutate()}
+    >
+      {children}
+      <Textarea
+        label={t('reason')}
+        description={t('reason_help')}
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+        maxLength={500}
+        autosize={false}
+        rows={3}
+        required
+      />
+    </FormDialog>
   );
 }
 
