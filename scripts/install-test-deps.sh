@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks: Chromium, Firefox, Redis, Python's venv and GStreamer (for the
+# Installs what the tests need and the machine lacks: Chromium, Firefox, Redis, PostgreSQL, Python's venv and GStreamer (for the
 # independent WebRTC clients of the interop tests), and for those in network namespaces iproute2, iptables, conntrack
 # and coturn. Says what it does; asks nothing.
 set -euo pipefail
@@ -9,6 +9,7 @@ has_chromium() { [[ -n "${CHROMIUM:-}" && -x "${CHROMIUM:-}" ]] || command -v ch
 # A browser without a Cyrillic font draws boxes.
 has_chromium || packages+=(chromium fonts-dejavu-core)
 command -v redis-server >/dev/null 2>&1 || packages+=(redis-server)
+{ compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null 2>&1; } || packages+=(postgresql)
 # Some of these stand where only root's PATH looks.
 has() { command -v "$1" >/dev/null 2>&1 || [[ -x "/usr/sbin/$1" || -x "/sbin/$1" ]]; }
 has ip || packages+=(iproute2)
@@ -27,7 +28,7 @@ if ! /usr/bin/python3 -c "$gstreamer" >/dev/null 2>&1 || ! gst-inspect-1.0 nices
 fi
 
 if ((${#packages[@]} == 0)); then
-    echo "test tools: Chromium, Firefox, Redis, Python, GStreamer, coturn and the network tools are here"
+    echo "test tools: Chromium, Firefox, Redis, PostgreSQL, Python, GStreamer, coturn and the network tools are here"
     exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1; then

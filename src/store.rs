@@ -53,6 +53,11 @@ pub mod transition;
 pub mod units;
 mod writer;
 
+#[cfg(test)]
+#[path = "../tests/integration/hub/postgres.rs"]
+#[allow(clippy::unwrap_used, reason = "tests only")]
+mod postgres;
+
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -121,6 +126,20 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").fetch_one(self.readers()).await?;
         Ok(())
+    }
+
+    /// What a test on this folder opens: SQLite in it, or the database that goes with it on `KAFEDRA_TEST_POSTGRES`.
+    #[cfg(test)]
+    pub(crate) fn test_target(folder: &std::path::Path) -> String {
+        let database = postgres::database(folder);
+        if database.is_empty() { folder.join("kafedra.db").to_string_lossy().into_owned() } else { database }
+    }
+
+    /// The store of a test on this folder.
+    #[cfg(test)]
+    pub(crate) async fn fresh(folder: &std::path::Path) -> Self {
+        #[allow(clippy::unwrap_used, reason = "a test")]
+        Self::open(&Self::test_target(folder)).await.unwrap()
     }
 
     /// Lets the writer finish what is queued, then closes all connections. Later writes are [`StoreError::Unavailable`].

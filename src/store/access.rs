@@ -125,7 +125,7 @@ mod tests {
     #[tokio::test]
     async fn ending_a_sign_in_raises_its_counter_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().join("kafedra.db").to_str().unwrap()).await.unwrap();
+        let store = Store::fresh(folder.path()).await;
         let before = store.access_marks().await.unwrap();
         store.begin_session(session("a", 0, 1_000), None).await.unwrap();
         assert_eq!(store.access_marks().await.unwrap(), before, "a new sign-in takes nothing from anybody");
@@ -145,7 +145,7 @@ mod tests {
     #[tokio::test]
     async fn a_sign_in_that_runs_out_is_named_once_by_life_and_by_idling() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().join("kafedra.db").to_str().unwrap()).await.unwrap();
+        let store = Store::fresh(folder.path()).await;
         store.begin_session(session("life", 0, 1_000), None).await.unwrap();
         store.begin_session(session("idle", 500, 9_000), None).await.unwrap();
         assert!(store.sessions_run_out(0, 499, 9).await.unwrap().is_empty());

@@ -262,7 +262,7 @@ mod tests {
     #[tokio::test]
     async fn an_interval_left_open_by_a_dead_hub_ends_with_its_last_beat() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path().join("hub.db").to_str().unwrap()).await.unwrap();
+        let store = Store::fresh(dir.path()).await;
         let (school, room, ann) = (SchoolId::new("s"), ConsultationId::new("r"), PersonId::new("ann"));
         let begin = |at| store.begin_attendance(school.clone(), room.clone(), ann.clone(), "recipient", at);
         begin(100).await.unwrap();
@@ -279,7 +279,7 @@ mod tests {
     #[tokio::test]
     async fn downtime_is_nobodys_attendance() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path().join("hub.db").to_str().unwrap()).await.unwrap();
+        let store = Store::fresh(dir.path()).await;
         let (school, room) = (SchoolId::new("s"), ConsultationId::new("r"));
         for (person, role) in [("t", "host"), ("ann", "recipient")] {
             store.begin_attendance(school.clone(), room.clone(), PersonId::new(person), role, 100).await.unwrap();
@@ -319,8 +319,7 @@ mod tests {
         fn inv_74_stays_of_one_person_never_overlap() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("kafedra.db");
-            let store = runtime.block_on(Store::open(path.to_str().unwrap())).unwrap();
+            let store = runtime.block_on(Store::fresh(folder.path()));
             let told = std::cell::Cell::new(0);
             let mut runner = proptest::test_runner::TestRunner::new(crate::domain::cases::cases(24));
             runner

@@ -265,7 +265,7 @@ mod tests {
 
     async fn store() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path().join("hub.db").to_str().unwrap()).await.unwrap();
+        let store = Store::fresh(dir.path()).await;
         (dir, store)
     }
 

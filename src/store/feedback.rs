@@ -120,7 +120,8 @@ impl Store {
     /// Sums of one consultation.
     pub async fn feedback_summary(&self, id: &ConsultationId) -> Result<Summary, StoreError> {
         let row = sqlx::query(
-            "SELECT COUNT(*) AS n, COALESCE(SUM(score), 0) AS score, COALESCE(SUM(helped), 0) AS helped
+            "SELECT COUNT(*) AS n, CAST(COALESCE(SUM(score), 0) AS BIGINT) AS score,
+                 CAST(COALESCE(SUM(helped), 0) AS BIGINT) AS helped
              FROM feedback WHERE consultation_id = $1",
         )
         .bind(id.as_str())

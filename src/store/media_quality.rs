@@ -132,10 +132,10 @@ impl Store {
     pub async fn media_lines(&self, room: &ConsultationId) -> Result<Vec<Line>, StoreError> {
         let rows = sqlx::query(
             "SELECT person_id, CAST(SUM(minutes) AS BIGINT) AS minutes, CAST(SUM(loss) AS BIGINT) AS loss,
-                 CAST(MAX(rtt) AS BIGINT) AS rtt, CAST(SUM(freeze) AS BIGINT) AS freeze,
+                 CAST(MAX(rtt) AS BIGINT) AS rtt, CAST(SUM(frozen) AS BIGINT) AS frozen,
                  CAST(MAX(took) AS BIGINT) AS took
              FROM (
-                 SELECT person_id, 1 AS minutes, loss_permille AS loss, rtt_ms AS rtt, freeze_ms AS freeze, -1 AS took
+                 SELECT person_id, 1 AS minutes, loss_permille AS loss, rtt_ms AS rtt, freeze_ms AS frozen, -1 AS took
                  FROM media_quality WHERE room_id = $1
                  UNION ALL
                  SELECT person_id, 0, 0, 0, 0, took_ms FROM media_join WHERE room_id = $1
@@ -156,7 +156,7 @@ impl Store {
                     minutes,
                     loss_permille: row.try_get::<i64, _>("loss")?.checked_div(minutes).unwrap_or(0),
                     worst_rtt_ms: row.try_get("rtt")?,
-                    freeze_ms: row.try_get("freeze")?,
+                    freeze_ms: row.try_get("frozen")?,
                     slowest_join_ms: (took >= 0).then_some(took),
                 })
             })
@@ -173,7 +173,7 @@ mod tests {
     #[tokio::test]
     async fn a_participation_is_fine_when_media_came_in_time_and_was_not_spoilt() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().join("kafedra.db").to_str().unwrap()).await.unwrap();
+        let store = Store::fresh(folder.path()).await;
         let room = ConsultationId::new("c1");
         let minute = |minute, loss_permille| Minute { minute, rtt_ms: 20, loss_permille, jitter_ms: 3, freeze_ms: 100 };
         let add = async |person: &str, row| {

@@ -312,7 +312,7 @@ mod tests {
 
     async fn store() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().join("kafedra.db").to_str().unwrap()).await.unwrap();
+        let store = Store::fresh(folder.path()).await;
         (store, folder)
     }
 

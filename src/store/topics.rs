@@ -162,7 +162,7 @@ impl Store {
             }
         }
         let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-            "SELECT r.topic_id, COUNT(*), SUM((SELECT COUNT(*) FROM request_vote v WHERE v.request_id = r.id))
+            "SELECT r.topic_id, COUNT(*), CAST(SUM((SELECT COUNT(*) FROM request_vote v WHERE v.request_id = r.id)) AS BIGINT)
              FROM help_request r WHERE r.group_id = $1 AND r.topic_id IS NOT NULL
              AND r.state IN ('submitted', 'accepted', 'reopened') GROUP BY r.topic_id",
         )

@@ -80,7 +80,7 @@ async fn classmate(hub: &TestHub, room: &str) -> Client {
 
 /// A store handle of its own on the hub's data: what another hub is.
 async fn elsewhere(hub: &TestHub) -> Store {
-    Store::open(hub.data().join("kafedra.db").to_str().unwrap()).await.unwrap()
+    Store::open(&hub.database()).await.unwrap()
 }
 
 fn id(person: &Client) -> PersonId {
@@ -104,6 +104,7 @@ async fn kafedra(hub: &TestHub, arguments: &[&str]) {
         .args(arguments)
         .arg("--data-dir")
         .arg(hub.data())
+        .env("KAFEDRA_DATA__DATABASE", hub.database())
         .env("KAFEDRA_PASSWORD", "три белых коня")
         .output()
         .await

@@ -4,12 +4,18 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn kafedra(data: &Path, arguments: &[&str]) -> Output {
+    kafedra_on("", data, arguments)
+}
+
+/// `database` as in the configuration: empty for SQLite in the data folder.
+fn kafedra_on(database: &str, data: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kafedra"))
         .args(arguments)
         .arg("--data-dir")
         .arg(data)
         .env("KAFEDRA_SERVER__LISTEN", "127.0.0.1:0")
         .env("KAFEDRA_MEDIA__UDP_PORT", "0")
+        .env("KAFEDRA_DATA__DATABASE", database)
         .env_remove("KAFEDRA_PASSWORD")
         .output()
         .unwrap()
@@ -80,11 +86,13 @@ fn the_contracts_are_exported() {
 async fn one_changed_byte_of_the_journal_is_found() {
     use sqlx::Connection as _;
 
-    let folder = crate::hub::TestHub::start().await.stop_and_keep().await;
-    assert_eq!(kafedra(folder.path(), &["audit", "verify"]).status.code(), Some(0));
+    let hub = crate::hub::TestHub::start().await;
+    let database = hub.database();
+    let folder = hub.stop_and_keep().await;
+    let verify = || kafedra_on(&database, folder.path(), &["audit", "verify"]);
+    assert_eq!(verify().status.code(), Some(0));
     sqlx::any::install_default_drivers();
-    let url = format!("sqlite://{}", folder.path().join("kafedra.db").display());
-    let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
+    let mut connection = sqlx::AnyConnection::connect(&database).await.unwrap();
     let changed = sqlx::query(
         "UPDATE audit_event SET object_id = substr(object_id, 1, length(object_id) - 1) || 'x' WHERE seq = 7",
     )
@@ -93,7 +101,7 @@ async fn one_changed_byte_of_the_journal_is_found() {
     .unwrap();
     assert_eq!(changed.rows_affected(), 1);
     connection.close().await.unwrap();
-    let output = kafedra(folder.path(), &["audit", "verify"]);
+    let output = verify();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains('7'), "the row is named: {}", text(&output));
 }

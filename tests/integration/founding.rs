@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use reqwest::StatusCode;
 use serde_json::json;
 
+use crate::hub::postgres::database;
 use crate::hub::{Client, DEPUTY, TEACHER, TestHub};
 
 const PASSWORD: &str = "a long pass phrase";
@@ -14,6 +15,7 @@ const PASSWORD: &str = "a long pass phrase";
 fn kafedra(data: &Path, password: Option<&str>, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kafedra"));
     command.args(arguments).arg("--data-dir").arg(data).env_remove("KAFEDRA_PASSWORD").stdin(Stdio::null());
+    command.env("KAFEDRA_DATA__DATABASE", database(data));
     if let Some(password) = password {
         command.env("KAFEDRA_PASSWORD", password);
     }

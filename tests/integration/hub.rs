@@ -7,6 +7,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
+pub mod postgres;
+
 /// Password of everybody in the demo school.
 pub const PASSWORD: &str = "kafedra-demo";
 
@@ -78,6 +80,11 @@ impl TestHub {
         Self::launch(config, WallClock::system(0), folder).await
     }
 
+    /// What its store is opened by.
+    pub fn database(&self) -> String {
+        self.config.database_url()
+    }
+
     /// The data folder.
     pub fn data(&self) -> &std::path::Path {
         self.folder.path()
@@ -122,6 +129,7 @@ fn config(folder: &std::path::Path) -> Config {
     let mut config = Config::default();
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     config.data.dir = folder.to_owned();
+    config.data.database = postgres::database(folder);
     config.school.demo = true;
     config.media.udp_port = 0;
     config.media.workers = 1;

@@ -134,7 +134,9 @@ impl TestRooms {
     }
 
     async fn start_on_with(folder: &Path, sfu: Option<SfuHandle>) -> Self {
-        let store = Store::open(folder.join("hub.db").to_str().unwrap()).await.unwrap();
+        let database = crate::hub::postgres::database(folder);
+        let file = folder.join("kafedra.db").to_string_lossy().into_owned();
+        let store = Store::open(if database.is_empty() { &file } else { &database }).await.unwrap();
         let gate = Arc::new(TestGate::default());
         let presence = Presence::local();
         let rooms = Rooms::new(Parts {

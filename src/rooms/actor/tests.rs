@@ -58,7 +58,7 @@ async fn rooms(folder: &std::path::Path) -> Rooms {
 }
 
 async fn rooms_with(folder: &std::path::Path, form: Form, settings: Settings) -> Rooms {
-    let store = Store::open(folder.join("hub.db").to_str().unwrap()).await.unwrap();
+    let store = Store::fresh(folder).await;
     let rooms = Rooms::new(Parts {
         store,
         clock: WallClock::system(0),

@@ -147,7 +147,7 @@ impl Hub {
 /// A demo school whose four lessons are due now; the clock is the machine's, moved by the test.
 async fn school() -> (Store, WallClock, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path().join("kafedra.db").to_str().unwrap()).await.unwrap();
+    let store = Store::fresh(folder.path()).await;
     let clock = WallClock::system(0);
     demo::start(&store, Timing::default(), 30, clock.now_ms()).await.unwrap();
     // Hosts are waited for as everywhere.

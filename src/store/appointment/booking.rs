@@ -261,12 +261,12 @@ impl Tx {
         let here: Option<i64> = held.try_get("here")?;
         let has_conflict = self.is_elsewhere(student, (one.starts_ms, one.ends_ms), &one.id).await?;
         let minutes = sqlx::query(
-            "SELECT (SELECT COALESCE(SUM(c.end_at - c.start_at), 0) FROM consultation c JOIN card_slot s ON s.id = c.slot_id
+            "SELECT (SELECT CAST(COALESCE(SUM(c.end_at - c.start_at), 0) AS BIGINT) FROM consultation c JOIN card_slot s ON s.id = c.slot_id
               JOIN enrollment e ON e.study_group_id = c.group_id AND e.role = 'student' AND e.person_id = $1
               AND (e.valid_from IS NULL OR e.valid_from <= c.date) AND (e.valid_to IS NULL OR e.valid_to >= c.date)
               WHERE c.form <> 'individual' AND s.audience_students = 1 AND c.date = $2
               AND c.state IN ('planned', 'open', 'live', 'held'))
-             + (SELECT COALESCE(SUM(a.ends - a.starts), 0) FROM appointment a JOIN consultation c ON c.id = a.consultation_id
+             + (SELECT CAST(COALESCE(SUM(a.ends - a.starts), 0) AS BIGINT) FROM appointment a JOIN consultation c ON c.id = a.consultation_id
               WHERE a.student_id = $1 AND c.date = $2 AND a.state IN ('booked', 'attended')) AS ms",
         )
         .bind(student.as_str())

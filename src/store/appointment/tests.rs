@@ -17,7 +17,7 @@ const CAP: i64 = 30;
 
 async fn school(cap: Option<i64>) -> (tempfile::TempDir, Store, SchoolId) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path().join("hub.db").to_str().unwrap()).await.unwrap();
+    let store = Store::fresh(folder.path()).await;
     let demo = demo::start(&store, Timing::default(), 30, NOW_MS).await.unwrap().unwrap();
     store
         .write(move |tx| {

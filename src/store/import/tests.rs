@@ -10,7 +10,7 @@ const HEAD: &str = "Код;Дата;День;Начало;Минут;Класс;
 
 async fn school() -> (Store, School, ImportRequest, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path().join("kafedra.db").to_str().unwrap()).await.unwrap();
+    let store = Store::fresh(folder.path()).await;
     let now_ms = "2026-11-22T09:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
     let school = demo::start(&store, Timing::default(), 30, now_ms).await.unwrap().unwrap().school;
     let request = ImportRequest {

@@ -232,8 +232,8 @@ impl Store {
     /// Whether anything of the ledger was ever counted for a consultation; for tests and `doctor`.
     pub async fn load_sum(&self, school: &School) -> Result<(i64, Hundredths), StoreError> {
         let row = sqlx::query(
-            "SELECT COUNT(*) AS n, COALESCE(SUM(COALESCE((SELECT x.academic_hours FROM load_correction x
-             WHERE x.entry_id = l.id ORDER BY x.n DESC LIMIT 1), l.academic_hours)), 0) AS hours
+            "SELECT COUNT(*) AS n, CAST(COALESCE(SUM(COALESCE((SELECT x.academic_hours FROM load_correction x
+             WHERE x.entry_id = l.id ORDER BY x.n DESC LIMIT 1), l.academic_hours)), 0) AS BIGINT) AS hours
              FROM load_entry l WHERE l.school_id = $1",
         )
         .bind(school.id.as_str())

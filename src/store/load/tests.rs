@@ -94,7 +94,7 @@ fn fault() -> Event {
 impl Ledger {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().join("hub.db").to_str().unwrap()).await.unwrap();
+        let store = Store::fresh(folder.path()).await;
         let now_ms = NOW.parse::<jiff::Timestamp>().unwrap().as_millisecond();
         let school = demo::start(&store, Timing::default(), 30, now_ms).await.unwrap().unwrap().school;
         let person = async |code: &str| store.person_by_code(&school.id, code).await.unwrap().unwrap().id;

@@ -58,7 +58,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().join("hub.db").to_str().unwrap()).await.unwrap();
+        let store = Store::fresh(folder.path()).await;
         let school = demo::start(&store, Timing::default(), 30, now_ms()).await.unwrap().unwrap().school;
         let teacher = store.person_by_code(&school.id, "T-014").await.unwrap().unwrap().id;
         let (group, subject): (String, String) = sqlx::query_as(

@@ -170,9 +170,9 @@ const SUM_UP_LINES: &str = "INSERT INTO media_summary
         (room_id, person_id, minutes, loss_permille, worst_rtt_ms, freeze_ms, slowest_join_ms)
     SELECT room_id, person_id, CAST(SUM(minutes) AS BIGINT),
         CAST(CASE WHEN SUM(minutes) = 0 THEN 0 ELSE SUM(loss) / SUM(minutes) END AS BIGINT),
-        CAST(MAX(rtt) AS BIGINT), CAST(SUM(freeze) AS BIGINT), CAST(MAX(took) AS BIGINT)
+        CAST(MAX(rtt) AS BIGINT), CAST(SUM(frozen) AS BIGINT), CAST(MAX(took) AS BIGINT)
     FROM (
-        SELECT room_id, person_id, 1 AS minutes, loss_permille AS loss, rtt_ms AS rtt, freeze_ms AS freeze, NULL AS took
+        SELECT room_id, person_id, 1 AS minutes, loss_permille AS loss, rtt_ms AS rtt, freeze_ms AS frozen, NULL AS took
         FROM media_quality
         UNION ALL
         SELECT room_id, person_id, 0, 0, 0, 0, took_ms FROM media_join

@@ -13,7 +13,7 @@ const TODAY: Date = date(2026, 11, 28);
 const NOW_MS: i64 = 1_795_858_800_000;
 
 async fn school(folder: &tempfile::TempDir) -> (Store, School, PersonId) {
-    let store = Store::open(folder.path().join("kafedra.db").to_str().unwrap()).await.unwrap();
+    let store = Store::fresh(folder.path()).await;
     let founding = Founding {
         name: "Школа".to_owned(),
         short_name: "Школа".to_owned(),

@@ -10,7 +10,8 @@ use crate::hub::{ADMIN, DEPUTY, OTHER_STUDENT, OTHER_TEACHER, STUDENT, TEACHER, 
 /// The demo's webinar that is open now, with these people in it.
 async fn lesson_with(hub: &TestHub, present: &[&str]) -> String {
     let teacher = hub.sign_in(TEACHER).await;
-    let id = teacher.find(|item| item["form"] == "webinar" && item["state"] == "open").await.unwrap();
+    let item = crate::lessons::open(&teacher, "webinar").await;
+    let id = item["id"].as_str().unwrap().to_owned();
     let store = &hub.app().state.store;
     let (room, school) = (ConsultationId::new(id.clone()), store.schools().await.unwrap().remove(0).id);
     let now = hub.clock.now_ms();

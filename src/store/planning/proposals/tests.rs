@@ -16,7 +16,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().join("hub.db").to_str().unwrap()).await.unwrap();
+        let store = Store::fresh(folder.path()).await;
         let school = demo::start(&store, Timing::default(), 1, NOW_MS).await.unwrap().unwrap().school;
         Self { store, school, _folder: folder }
     }
