@@ -12,7 +12,7 @@ use crate::store::consultation::Viewer;
 
 async fn store() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    (Store::open(folder.path().join("kafedra.db").to_str().unwrap()).await.unwrap(), folder)
+    (Store::fresh(folder.path()).await, folder)
 }
 
 fn at(text: &str) -> i64 {
@@ -41,6 +41,27 @@ async fn whatever_the_hour_each_form_is_open_and_one_more_soon() {
         assert!(all.iter().all(|one| one.state == State::Planned));
     }
     assert!(audit::verify(&store).await.unwrap().is_intact());
+}
+
+/// The whole week lies ahead on a Monday: whoever tries the demo then can still plan something.
+#[tokio::test]
+async fn a_monday_leaves_every_teacher_hours_to_plan() {
+    let (store, _folder) = store().await;
+    let now_ms = at("2026-12-06T21:10:00Z");
+    let school = start(&store, Timing::default(), 92, now_ms).await.unwrap().unwrap().school;
+    let today = date(2026, 12, 7);
+    assert_eq!(date_in(&school.zone(), now_ms), today);
+    let admin = store.person_by_code(&school.id, "A-001").await.unwrap().unwrap();
+    let viewer = Viewer::of(&store.person_facts(&admin.id, today).await.unwrap(), &school.id, today);
+    let week = store.timetable(&viewer, now_ms - 30 * MINUTE_MS, now_ms + 7 * 1440 * MINUTE_MS).await.unwrap();
+    for code in ["T-007", "T-014", "T-021"] {
+        let teacher = store.person_by_code(&school.id, code).await.unwrap().unwrap().id;
+        let contracts = store.contracts(&school, Some(&teacher)).await.unwrap();
+        let hours = contracts[0].week.unwrap() / 100;
+        let minutes: i64 =
+            week.iter().filter(|one| one.host.id == teacher).map(|one| (one.end_ms - one.start_ms) / MINUTE_MS).sum();
+        assert!(minutes > 0 && minutes / 45 + 3 <= hours, "{code}: {minutes} min of {hours} h");
+    }
 }
 
 #[tokio::test]
