@@ -28,6 +28,8 @@ pub struct Counters {
     /// Slots cut off because their receiver's line did not take what came.
     pub overflows: u64,
     pub key_frame_requests: u64,
+    /// Compounds of RTCP that were not looked at, for their sender had sent too many (MD-20).
+    pub control_ignored: u64,
 }
 
 /// What one receiver gets, and why.
@@ -43,6 +45,8 @@ pub struct ReceiverView {
     pub queue: Duration,
     /// Lately, 0 to 1.
     pub fraction_lost: f64,
+    /// Compounds of its RTCP that were not looked at, for it sent too many (MD-20).
+    pub control_ignored: u64,
     pub slots: Vec<SlotView>,
 }
 

@@ -1,5 +1,6 @@
 //! One peer connection: ICE-lite, DTLS, SRTP and the m-lines on top. What is behind this seam can be swapped.
 
+pub mod control;
 pub mod dtls;
 pub mod feedback;
 pub mod hello;
@@ -20,6 +21,8 @@ use crate::negotiate::{Accepted, Codec};
 use crate::output::Batch;
 use crate::pacer::Pacer;
 use crate::rtp::extension::ExtensionIds;
+use crate::sdp::Media;
+use control::ControlShare;
 use dtls::Dtls;
 use feedback::ArrivalLog;
 use ice::Ice;
@@ -126,6 +129,9 @@ pub struct Transport {
     pub rejected: u64,
     pub nacks: u64,
     pub key_frame_requests: u64,
+    /// How much of its RTCP is looked at, and how many compounds were not.
+    pub control: ControlShare,
+    pub control_ignored: u64,
     /// Fraction lost in the newest report of the receiver, in 1/256.
     pub fraction_lost: u8,
     /// Round trip by its newest report block.
@@ -161,6 +167,15 @@ impl Transport {
             Role::Slot(slot) => Some(slot),
             _ => None,
         }
+    }
+
+    /// Whether this compound of the peer's, which is authentic, is looked at.
+    pub fn takes_control(&mut self, now: Instant, compound: &[u8]) -> bool {
+        let is_video = |line: &&Line| matches!(&line.role, Role::Slot(slot) if slot.media == Media::Video);
+        let slots = self.lines.iter().filter(is_video).count();
+        let takes = self.control.take(now, slots, compound);
+        self.control_ignored += u64::from(!takes);
+        takes
     }
 
     /// All slots with their m-line's index.

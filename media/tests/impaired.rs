@@ -332,3 +332,66 @@ fn a_storm_of_estimates_from_one_receiver_costs_the_others_nothing() {
     assert!(view.slots[1].switches <= 20, "its own picture is not torn about: {:?}", view.slots[1]);
     assert!(sim.receivers[1].heard_share(start, end) > 0.999);
 }
+
+/// MD-20: somebody asks a thousand times a second for the newest 17 packets of its picture, which it has. `with_feedback`:
+/// without, nothing is known of its line.
+fn check_repairs(with_feedback: bool) {
+    let mut sim = Sim::new();
+    sim.publish(1, SourceKind::Camera, &SIMULCAST);
+    sim.watch_with(50, 1, with_feedback, Path::default());
+    sim.watch(51, 1, Path::default());
+    for receiver in [0, 1] {
+        sim.wish(receiver, &[(1, 720)]);
+    }
+    sim.run(seconds(5));
+    let start = sim.now();
+    sim.receivers[0].nack_storm = true;
+    sim.receivers[0].repeats.clear();
+    sim.receivers[0].bytes = (0, 0);
+    sim.run(seconds(20));
+    let end = sim.now();
+    trace("a storm of NACK", &sim, start);
+    let receiver = &sim.receivers[0];
+    let most = receiver.repeats.values().copied().max().unwrap_or(0);
+    let (repeated, first) = receiver.bytes;
+    println!("{most} times at most, {repeated} bytes again of {first}");
+    assert!((1..=10).contains(&most), "a packet was sent {most} times again");
+    assert!(repeated < first + first / 10, "{repeated} bytes were sent again of {first}");
+    for receiver in &sim.receivers {
+        assert!(receiver.screens["1"].share(start, end, 2) > 0.95, "its picture and that of the others stay");
+        assert!(receiver.heard_share(start, end) > 0.999);
+    }
+    assert!(sim.publishers[0].closest_requests() >= Duration::from_millis(490));
+}
+
+#[test]
+fn a_storm_of_nacks_is_answered_with_no_more_than_was_sent() {
+    check_repairs(true);
+    check_repairs(false);
+}
+
+/// MD-20: what one peer sends of RTCP is looked at up to a bound, and the others do not notice.
+#[test]
+fn of_a_flood_of_control_packets_a_share_is_looked_at() {
+    let mut sim = Sim::new();
+    sim.publish(1, SourceKind::Camera, &SIMULCAST);
+    for key in [50, 51] {
+        sim.watch(key, 1, Path::default());
+    }
+    for receiver in [0, 1] {
+        sim.wish(receiver, &[(1, 720)]);
+    }
+    sim.run(seconds(5));
+    assert_eq!(sim.world.sfu.load().counters.control_ignored, 0, "what browsers send is all looked at");
+    let start = sim.now();
+    sim.receivers[1].storm = true;
+    sim.run(seconds(10));
+    let end = sim.now();
+    let ignored = sim.world.sfu.load().counters.control_ignored;
+    // One picture: 175 in a second, and a second's burst, of a thousand.
+    assert!((8_000..8_300).contains(&ignored), "{ignored} of 10,000");
+    let view = sim.world.sfu.receiver(end, ROOM, sim.receivers[1].peer.key).expect("it is there");
+    assert_eq!(view.control_ignored, ignored);
+    assert!(sim.screen("1").share(start, end, 2) > 0.95);
+    assert_eq!(sim.screen("1").frozen(start, end), Duration::ZERO);
+}

@@ -36,9 +36,14 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// Whether its publisher may be asked now; then it is.
+    /// Whether its publisher may be asked now.
+    pub fn is_open(&self, now: Instant) -> bool {
+        self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= INTERVAL)
+    }
+
+    /// The same; then it is.
     pub fn take(&mut self, now: Instant) -> bool {
-        let is_due = self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= INTERVAL);
+        let is_due = self.is_open(now);
         if is_due {
             self.asked = Some(now);
         }

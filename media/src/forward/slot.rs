@@ -399,7 +399,7 @@ impl Slot {
         let Some((codec, payload_start)) = self.accepted(packet) else { return };
         let (payload_type, retransmission) = (codec.payload_type, codec.retransmission);
         let Some(sent) = self.history.find_mut(sequence) else { return };
-        if sent.resends >= RESENDS || !egress.pacer.may_repeat() {
+        if sent.resends >= RESENDS || !egress.pacer.may_repeat() || !egress.estimator.may_repeat() {
             return;
         }
         if retransmission.is_some() {

@@ -127,6 +127,10 @@ impl Sfu {
     pub(super) fn send_key_frame_requests(&mut self, place: SourceIndex) {
         let now = self.now;
         let Some(Some(source)) = self.sources.get_mut(place.0) else { return };
+        // Asked first: in a storm of requests nothing is made that does not leave.
+        if !source.requests.is_open(now) {
+            return;
+        }
         let wanted = source.layers.iter().filter(|layer| layer.request.is_wanted()).filter_map(|layer| layer.ssrc);
         let packets: Vec<Box<dyn Packet>> = wanted
             .map(|media_ssrc| -> Box<dyn Packet> {

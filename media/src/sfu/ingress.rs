@@ -188,6 +188,10 @@ impl Sfu {
         // Reports are authenticated and come from an address that passed a check, every few seconds: enough to see that
         // the client is there, at no cost on the path of media.
         transport.ice.note_alive(now, path);
+        if !transport.takes_control(now, &clear) {
+            self.counters.control_ignored += 1;
+            return;
+        }
         // Transport-wide feedback comes most often, and is read in place.
         if let Some(packets) = self.take_feedback(now, index, &mut clear) {
             self.handle_control(now, index, &packets);

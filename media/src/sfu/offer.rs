@@ -17,6 +17,7 @@ use crate::model::{OfferRequest, PeerKey, RoomKey, SfuEvent, SourceKey, SourceKi
 use crate::negotiate::{self, LinePlan, Plan, Purpose, SlotSsrcs};
 use crate::pacer::Pacer;
 use crate::sdp;
+use crate::transport::control::ControlShare;
 use crate::transport::dtls::Dtls;
 use crate::transport::feedback::ArrivalLog;
 use crate::transport::ice::{self, CONNECT, Credentials, Ice};
@@ -151,6 +152,8 @@ impl Sfu {
             rejected: 0,
             nacks: 0,
             key_frame_requests: 0,
+            control: ControlShare::default(),
+            control_ignored: 0,
             fraction_lost: 0,
             rtt: None,
         };

@@ -305,6 +305,7 @@ impl Sfu {
             rtt: estimator.rtt(),
             queue: estimator.queue(),
             fraction_lost: estimator.fraction_lost(),
+            control_ignored: transport.control_ignored,
             slots: Vec::new(),
         };
         let transport = self.transports.get(index.0)?.as_ref()?;

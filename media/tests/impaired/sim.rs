@@ -321,6 +321,7 @@ pub struct Screen {
     heard: Option<Instant>,
     pub report: Option<(u32, u64)>,
     pub newest: Option<(u32, Instant)>,
+    newest_sequence: Option<u16>,
 }
 
 impl Screen {
@@ -335,6 +336,7 @@ impl Screen {
             heard: None,
             report: None,
             newest: None,
+            newest_sequence: None,
         }
     }
 
@@ -399,6 +401,11 @@ pub struct Receiver {
     pub storm: bool,
     /// It says as often what it may get, now much and now little.
     pub remb_storm: bool,
+    /// It asks as often for the newest packets of everything, which it has.
+    pub nack_storm: bool,
+    /// How often each packet of an SSRC came again, and the bytes of those and of the others.
+    pub repeats: HashMap<(u32, u16), u32>,
+    pub bytes: (u64, u64),
 }
 
 impl Receiver {
@@ -420,6 +427,9 @@ impl Receiver {
             padding: 0,
             storm: false,
             remb_storm: false,
+            nack_storm: false,
+            repeats: HashMap::new(),
+            bytes: (0, 0),
         }
     }
 
@@ -448,11 +458,18 @@ impl Receiver {
                     }
                 } else if let Some(screen) = mid.and_then(|mid| self.screens.get_mut(mid)) {
                     let (sequence, payload) = match repaired {
-                        Some(_) => {
+                        Some(media) => {
+                            let original = u16::from_be_bytes([payload[0], payload[1]]);
+                            *self.repeats.entry((media, original)).or_default() += 1;
+                            self.bytes.0 += payload.len() as u64;
                             screen.repairs.receive(now, header.sequence, header.timestamp, false);
                             (u16::from_be_bytes([payload[0], payload[1]]), &payload[2..])
                         }
-                        None => (header.sequence, &payload[..]),
+                        None => {
+                            self.bytes.1 += payload.len() as u64;
+                            screen.newest_sequence = Some(header.sequence);
+                            (header.sequence, &payload[..])
+                        }
                     };
                     if screen.reception.receive(now, sequence, header.timestamp, true) {
                         screen.newest = Some((header.timestamp, now));
@@ -482,6 +499,11 @@ impl Receiver {
                     let nacks = nack_pairs_from_sequence_numbers(&missing);
                     packets.push(Box::new(TransportLayerNack { sender_ssrc: 1, media_ssrc, nacks }));
                 }
+            }
+            if let (true, Some(newest)) = (self.nack_storm, screen.newest_sequence) {
+                let everything: Vec<u16> = (0..17).map(|back| newest.wrapping_sub(16 - back)).collect();
+                let nacks = nack_pairs_from_sequence_numbers(&everything);
+                packets.push(Box::new(TransportLayerNack { sender_ssrc: 1, media_ssrc, nacks }));
             }
             let since = |at: Option<Instant>| at.map_or(Duration::MAX, |at| now - at);
             let is_stuck = since(screen.shown.last().map(|(at, _)| *at)) > Duration::from_millis(300)
