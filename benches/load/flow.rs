@@ -132,6 +132,7 @@ fn fill(publisher: u16, index: u32) -> u8 {
 #[derive(Clone, Debug)]
 struct Stream {
     ssrc: u32,
+    media: Media,
     first: u64,
     highest: u64,
     received: u64,
@@ -151,6 +152,8 @@ pub struct Tally {
     pub others: u64,
     /// Late or doubled.
     pub disordered: u64,
+    /// RTCP packets sent in a storm.
+    pub controls: u64,
     pub sampled: u64,
     /// Samples that are not what their publisher sent, or not the one that was due.
     pub wrong: u64,
@@ -166,6 +169,7 @@ impl Tally {
         self.lost += other.lost;
         self.others += other.others;
         self.disordered += other.disordered;
+        self.controls += other.controls;
         self.sampled += other.sampled;
         self.wrong += other.wrong;
         self.delays.extend_from_slice(&other.delays);
@@ -228,6 +232,18 @@ impl Flow {
         Some(packet)
     }
 
+    /// What has come since the last feedback, whenever that was. `None`: nothing.
+    pub fn feedback_now(&mut self) -> Option<Vec<u8>> {
+        self.feedback.as_mut()?.0.take(1, 0)
+    }
+
+    /// SSRC and newest sequence number of one of the streams of a kind, counted round. `None`: there are none.
+    pub fn newest(&self, media: Media, number: usize) -> Option<(u32, u16)> {
+        let of_kind = || self.streams.iter().filter(|stream| stream.media == media);
+        let stream = of_kind().nth(number.checked_rem(of_kind().count())?)?;
+        Some((stream.ssrc, stream.highest as u16))
+    }
+
     /// Notes the number that a packet has among all to this receiver. `false`: it is padding, sent to find out what the line
     /// bears, and nothing more.
     fn note(&mut self, packet: &[u8]) -> bool {
@@ -285,6 +301,7 @@ impl Flow {
                     let first = u64::from(sequence);
                     self.streams.push(Stream {
                         ssrc,
+                        media: if packet[1] & 0x7f == VIDEO { Media::Video } else { Media::Audio },
                         first,
                         highest: first.wrapping_sub(1),
                         received: 0,

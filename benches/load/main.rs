@@ -2,7 +2,7 @@
 //! installed. `make bench` prints the table; `docs/performance.md` says how to read it.
 //!
 //! Server CPU is that of the server's process, per RTP packet that a client received; also in xcal (`meter`). Words name
-//! the parts to run (`webinar conference thirty receivers rooms source memory`); `LOAD_SECONDS` is how long each is measured.
+//! the parts to run (`webinar conference storm thirty receivers rooms source memory`); `LOAD_SECONDS` is how long each is measured.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod added;
@@ -18,6 +18,7 @@ mod net;
 mod peer;
 mod scenario;
 mod sdp;
+mod storm;
 mod swarm;
 mod table;
 
@@ -66,6 +67,9 @@ impl Bench {
         }
         if wants("conference") {
             self.conference();
+        }
+        if wants("storm") {
+            self.storm();
         }
         if wants("thirty") {
             self.thirty();
@@ -229,6 +233,34 @@ impl Bench {
         let result = format!("p50 {median:.2} ms, p99 {slow:.2} ms");
         self.table.check("delay added, 10 by 10", result, "0.3 and 1.5 ms", is_met);
         self.join_cpu("conference 10 by 10", &figures);
+    }
+
+    /// MD-20: one of ten receivers sends a thousand RTCP packets a second.
+    fn storm(&mut self) {
+        let name = "1,000 RTCP packets/s of one receiver, 10 by 10: CPU beside the same room in calm";
+        let cast = Cast::conference(10, 1.5e6, 1);
+        let run = Hub::start(cast.workers, LOOPBACK, self.identity.clone()).and_then(|mut hub| {
+            hub.with_feedback = true;
+            storm::run(&mut hub, &cast, &self.xcal, self.seconds)
+        });
+        match run {
+            Ok(cost) => {
+                let (calm, storm) = (&cost.calm, &cost.storm);
+                let extra = cost.extra_load() * 100.0;
+                let result = format!(
+                    "{extra:+.1} % of a core, {:.1} xcal for each of {:.0} a second; the room {:.2} xcal per packet in calm, {:.2} in storm; {} sent again or padding, {} in calm; {}",
+                    cost.xcals(),
+                    cost.pace,
+                    calm.xcals(),
+                    storm.xcals(),
+                    storm.tally.others,
+                    calm.tally.others,
+                    received(storm)
+                );
+                self.table.check(name, result, "10 % of a core, no loss", extra < 10.0 && is_whole(storm));
+            }
+            Err(error) => self.table.fail(name, error),
+        }
     }
 
     fn thirty(&mut self) {

@@ -18,6 +18,7 @@ use crate::flow::Flow;
 use crate::ice::{self, Role};
 use crate::net::Port;
 use crate::sdp::{Line, Local, Remote};
+use crate::storm::Storm;
 
 /// How often consent is renewed, as browsers do.
 const CONSENT: Duration = Duration::from_secs(4);
@@ -70,6 +71,7 @@ pub struct Peer {
     dtls: Option<Endpoint>,
     next_check: Option<Instant>,
     next_flight: Option<Instant>,
+    storm: Option<Storm>,
 }
 
 const PASSWORD: &str = "0123456789012345678901";
@@ -104,6 +106,7 @@ impl Peer {
             dtls: None,
             next_check: None,
             next_flight: None,
+            storm: None,
         })
     }
 
@@ -225,6 +228,21 @@ impl Peer {
         if let Some(sealed) = self.flow.feedback(now).and_then(|clear| outbound.seal_rtcp(&clear)) {
             self.port.send(&sealed);
         }
+    }
+
+    /// Begins or ends a storm of RTCP.
+    pub fn set_storm(&mut self, storms: bool) {
+        self.storm = storms.then(Storm::default);
+    }
+
+    /// Sends the next packet of a storm. `false`: it does not storm.
+    pub fn storm(&mut self) -> bool {
+        let (Some(storm), Some((_, outbound))) = (&mut self.storm, &mut self.srtp) else { return false };
+        if let Some(sealed) = storm.next(&mut self.flow).and_then(|clear| outbound.seal_rtcp(&clear)) {
+            self.port.send(&sealed);
+            self.flow.tally.controls += 1;
+        }
+        true
     }
 
     /// Whether an RTCP packet asks for a key frame.

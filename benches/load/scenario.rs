@@ -56,7 +56,7 @@ impl Cast {
     }
 
     /// Receivers of each packet.
-    fn fan_out(&self) -> f64 {
+    pub fn fan_out(&self) -> f64 {
         self.watchers.iter().map(Vec::len).sum::<usize>() as f64 / f64::from(self.publishers)
     }
 
@@ -130,6 +130,45 @@ pub fn measure(swarm: &Swarm, pid: u32, xcal: &Xcal, seconds: f64, fan_out: f64)
     }
 }
 
+/// Lets everybody of a cast join and publish, until all see all.
+///
+/// # Errors
+/// The server's refusal, or somebody does not connect or see everything.
+pub fn connect(server: &mut dyn Server, swarm: &Swarm, cast: &Cast) -> Result<(), Box<dyn std::error::Error>> {
+    publishers(server, swarm, cast)?;
+    watchers(server, swarm, cast)
+}
+
+fn publishers(server: &mut dyn Server, swarm: &Swarm, cast: &Cast) -> Result<(), Box<dyn std::error::Error>> {
+    for room in 0..cast.rooms {
+        for number in 0..cast.publishers {
+            server.publish(swarm, room, room * cast.publishers + number, cast.bits_per_second)?;
+        }
+    }
+    if !swarm.wait(CONNECT, |report| report.connected == report.clients) {
+        return Err("publishers do not connect".into());
+    }
+    swarm.publish();
+    std::thread::sleep(Duration::from_millis(300));
+    Ok(())
+}
+
+fn watchers(server: &mut dyn Server, swarm: &Swarm, cast: &Cast) -> Result<(), Box<dyn std::error::Error>> {
+    for room in 0..cast.rooms {
+        for publishers in &cast.watchers {
+            let publishers: Vec<u16> = publishers.iter().map(|number| room * cast.publishers + number).collect();
+            server.watch(swarm, room, &publishers, cast.sample)?;
+        }
+    }
+    let streams = cast.watchers.iter().map(Vec::len).min().unwrap_or(0) * 2;
+    let all = usize::from(cast.rooms) * (cast.watchers.len() + usize::from(cast.publishers));
+    if !swarm.wait(CONNECT, |report| report.connected == all && report.streams >= streams) {
+        let report = swarm.report();
+        return Err(format!("{} of {all} connected, streams {} of {streams}", report.connected, report.streams).into());
+    }
+    Ok(())
+}
+
 /// Runs a cast against a server.
 pub fn run(
     server: &mut dyn Server,
@@ -138,35 +177,14 @@ pub fn run(
     seconds: f64,
 ) -> Result<Figures, Box<dyn std::error::Error>> {
     let swarm = Swarm::start();
-    for room in 0..cast.rooms {
-        for number in 0..cast.publishers {
-            server.publish(&swarm, room, room * cast.publishers + number, cast.bits_per_second)?;
-        }
-    }
-    if !swarm.wait(CONNECT, |report| report.connected == report.clients) {
-        return Err("publishers do not connect".into());
-    }
-    swarm.publish();
-    std::thread::sleep(Duration::from_millis(300));
+    publishers(server, &swarm, cast)?;
     let receiving = publishers_load(server.pid());
     let (cpu, start) = (process_cpu(server.pid()), Instant::now());
-    for room in 0..cast.rooms {
-        for publishers in &cast.watchers {
-            let publishers: Vec<u16> = publishers.iter().map(|number| room * cast.publishers + number).collect();
-            server.watch(&swarm, room, &publishers, cast.sample)?;
-        }
-    }
-    let rooms = usize::from(cast.rooms);
-    let streams = cast.watchers.iter().map(Vec::len).min().unwrap_or(0) * 2;
-    let all = rooms * (cast.watchers.len() + usize::from(cast.publishers));
-    if !swarm.wait(CONNECT, |report| report.connected == all && report.streams >= streams) {
-        let report = swarm.report();
-        return Err(format!("{} of {all} connected, streams {} of {streams}", report.connected, report.streams).into());
-    }
+    watchers(server, &swarm, cast)?;
     let (joining, passed) = (process_cpu(server.pid()).saturating_sub(cpu), start.elapsed());
     let forwarded = swarm.report().tally.received as f64;
     let mut figures = measure(&swarm, server.pid(), xcal, seconds, cast.fan_out());
-    let watchers = (rooms * cast.watchers.len()) as f64;
+    let watchers = (usize::from(cast.rooms) * cast.watchers.len()) as f64;
     figures.cpu_per_join_ms = joining.as_secs_f64() * 1e3 / watchers;
     let sending = (figures.load - receiving).max(0.0) / figures.packets_per_second;
     figures.forwarding_per_join_ms = (receiving * passed.as_secs_f64() + forwarded * sending) * 1e3 / watchers;

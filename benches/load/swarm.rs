@@ -12,6 +12,7 @@ use crate::flow::Tally;
 use crate::net::{Inbox, Poll, Port};
 use crate::peer::Peer;
 use crate::sdp::Remote;
+use crate::storm::PACE;
 
 /// Longest sleep.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -26,6 +27,8 @@ enum Order {
     /// Begin to send, all publishers, evenly spread.
     Publish,
     Restart,
+    /// Only this client storms.
+    Storm(Option<usize>),
     Report(Sender<Report>),
 }
 
@@ -75,6 +78,11 @@ impl Swarm {
         self.order(Order::Restart);
     }
 
+    /// Lets one client, by the order of coming, send RTCP without end; `None`: nobody.
+    pub fn storm(&self, client: Option<usize>) {
+        self.order(Order::Storm(client));
+    }
+
     pub fn report(&self) -> Report {
         let (sender, answer) = channel();
         self.order(Order::Report(sender));
@@ -109,6 +117,7 @@ impl Drop for Swarm {
 enum Due {
     Frame(usize, usize),
     Timer(usize),
+    Storm(usize),
 }
 
 struct Driver {
@@ -227,6 +236,11 @@ impl Driver {
                         self.due.push(Reverse((next, due)));
                     }
                 }
+                Due::Storm(number) => {
+                    if self.peers.get_mut(number).is_some_and(Peer::storm) {
+                        self.due.push(Reverse((at + PACE, due)));
+                    }
+                }
             }
         }
     }
@@ -251,6 +265,13 @@ impl Driver {
                 for (number, peer) in self.peers.iter().enumerate().filter(|(_, peer)| peer.is_connected()) {
                     Self::schedule(&mut self.due, number, peer);
                 }
+            }
+            Order::Storm(client) => {
+                for (number, peer) in self.peers.iter_mut().enumerate() {
+                    peer.set_storm(client == Some(number));
+                }
+                self.due.retain(|Reverse((_, due))| !matches!(due, Due::Storm(_)));
+                self.due.extend(client.map(|number| Reverse((Instant::now(), Due::Storm(number)))));
             }
             Order::Restart => self.peers.iter_mut().for_each(|peer| peer.flow.restart()),
             Order::Report(answer) => {
