@@ -21,6 +21,7 @@ pub mod meter;
 pub mod probe;
 pub mod queue;
 pub mod trend;
+pub mod upstream;
 
 use std::time::{Duration, Instant};
 

@@ -18,6 +18,10 @@ const OTHER: SourceKey = SourceKey(21);
 const VP9: u8 = 98;
 const AV1: u8 = 45;
 const H264: u8 = 108;
+/// Parameter sets of 320 by 180, 640 by 360 and 1280 by 720.
+const F_180: &[u8] = &[0x67, 0x42, 0xe0, 0x1f, 0xda, 0x05, 0x06, 0x7e, 0x74];
+const Q_360: &[u8] = &[0x67, 0x42, 0xe0, 0x1f, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0x40];
+const H_720: &[u8] = &[0x67, 0x42, 0xe0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe4];
 const RED: u8 = 63;
 
 fn wish(source: SourceKey, max_height: u16) -> SlotWish {
@@ -241,6 +245,48 @@ fn layers_whose_height_nobody_tells_are_chosen_by_their_order() {
     assert_eq!(shown(&mut world, &mut watcher, 400), Some('h'));
     assert_eq!(shown(&mut world, &mut watcher, 90), Some('q'));
     assert_eq!(shown(&mut world, &mut watcher, 720), Some('f'));
+}
+
+/// H264 tells the height of each layer in its parameter sets: by those, and not by their order, is chosen.
+#[test]
+fn layers_of_h264_are_chosen_by_the_height_in_their_parameter_sets() {
+    // Constrained baseline, 16 pixels a unit: 20 by 12 less 12 lines, 40 by 23 less 8, 80 by 45.
+    let sets: [(&str, &[u8]); 3] = [("f", F_180), ("q", Q_360), ("h", H_720)];
+    let mut world = World::new();
+    let mut publisher = Peer::new(1, vec![LineSpec::Send(CAMERA, SourceKind::Camera, &["q", "h", "f"])]);
+    publisher.all_codecs = true;
+    publisher.payload_type = Some(H264);
+    publisher.connect(&mut world);
+    let mut watcher = watcher(&mut world, true, 1080);
+    let mut sequence = 0;
+    let mut shown = |world: &mut World, watcher: &mut Peer, height: u16| {
+        world.sfu.set_slots(world.now, ROOM, PeerKey(2), vec![wish(CAMERA, height)]);
+        let mut last = None;
+        for _ in 0..3 {
+            sequence += 1;
+            for (ssrc, rid) in [(1, "q"), (2, "h"), (3, "f")] {
+                let set = sets.iter().find(|(of, _)| *of == rid).map(|(_, set)| *set).unwrap();
+                // STAP-A: the sequence parameter set and a slice that ends with the layer's name.
+                let slice = [&[0x65, 0x88], rid.as_bytes()].concat();
+                let mut payload = vec![0x78];
+                for unit in [set, &slice] {
+                    payload.extend_from_slice(&(unit.len() as u16).to_be_bytes());
+                    payload.extend_from_slice(unit);
+                }
+                publisher.send(world, ssrc, 0, rid, sequence, u32::from(sequence) * 3000, &payload);
+            }
+            world.pass(Duration::from_millis(33));
+            last = watcher.receive(world).pop().map(|packet| char::from(*packet.payload.last().unwrap()));
+        }
+        last
+    };
+    assert_eq!(shown(&mut world, &mut watcher, 1080), Some('h'));
+    assert_eq!(shown(&mut world, &mut watcher, 400), Some('q'));
+    assert_eq!(shown(&mut world, &mut watcher, 200), Some('f'));
+    assert_eq!(shown(&mut world, &mut watcher, 719), Some('q'));
+    let report = world.sfu.report(world.now, ROOM).unwrap();
+    let heights: Vec<_> = report.transports[0].sources[0].layers.iter().map(|layer| layer.height).collect();
+    assert_eq!(heights, [Some(360), Some(720), Some(180)]);
 }
 
 /// What the publisher was told last: whether anybody watches, and how many of its layers nobody does.

@@ -171,6 +171,60 @@ fn a_publisher_that_knows_remb_alone_fills_a_thin_line_and_does_not_overrun_it()
     assert!(sim.publishers[0].allowed.last().is_some_and(|(_, bps)| *bps > 2_500_000.0), "it grows again");
 }
 
+/// Behind a long buffer nothing is lost for a while: its queue has to tell. `replaces`: in the offer.
+fn check_upstream(name: &str, replaces: Vec<(&'static str, &'static str)>, has_voice: bool) {
+    let mut sim = Sim::new();
+    let stamps = !replaces.is_empty();
+    sim.publish_as(1, SourceKind::Camera, &[("", 720, 1_500_000.0)], replaces);
+    sim.publishers[0].stamps = stamps;
+    sim.publishers[0].has_voice = has_voice;
+    sim.watch(50, 1, Path::default());
+    sim.wish(0, &[(1, 720)]);
+    let start = sim.now();
+    sim.run(seconds(10));
+    assert!(sim.publishers[0].allowed.last().is_some_and(|(_, bps)| *bps > 1_500_000.0), "{name}: on a wide line");
+    let thin = Path { rate: Some(300_000), queue: seconds(2), delay: Duration::from_millis(5), ..Path::default() };
+    sim.publishers[0].up.path = thin;
+    let shrunk = sim.now();
+    sim.run(seconds(5));
+    let mut queues = Vec::new();
+    for _ in 0..20 {
+        sim.publishers[0].up.longest_queue = Duration::ZERO;
+        sim.run(SECOND);
+        queues.push(sim.publishers[0].up.longest_queue);
+    }
+    let end = sim.now();
+    trace(name, &sim, start);
+    let allowed = &sim.publishers[0].allowed;
+    let since = |from: Instant| allowed.iter().filter(move |(at, _)| *at > from && *at <= end).map(|(_, bps)| *bps);
+    println!("{name}: {:?}", since(shrunk).map(|bps| (bps / 1000.0) as u32).collect::<Vec<_>>());
+    println!("{name}: {queues:?}");
+    let told = |at: Instant| allowed.iter().rfind(|(told, _)| *told <= at).map_or(0.0, |(_, bps)| *bps);
+    assert!(told(shrunk + seconds(5)) < 330_000.0, "{name}: what it is told");
+    // Of what it may, the publisher keeps back what a voice takes and a tenth; a step of growth may be too much.
+    let most = if has_voice { 330_000.0 } else { 1.16 * (300_000.0 / 0.9 + 80_000.0) };
+    assert!(since(shrunk + seconds(5)).all(|bps| bps < most), "{name}: what it is told later");
+    assert!(since(shrunk + seconds(8)).all(|bps| (200_000.0..most).contains(&bps)), "{name}: what it is told later");
+    assert!(queues.iter().all(|queue| *queue < Duration::from_millis(500)), "{name}: {queues:?}");
+    let frozen = sim.screen("1").frozen(shrunk + seconds(5), end);
+    assert!(frozen < seconds(3), "{name}: frozen {frozen:?} in 20 s");
+    sim.publishers[0].up.path = Path { delay: Duration::from_millis(5), ..Path::default() };
+    sim.run(seconds(30));
+    let last = sim.publishers[0].allowed.last().map(|(_, bps)| *bps);
+    assert!(last.is_some_and(|bps| bps > 1_200_000.0), "{name}: it grows again: {last:?}");
+}
+
+#[test]
+fn a_publisher_that_knows_remb_alone_is_told_of_the_queue_on_its_line() {
+    check_upstream("REMB by the voice's time", Vec::new(), true);
+    check_upstream("REMB by the picture's time", Vec::new(), false);
+    let stamped = (
+        "a=extmap:13 urn:3gpp:video-orientation\r\n",
+        "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n",
+    );
+    check_upstream("REMB by abs-send-time", vec![stamped], false);
+}
+
 #[test]
 fn bursts_of_loss_are_repaired() {
     check("loss 10 % in bursts of 5", Path { loss: 0.1, burst: 5.0, ..Path::default() }, 0.93, seconds(3), 0.0);

@@ -1,8 +1,11 @@
 //! How much a publisher may send that gets no transport-wide feedback and has to be told (REMB): by what arrives of it and
 //! what does not, as draft-ietf-rmcat-gcc-02 section 6 does for the sender. A line that is full loses, and then carries
-//! what arrives; while nothing is lost, a little more is tried.
+//! what arrives; while nothing is lost, a little more is tried. Before it loses, a line with a long buffer holds up: its
+//! queue (`upstream`) counts as soon as it is seen.
 
 use std::time::Instant;
+
+use super::upstream::{Sent, Upstream};
 
 /// What is allowed before anything was seen, and at least and at most: a voice with a small picture, a good screen.
 const FIRST_BPS: f64 = 2_000_000.0;
@@ -15,7 +18,10 @@ const LOW: f64 = 0.02;
 const DOWN: f64 = 0.85;
 /// Growth with every look, one a second: of a line whose end is not known, and near where it was last.
 const UP: f64 = 1.08;
+/// The same, of a line whose queue would show that it is too much.
+const UP_SEEN: f64 = 1.16;
 const UP_NEAR: f64 = 1.02;
+const NEAR: f64 = 1.2;
 /// So few packets say nothing about loss.
 const PACKETS: u64 = 20;
 /// Most loss of the line itself.
@@ -30,8 +36,16 @@ struct Fall {
     arrived_bps: f64,
 }
 
+/// Whether a queue stands on the line, or stood since the look before; `Unknown`: nothing tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    Unknown,
+    Flows,
+    Stands,
+}
+
 /// State of one publisher's line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Incoming {
     bytes: u64,
     since: Option<Instant>,
@@ -42,11 +56,24 @@ pub struct Incoming {
     own: f64,
     /// What the line carried when it was full.
     full_bps: Option<f64>,
+    /// The same, while a queue is being emptied.
+    emptying_bps: Option<f64>,
+    /// What stands on the line; `None`: nothing has come.
+    upstream: Option<Box<Upstream>>,
 }
 
 impl Default for Incoming {
     fn default() -> Self {
-        Self { bytes: 0, since: None, bps: FIRST_BPS, fall: None, own: 0.0, full_bps: None }
+        Self {
+            bytes: 0,
+            since: None,
+            bps: FIRST_BPS,
+            fall: None,
+            own: 0.0,
+            full_bps: None,
+            emptying_bps: None,
+            upstream: None,
+        }
     }
 }
 
@@ -56,23 +83,53 @@ impl Incoming {
         self.bytes += bytes as u64;
     }
 
+    /// When that datagram was sent, as it says itself, if it does.
+    pub fn note_sent(&mut self, now: Instant, bytes: usize, sent: Option<Sent>) {
+        self.upstream.get_or_insert_with(|| Box::new(Upstream::new(now))).note(now, bytes, sent);
+    }
+
+    /// Looks at the queue on the line. What it may send from now on, if that is less: to be told at once.
+    pub fn look(&mut self, now: Instant) -> Option<f64> {
+        let (arrived_bps, part) = self.upstream.as_mut()?.excess(now)?;
+        let allowed = (part * arrived_bps).max(LEAST_BPS);
+        self.full_bps = Some(arrived_bps);
+        self.emptying_bps = Some(arrived_bps);
+        (allowed < self.bps).then(|| {
+            self.bps = allowed;
+            allowed
+        })
+    }
+
     /// What it may send from now on, in bit/s, by what was expected since the last look and did not come at first.
     pub fn update(&mut self, now: Instant, expected: u64, lost: u64) -> f64 {
         let bytes = std::mem::take(&mut self.bytes);
         let Some(since) = self.since.replace(now) else { return self.bps };
         let seconds = now.saturating_duration_since(since).as_secs_f64();
         if expected >= PACKETS && seconds > 0.0 {
-            self.judge(bytes as f64 * 8.0 / seconds, lost as f64 / expected as f64);
+            let line = match &self.upstream {
+                Some(upstream) if upstream.is_standing(now) || upstream.has_cut_since(since) => Line::Stands,
+                Some(upstream) if upstream.is_told(now) => Line::Flows,
+                _ => Line::Unknown,
+            };
+            self.judge(bytes as f64 * 8.0 / seconds, lost as f64 / expected as f64, line);
         }
         self.bps
     }
 
-    fn judge(&mut self, arrived_bps: f64, fraction: f64) {
+    fn judge(&mut self, arrived_bps: f64, fraction: f64, line: Line) {
         if fraction < self.own {
             self.own = self.own.mul_add(0.8, 0.2 * fraction);
         }
         let excess = (fraction - self.own).max(0.0);
         let before = self.fall.take();
+        if line == Line::Stands {
+            // What its queue asked for is under way: loss that came with it asks for the same, and more would be held up.
+            return;
+        }
+        if let Some(full_bps) = self.emptying_bps.take() {
+            // Less than this was allowed for the queue's sake alone.
+            self.bps = self.bps.max(DOWN * full_bps);
+        }
         if excess > HIGH {
             let sent_bps = arrived_bps / (1.0 - fraction).max(0.01);
             match before {
@@ -92,8 +149,13 @@ impl Incoming {
                 }
             }
         } else if excess < LOW || self.own > 0.0 && excess < HIGH / 2.0 {
-            let is_near = self.full_bps.is_some_and(|full| self.bps > 0.95 * full && self.bps < 1.3 * full);
-            self.bps = (self.bps * if is_near { UP_NEAR } else { UP }).min(MOST_BPS);
+            let is_near = self.full_bps.is_some_and(|full| self.bps > 0.95 * full && self.bps < NEAR * full);
+            let up = match line {
+                _ if is_near => UP_NEAR,
+                Line::Flows => UP_SEEN,
+                _ => UP,
+            };
+            self.bps = (self.bps * up).min(MOST_BPS);
         }
     }
 }

@@ -59,9 +59,13 @@ impl Default for Queue {
 impl Queue {
     /// A packet's times, each by its own clock.
     pub fn note(&mut self, sent_us: u64, arrival_us: i64) {
-        let delay = arrival_us - sent_us as i64;
-        self.recent.note(arrival_us, delay);
-        self.base.note(arrival_us, delay);
+        self.note_delay(arrival_us, arrival_us - sent_us as i64);
+    }
+
+    /// The same, of one whose delay is known, from any origin.
+    pub fn note_delay(&mut self, arrival_us: i64, delay_us: i64) {
+        self.recent.note(arrival_us, delay_us);
+        self.base.note(arrival_us, delay_us);
     }
 
     /// What the quickest packet of the last moments stood, in milliseconds.

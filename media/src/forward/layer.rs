@@ -232,7 +232,7 @@ pub fn choose(layers: &[Layer], max_height: u16, passes: impl Fn(&Layer) -> bool
 /// Of a camera of 720 lines, each layer half of the one above.
 const ASSUMED: [u16; 3] = [180, 360, 720];
 
-/// The height by which a layer is chosen. Where none of a source's layers tells it (H264, or a payload that is secret), they
+/// The height by which a layer is chosen. Where none of a source's layers tells it (AV1 without a descriptor, or a payload that is secret), they
 /// are taken for those of a usual camera: as the highest of all, each but the lowest would fit nowhere.
 pub fn height_in(layers: &[Layer], number: usize) -> u16 {
     let told = layers.get(number).and_then(|layer| layer.height);

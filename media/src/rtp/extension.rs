@@ -65,6 +65,8 @@ pub struct Extensions<'a> {
     /// RFC 6464: whether the sender calls it voice, and the level in -dBov (0 loudest, 127 silence).
     pub audio_level: Option<(bool, u8)>,
     pub transport_cc: Option<u16>,
+    /// 24 bits of seconds, 18 of them behind the point.
+    pub abs_send_time: Option<u32>,
     /// See [`super::dependency`].
     pub dependency: Option<&'a [u8]>,
     /// See [`super::marking`].
@@ -118,6 +120,8 @@ pub fn read<'a>(packet: &'a [u8], header: &Header, ids: &ExtensionIds) -> Extens
             found.marking = Some(value);
         } else if id == ids.orientation {
             found.orientation = value.first().copied();
+        } else if id == ids.abs_send_time {
+            found.abs_send_time = value.first_chunk().map(|[a, b, c]| u32::from_be_bytes([0, *a, *b, *c]));
         } else if id == ids.playout_delay {
             found.playout_delay = value.try_into().ok();
         }

@@ -42,7 +42,8 @@ pub fn parse(payload: &[u8]) -> Option<Units> {
             }
         }
         FU_A if payload.get(1).is_some_and(|byte| byte & 0x80 != 0 && byte & 0x1f == SPS) => {
-            found.starts_key_frame = true;
+            // The set begins in this fragment, mostly with all that is read of it; its header is made of both (section 5.8).
+            found.take_sps(payload.get(1..)?);
         }
         _ => {}
     }
@@ -133,7 +134,8 @@ pub fn picture_size(unit: &[u8]) -> Option<(u16, u16)> {
     let [left, right, top, bottom] = crop;
     let width = (width * 16).checked_sub((left + right) * unit_x)?;
     let height = (height * 16 * fields).checked_sub((top + bottom) * unit_y)?;
-    Some((u16::try_from(width).ok()?, u16::try_from(height).ok()?))
+    let size = (u16::try_from(width).ok()?, u16::try_from(height).ok()?);
+    (size.0 > 0 && size.1 > 0).then_some(size)
 }
 
 fn skip_scaling_list(bits: &mut BitReader<'_>, count: usize) -> Option<()> {
@@ -152,6 +154,8 @@ fn skip_scaling_list(bits: &mut BitReader<'_>, count: usize) -> Option<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
 
     fn starts_key_frame(payload: &[u8]) -> bool {
@@ -190,6 +194,62 @@ mod tests {
         for length in 0..baseline.len() - 2 {
             assert_eq!(picture_size(&baseline[..length]), None, "{length}");
         }
+    }
+
+    #[test]
+    fn a_set_that_begins_in_a_fragment_is_read_too() {
+        let set = sps(66, &[], 40, 23, Some(4));
+        let fragment = [&[0x7c, 0x87][..], &set[1..]].concat();
+        let units = parse(&fragment).unwrap();
+        assert_eq!((units.starts_key_frame, units.size), (true, Some((640, 360))));
+        let second = [&[0x7c, 0x47][..], &set[1..]].concat();
+        assert_eq!(parse(&second).unwrap(), Units::default(), "not the start of it");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_size_that_can_be_written_is_read(
+            high in any::<bool>(),
+            width in 1u32..=4095,
+            height in 1u32..=4095,
+            crop in prop::option::of(0u32..40),
+        ) {
+            let unit = sps(if high { 100 } else { 66 }, if high { &[1, 0, 0] } else { &[] }, width, height, crop);
+            let lines = (height * 16).checked_sub(2 * crop.unwrap_or_default()).filter(|lines| *lines > 0);
+            let size = lines.map(|lines| (width as u16 * 16, lines as u16));
+            prop_assert_eq!(picture_size(&prevent(&unit)), size);
+        }
+
+        #[test]
+        fn whatever_comes_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400), profile in 0usize..5) {
+            let mut unit = vec![0x67, [66, 77, 100, 244, 118][profile]];
+            unit.extend_from_slice(&bytes);
+            let size = picture_size(&unit);
+            prop_assert!(size.is_none_or(|(width, height)| width > 0 && height > 0));
+            prop_assert_eq!(parse(&unit).unwrap().size, size);
+            // What is not looked at changes nothing.
+            unit.extend_from_slice(&[0xff; 300]);
+            if bytes.len() >= MAX_SPS {
+                prop_assert_eq!(picture_size(&unit), size);
+            }
+        }
+    }
+
+    /// Emulation prevention bytes (section 7.4.1.1).
+    fn prevent(unit: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut zeros = 0;
+        for byte in unit {
+            if zeros >= 2 && *byte <= 3 {
+                out.push(3);
+                zeros = 0;
+            }
+            out.push(*byte);
+            zeros = if *byte == 0 { zeros + 1 } else { 0 };
+        }
+        out
     }
 
     /// Writes a parameter set by the syntax table of section 7.3.2.1.1, field by field.

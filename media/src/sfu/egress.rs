@@ -152,6 +152,12 @@ impl Sfu {
         if let Some(feedback) = transport.arrivals.take(FEEDBACK_SSRC, media_ssrc) {
             send_sealed(transport, &mut self.batch, &feedback);
         }
+        if transport.extensions.transport_cc == 0
+            && let Some(bps) = transport.incoming.look(now)
+        {
+            self.send_remb(index, bps);
+        }
+        let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
         let mut is_quiet = true;
         let places: Vec<SourceIndex> = transport.sources().collect();
         for place in &places {
@@ -173,6 +179,20 @@ impl Sfu {
         }
         if !is_quiet {
             self.arm(index, Timer::Feedback, now + Timer::FEEDBACK_INTERVAL);
+        }
+    }
+
+    /// Tells a publisher what it may send, before the next report does.
+    fn send_remb(&mut self, index: TransportIndex, bps: f64) {
+        let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
+        let videos = transport.sources().filter_map(|place| self.sources.get(place.0)?.as_ref());
+        let ssrcs: Vec<u32> = videos
+            .filter(|source| !source.kind.is_audio())
+            .flat_map(|source| source.layers.iter().filter_map(|layer| layer.ssrc))
+            .collect();
+        if !ssrcs.is_empty() {
+            let remb = ReceiverEstimatedMaximumBitrate { sender_ssrc: FEEDBACK_SSRC, bitrate: bps as f32, ssrcs };
+            send_rtcp(transport, &mut self.batch, &[Box::new(remb) as Box<dyn Packet>]);
         }
     }
 

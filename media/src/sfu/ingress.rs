@@ -13,6 +13,7 @@ use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 
 use super::{Sfu, Wake};
+use crate::bandwidth::upstream::Sent;
 use crate::forward::SourceIndex;
 use crate::forward::reception::Reception;
 use crate::model::{PeerKey, RoomKey, SfuEvent, SourceKey, SourceKind};
@@ -68,6 +69,16 @@ impl Sfu {
             },
         };
         let Some((codec, is_retransmission)) = transport.codec(stream.line, header.payload_type) else { return };
+        if transport.extensions.transport_cc == 0 {
+            let rtp = Sent::Rtp {
+                ssrc: header.ssrc,
+                timestamp: header.timestamp,
+                clock: codec.clock(),
+                is_audio: codec.is_audio(),
+            };
+            let sent = extensions.abs_send_time.map(Sent::Absolute).or((!is_retransmission).then_some(rtp));
+            transport.incoming.note_sent(now, packet.len(), sent);
+        }
         if is_retransmission {
             // RFC 4588 section 4: the original sequence number stands before the payload. Without one it is padding, sent
             // to probe for bandwidth.

@@ -68,6 +68,19 @@ struct Sent {
     payload: Vec<u8>,
 }
 
+/// A video packet that waits for its time.
+struct Draft {
+    repair: Option<Repair>,
+    ssrc: u32,
+    rid: &'static str,
+    sequence: u16,
+    timestamp: u32,
+    marker: bool,
+    payload_type: Option<u8>,
+    elements: Vec<(u8, Vec<u8>)>,
+    payload: Vec<u8>,
+}
+
 pub struct Publisher {
     pub peer: Peer,
     pub up: Link,
@@ -75,13 +88,16 @@ pub struct Publisher {
     pub camera: SourceKey,
     pub layers: Vec<Layer>,
     voice_sequence: u16,
-    has_voice: bool,
+    pub has_voice: bool,
+    /// Its pictures bear abs-send-time.
+    pub stamps: bool,
     pub level: u8,
+    began: Instant,
     next_frame: Instant,
     next_voice: Instant,
     sent: VecDeque<Sent>,
     /// What waits for its time, how many bytes may go at once, as of when.
-    paced: VecDeque<(Option<Repair>, Vec<u8>)>,
+    paced: VecDeque<Draft>,
     tokens: f64,
     paced_at: Instant,
     /// When messages with key frame requests came.
@@ -94,7 +110,14 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    fn new(key: u64, kind: SourceKind, layers: &[(&'static str, u16, f64)], with_feedback: bool, now: Instant) -> Self {
+    fn new(
+        key: u64,
+        kind: SourceKind,
+        layers: &[(&'static str, u16, f64)],
+        with_feedback: bool,
+        replaces: Vec<(&'static str, &'static str)>,
+        now: Instant,
+    ) -> Self {
         let camera = SourceKey(key * 10);
         let rids: &'static [&'static str] = match layers.len() {
             3 => &["q", "h", "f"],
@@ -108,6 +131,7 @@ impl Publisher {
         let mut peer = Peer::new(key, lines);
         peer.all_codecs = true;
         peer.with_feedback = with_feedback;
+        peer.replaces = replaces;
         let layers = layers.iter().zip(1u32..).map(|((rid, height, bps), number)| Layer {
             rid: if rids.is_empty() { "" } else { rid },
             ssrc: key as u32 * 1000 + number,
@@ -131,7 +155,9 @@ impl Publisher {
             layers: layers.collect(),
             voice_sequence: 0,
             has_voice: true,
+            stamps: false,
             level: 40,
+            began: now,
             next_frame: now,
             next_voice: now,
             sent: VecDeque::new(),
@@ -169,7 +195,7 @@ impl Publisher {
     }
 
     fn frame(&mut self, place: usize) {
-        let waits: usize = self.paced.iter().map(|(_, datagram)| datagram.len()).sum();
+        let waits: usize = self.paced.iter().map(|draft| draft.payload.len() + 40).sum();
         let layer = &mut self.layers[place];
         // An encoder leaves frames out while more than a quarter second of them waits.
         if self.allowed.last().is_some_and(|(_, bps)| waits as f64 * 8.0 > bps / 4.0) {
@@ -200,15 +226,23 @@ impl Publisher {
                 payload[0] = 0x80;
             }
             layer.sequence = layer.sequence.wrapping_add(1);
-            self.peer.marker = index + 1 == count;
-            let (sequence, timestamp, marker) = (layer.sequence, layer.number * 3000, self.peer.marker);
-            let datagram = self.peer.packet(layer.ssrc, 0, layer.rid, sequence, timestamp, &payload, None);
-            self.peer.marker = false;
+            let (sequence, timestamp, marker) = (layer.sequence, layer.number * 3000, index + 1 == count);
+            let draft = Draft {
+                repair: None,
+                ssrc: layer.ssrc,
+                rid: layer.rid,
+                sequence,
+                timestamp,
+                marker,
+                payload_type: None,
+                elements: Vec::new(),
+                payload: payload.clone(),
+            };
             if self.sent.len() >= 2000 {
                 self.sent.pop_front();
             }
             self.sent.push_back(Sent { place, sequence, timestamp, marker, payload });
-            self.paced.push_back((None, datagram));
+            self.paced.push_back(draft);
         }
     }
 
@@ -218,21 +252,25 @@ impl Publisher {
         let found = self.sent.iter().rfind(|sent| layers[sent.place].ssrc == media_ssrc && sent.sequence == sequence);
         let Some(sent) = found else { return };
         let repair = Some((sent.place, sequence));
-        if self.paced.iter().any(|(waits, _)| *waits == repair) {
+        if self.paced.iter().any(|draft| draft.repair == repair) {
             return;
         }
         let layer = &mut self.layers[sent.place];
         layer.repairs = layer.repairs.wrapping_add(1);
         let payload = [&sequence.to_be_bytes()[..], &sent.payload].concat();
         let (ssrc, number) = (layer.ssrc + TO_REPAIRS, layer.repairs);
-        if !layer.rid.is_empty() {
-            self.peer.elements = vec![(EXTENSIONS.repaired_rid, layer.rid.as_bytes().to_vec())];
-        }
-        (self.peer.payload_type, self.peer.marker) = (Some(VP8_REPAIRS), sent.marker);
-        let datagram = self.peer.packet(ssrc, 0, "", number, sent.timestamp, &payload, None);
-        (self.peer.payload_type, self.peer.marker) = (None, false);
-        self.peer.elements.clear();
-        self.paced.push_back((repair, datagram));
+        let rid = (!layer.rid.is_empty()).then(|| (EXTENSIONS.repaired_rid, layer.rid.as_bytes().to_vec()));
+        self.paced.push_back(Draft {
+            repair,
+            ssrc,
+            rid: "",
+            sequence: number,
+            timestamp: sent.timestamp,
+            marker: sent.marker,
+            payload_type: Some(VP8_REPAIRS),
+            elements: rid.into_iter().collect(),
+            payload,
+        });
         self.pace(now);
     }
 
@@ -245,11 +283,27 @@ impl Publisher {
             self.tokens = f64::MAX;
         }
         while self.tokens > 0.0
-            && let Some((_, datagram)) = self.paced.pop_front()
+            && let Some(draft) = self.paced.pop_front()
         {
+            let datagram = self.seal(now, draft);
             self.tokens -= datagram.len() as f64;
             self.up.send(now, datagram);
         }
+    }
+
+    fn seal(&mut self, now: Instant, draft: Draft) -> Vec<u8> {
+        let peer = &mut self.peer;
+        (peer.payload_type, peer.marker, peer.elements) = (draft.payload_type, draft.marker, draft.elements);
+        if self.stamps {
+            let since = now.saturating_duration_since(self.began).as_micros() as u64;
+            let time = ((since << 18) / 1_000_000) as u32;
+            peer.elements.push((EXTENSIONS.abs_send_time, time.to_be_bytes()[1..].to_vec()));
+        }
+        let Draft { ssrc, rid, sequence, timestamp, payload, .. } = draft;
+        let datagram = peer.packet(ssrc, 0, rid, sequence, timestamp, &payload, None);
+        (peer.payload_type, peer.marker) = (None, false);
+        peer.elements.clear();
+        datagram
     }
 
     /// Packets sent again so far.
@@ -586,7 +640,23 @@ impl Sim {
         layers: &[(&'static str, u16, f64)],
         with_feedback: bool,
     ) {
-        let mut publisher = Publisher::new(key, kind, layers, with_feedback, self.world.now);
+        let publisher = Publisher::new(key, kind, layers, with_feedback, Vec::new(), self.world.now);
+        self.add(publisher);
+    }
+
+    /// The same, of one that knows none, with something replaced in its offer.
+    pub fn publish_as(
+        &mut self,
+        key: u64,
+        kind: SourceKind,
+        layers: &[(&'static str, u16, f64)],
+        replaces: Vec<(&'static str, &'static str)>,
+    ) {
+        let publisher = Publisher::new(key, kind, layers, false, replaces, self.world.now);
+        self.add(publisher);
+    }
+
+    fn add(&mut self, mut publisher: Publisher) {
         publisher.peer.connect(&mut self.world);
         publisher.has_voice = self.publishers.is_empty();
         self.publishers.push(publisher);
