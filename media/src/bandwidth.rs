@@ -214,7 +214,7 @@ impl Estimator {
                     lost -= i32::from(was_missed);
                     newest_sent_us = newest_sent_us.max(Some(sent_us));
                     self.acked.note(arrival_us, u64::from(bytes), self.is_limited);
-                    self.queue.note(sent_us, arrival_us);
+                    self.queue.note_sized(sent_us, arrival_us, u32::from(bytes), before);
                     self.trend.note(sent_us, arrival_us);
                     is_over |= self.trend.usage() == Usage::Over;
                     if is_probe {
@@ -246,6 +246,7 @@ impl Estimator {
             is_limited: self.is_limited,
         });
         if has_fallen || self.loss.excess() > 0.1 {
+            self.prober.stop(now_us);
             self.prober.hold(now_us + PROBE_PAUSE.as_micros() as u64);
         }
         if usage == Usage::Normal {
@@ -263,12 +264,18 @@ impl Estimator {
 
     /// What the trend of the delay is worth: a queue that only some packets stand in is jitter.
     fn judge(&self, is_over: bool) -> Usage {
-        let queue = self.queue.ms();
+        let (queue, jitter) = (self.queue.ms(), self.jitter());
         match self.trend.usage() {
-            _ if is_over && queue > QUEUE_MS => Usage::Over,
-            _ if is_over || queue > STANDING_MS => Usage::Under,
+            _ if is_over && queue > QUEUE_MS + jitter => Usage::Over,
+            _ if is_over || queue > STANDING_MS + jitter => Usage::Under,
             usage => usage,
         }
+    }
+
+    /// On a path with much jitter, even the quickest packets of a moment are not always as quick: so much is no queue.
+    fn jitter(&self) -> f64 {
+        let jitter = self.queue.jitter_ms();
+        if jitter > probe::JITTERY_MS { jitter } else { 0.0 }
     }
 
     /// The receiver's own estimate came (REMB).
@@ -379,7 +386,7 @@ impl Estimator {
     /// A queue stands on the way, or grew only just now.
     pub fn is_congested(&self) -> bool {
         let recently = |at: u64| self.now_us.saturating_sub(at) < 500_000;
-        self.queue.ms() > STANDING_MS || self.delay.decreased_us().is_some_and(recently)
+        self.queue.ms() > STANDING_MS + self.jitter() || self.delay.decreased_us().is_some_and(recently)
     }
 
     /// What is sent to this receiver, and how much of that is audio; bit/s over the last half second.
@@ -400,7 +407,8 @@ impl Estimator {
     /// Begins a probe when more is wanted than the estimate carries, and it is time. `true`: padding is due.
     pub fn begin_probe(&mut self, wanted_bps: f64) -> bool {
         let may = self.mode == Mode::Feedback && !self.is_congested() && self.loss.excess() < 0.05;
-        may && self.prober.begin(self.now_us, self.bps(), wanted_bps.min(MOST_BPS))
+        let jitter_ms = self.queue.jitter_ms();
+        may && self.prober.begin(self.now_us, self.bps(), wanted_bps.min(MOST_BPS), jitter_ms)
     }
 
     /// In place of a probe, for a receiver that takes no padding (no RTX): more is wanted than the estimate carries, and
