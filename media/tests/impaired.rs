@@ -241,8 +241,10 @@ fn jitter_is_taken_for_no_queue() {
 fn on_a_jittery_line_the_top_layer_is_reached_and_kept() {
     let mut found = Vec::new();
     // Another receiver, another seed.
-    for key in 50..62 {
-        let jittery = Path { jitter: Duration::from_millis(100), rate: Some(3_000_000), ..Path::default() };
+    for (key, jitter) in
+        (50..62).map(|key| (key, 100)).chain([(62, 50), (63, 50), (64, 30), (65, 30), (66, 15), (67, 15)])
+    {
+        let jittery = Path { jitter: Duration::from_millis(jitter), rate: Some(3_000_000), ..Path::default() };
         let mut sim = Sim::new();
         sim.publish(1, SourceKind::Camera, &SIMULCAST);
         sim.watch(key, 1, jittery);
