@@ -37,8 +37,8 @@ struct Echo {
     /// Sizes of the packet that arrived first, and of the one sent last: intervals have one end less than packets.
     first_bytes: u64,
     last_bytes: u64,
-    /// The least delay of each third, by when it was to be sent.
-    delays_us: [Option<i64>; 3],
+    /// Sum of the delays of each third, by when it was to be sent, and of how many.
+    delays_us: [(i64, i64); 3],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,8 +137,8 @@ impl Prober {
         let third = ((sent_us - cluster.started_us) * 3 / length_us.max(1)).min(2) as usize;
         let echo = &mut cluster.echo;
         let delay_us = arrival_us - sent_us as i64;
-        let least = echo.delays_us[third].get_or_insert(delay_us);
-        *least = delay_us.min(*least);
+        let (sum, count) = &mut echo.delays_us[third];
+        (*sum, *count) = (*sum + delay_us, *count + 1);
         if echo.packets == 0 {
             (echo.sent_us, echo.arrival_us) = ((sent_us, sent_us), (arrival_us, arrival_us));
         }
@@ -207,7 +207,10 @@ impl Echo {
     /// What was sent got through in that time, and in as much more as the last were held up longer than the first, but for
     /// half the jitter.
     fn bps_by_delay(&self, jitter_ms: f64) -> Option<f64> {
-        let [Some(first), _, Some(last)] = self.delays_us else { return None };
+        // The mean: where packets do not overtake, a dense row of them comes almost as late as the latest, but one before it
+        // may be quick.
+        let mean = |(sum, count): (i64, i64)| (count > 0).then(|| sum / count);
+        let (first, last) = (mean(self.delays_us[0])?, mean(self.delays_us[2])?);
         let sent_us = self.sent_us.1.saturating_sub(self.sent_us.0) as f64;
         // From the first third to the last are two thirds of the time.
         let held_us = ((last - first) as f64 - jitter_ms * 500.0).max(0.0) * 1.5;
