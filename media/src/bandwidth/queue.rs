@@ -12,6 +12,8 @@ const BASE: usize = 3;
 const JITTER_US: u64 = 200_000;
 const JITTER_WEIGHT: f64 = 1.0 / 8.0;
 const MOST_JITTER_MS: f64 = 60.0;
+/// What those ahead of a packet are thought to take at most, in microseconds.
+const LONGEST_WAIT_US: u64 = 500_000;
 
 /// Minima of a delay over buckets of time.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +64,9 @@ struct Jitter {
 impl Jitter {
     fn note(&mut self, sent_us: u64, delay_us: i64, bytes: u32, rate_bps: f64) {
         let is_alone = sent_us >= self.free_us;
-        self.free_us = self.free_us.max(sent_us) + (f64::from(bytes) * 8e6 / rate_bps.max(1.0)) as u64;
+        // Who sends more than is known to get through for long would be found alone no more.
+        let free_us = self.free_us.max(sent_us) + (f64::from(bytes) * 8e6 / rate_bps.max(1.0)) as u64;
+        self.free_us = free_us.min(sent_us + LONGEST_WAIT_US);
         if !is_alone {
             return;
         }

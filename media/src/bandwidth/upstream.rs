@@ -15,6 +15,8 @@ const STANDING_MS: f64 = 60.0;
 const SILENT_US: i64 = 1_000_000;
 /// A delay that jumps by more is another clock.
 const STRANGE_US: i64 = 3_000_000;
+/// One that has wandered so far begins anew: no clock does, and a sender that makes it up must not reach the end of a number.
+const FAR_US: i64 = 3_600_000_000;
 /// Part of what arrives that is allowed while a queue is long: the longer, the less, for it has to empty. At 500 ms or more,
 /// half: then a second of it is gone in two.
 const DOWN: f64 = 0.85;
@@ -64,6 +66,8 @@ impl Sent {
 struct Reference {
     source: (u8, u32),
     newest: u32,
+    /// Arrival of the first packet.
+    began_us: i64,
     /// Since the first packet; may go back when packets overtake.
     ticks: i64,
     arrival_us: i64,
@@ -104,7 +108,7 @@ impl Upstream {
         self.arrived.note(arrival_us as u64, bytes as u32 + OVERHEAD);
         let Some(sent) = sent else { return };
         let (source, (raw, bits, rate)) = (sent.source(), sent.ticks());
-        let start = Reference { source, newest: raw, ticks: 0, arrival_us, delay_us: arrival_us };
+        let start = Reference { source, newest: raw, began_us: arrival_us, ticks: 0, arrival_us, delay_us: 0 };
         let Some(reference) = &mut self.reference else {
             self.start(start);
             return;
@@ -119,12 +123,14 @@ impl Upstream {
         let step = i64::from((raw.wrapping_sub(reference.newest) << (32 - bits)) as i32 >> (32 - bits));
         let ticks = reference.ticks + step;
         let sent_us = ticks * 1_000_000 / rate;
-        let delay_us = arrival_us - sent_us;
-        if arrival_us - reference.arrival_us > SILENT_US || (delay_us - reference.delay_us).abs() > STRANGE_US {
+        let delay_us = arrival_us - reference.began_us - sent_us;
+        let is_strange = (delay_us - reference.delay_us).abs() > STRANGE_US || delay_us.abs() > FAR_US;
+        if arrival_us - reference.arrival_us > SILENT_US || is_strange {
             self.start(start);
             return;
         }
-        *reference = Reference { source, newest: raw, ticks, arrival_us, delay_us };
+        (reference.newest, reference.ticks, reference.arrival_us, reference.delay_us) =
+            (raw, ticks, arrival_us, delay_us);
         self.queue.note_delay(arrival_us, delay_us);
     }
 
@@ -249,6 +255,26 @@ mod tests {
             assert!(cuts.iter().all(|bps| (60_000.0..170_000.0).contains(bps)), "{cuts:?}");
             assert!(line.run(61_500, 80_000, sent, |_| 20).is_empty(), "it is gone");
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_made_up_breaks_nothing() {
+        let mut line = Line::new();
+        // Two and a half seconds on with each packet, and back as far as the number goes.
+        line.run(
+            0,
+            200_000,
+            |ms| Sent::Rtp { ssrc: 1, timestamp: (ms * 22_500) as u32, clock: 90_000, is_audio: false },
+            |_| 5,
+        );
+        line.run(
+            200_000,
+            201_000,
+            |ms| Sent::Rtp { ssrc: 1, timestamp: (ms as u32 & 16) << 27, clock: 1, is_audio: false },
+            |_| 5,
+        );
+        let ticks = line.upstream.reference.map(|reference| reference.ticks);
+        assert!(ticks.is_some_and(|ticks| ticks.abs() < 90_000 * 4_000), "{ticks:?}");
     }
 
     #[test]
