@@ -130,6 +130,7 @@ fn media_figures(loads: &[media::stats::Load]) {
     dropped("stranger", ever(|counters| counters.strangers));
     dropped("rejected", ever(|counters| counters.packets_rejected));
     dropped("not_allowed", ever(|counters| counters.packets_not_allowed));
+    dropped("control", ever(|counters| counters.control_ignored));
 }
 
 /// Counts each request under its route's pattern, and logs it.

@@ -105,6 +105,7 @@ async fn kafedra(hub: &TestHub, arguments: &[&str]) {
         .arg("--data-dir")
         .arg(hub.data())
         .env("KAFEDRA_DATA__DATABASE", hub.database())
+        .env("KAFEDRA_CLOCK_OFFSET_SECONDS", crate::hub::clock_offset_s().to_string())
         .env("KAFEDRA_PASSWORD", "три белых коня")
         .output()
         .await

@@ -16,6 +16,7 @@ fn kafedra(data: &Path, password: Option<&str>, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kafedra"));
     command.args(arguments).arg("--data-dir").arg(data).env_remove("KAFEDRA_PASSWORD").stdin(Stdio::null());
     command.env("KAFEDRA_DATA__DATABASE", database(data));
+    command.env("KAFEDRA_CLOCK_OFFSET_SECONDS", crate::hub::clock_offset_s().to_string());
     if let Some(password) = password {
         command.env("KAFEDRA_PASSWORD", password);
     }

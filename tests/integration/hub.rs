@@ -20,6 +20,24 @@ pub const GUARDIAN: &str = "G-01";
 pub const DEPUTY: &str = "D-001";
 pub const ADMIN: &str = "A-001";
 
+/// When the tests take place, whatever the day they are run on: a Tuesday in term, eleven o'clock in the demo school.
+const SCHOOL_DAY: &str = "2026-12-01T08:00:00Z";
+
+/// What the hubs of this process add to the machine's clock, seconds; programs beside them take it as
+/// `KAFEDRA_CLOCK_OFFSET_SECONDS`.
+pub fn clock_offset_s() -> i64 {
+    static OFFSET: std::sync::OnceLock<i64> = std::sync::OnceLock::new();
+    *OFFSET.get_or_init(|| {
+        let day = SCHOOL_DAY.parse::<jiff::Timestamp>().unwrap();
+        (day.as_millisecond() - WallClock::system(0).now_ms()) / 1_000
+    })
+}
+
+/// The clock of a school day.
+fn school_clock() -> WallClock {
+    WallClock::system(clock_offset_s() * 1_000)
+}
+
 /// A running hub. Dropping it cuts it off; [`TestHub::stop`] takes it down in order.
 pub struct TestHub {
     app: RunningApp,
@@ -41,7 +59,7 @@ impl TestHub {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
         change(&mut config);
-        Self::launch(config, WallClock::system(0), folder).await
+        Self::launch(config, school_clock(), folder).await
     }
 
     /// With a clock of one's own.
@@ -77,7 +95,7 @@ impl TestHub {
     pub async fn start_on(folder: tempfile::TempDir) -> Self {
         let mut config = config(folder.path());
         config.school.demo = false;
-        Self::launch(config, WallClock::system(0), folder).await
+        Self::launch(config, school_clock(), folder).await
     }
 
     /// What its store is opened by.
