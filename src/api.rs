@@ -10,6 +10,7 @@ pub mod auth;
 pub mod body;
 pub mod closing;
 pub mod complaints;
+pub mod device_check;
 pub mod directory;
 pub mod feed;
 pub mod feedback;
@@ -111,6 +112,7 @@ pub struct Parts {
     pub send_mail: Option<SendMail>,
     /// Codes to new addresses, by person.
     pub mail_codes: Buckets<PersonId>,
+    pub device_checks: device_check::Limits,
     /// The key that browsers subscribe to pushes with; `None`: the hub sends none.
     pub push_key: Option<String>,
     /// Whether a push service or a webhook may be called at this address.
@@ -159,6 +161,7 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(timetable::consultation))
         .routes(routes!(timetable::cancel))
         .merge(closing::routes())
+        .merge(device_check::routes())
         .merge(imports(max_import))
         .merge(planning::routes())
         .merge(directory::routes())

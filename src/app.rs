@@ -283,6 +283,7 @@ fn parts(
         stopping,
         send_mail: outgoing.send_mail(),
         mail_codes: crate::rate::Buckets::new(1, Duration::from_secs(60), 3),
+        device_checks: crate::api::device_check::Limits::default(),
         push_key: outgoing.push_key(),
         may_push_to: outgoing.may_push_to(),
         may_call: outgoing.may_call(),
@@ -378,6 +379,7 @@ async fn keep_house(state: ApiState) {
         }
         turns += 1;
         state.mail_codes.forget_idle();
+        state.device_checks.forget_idle();
         state.metrics.upkeep();
         state.rate_limits.forget_idle();
         state.rooms.forget_idle();

@@ -46,6 +46,7 @@ pub(crate) mod cases;
 pub mod chosen;
 pub mod consent;
 pub mod consultation;
+pub mod device_check;
 pub mod evidence;
 pub mod feedback;
 pub mod fold;

@@ -18,6 +18,7 @@ mod chosen;
 pub mod consultation;
 pub mod deliveries;
 pub mod demo;
+pub mod device_check;
 pub mod error;
 pub mod evidence;
 pub mod feed;

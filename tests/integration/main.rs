@@ -23,6 +23,7 @@ mod config;
 mod corpus;
 mod coverage;
 mod csrf;
+mod device_check;
 mod doctor;
 mod evidence;
 mod founding;

@@ -120,6 +120,10 @@ actions! {
     PasswordChange = "password.change",
     /// One's own notices and what one chose about them.
     NoticeView = "notice.view",
+    /// One's own check of devices and line.
+    DeviceCheck = "device.check",
+    /// What the checks found of those whom a consultation is for.
+    DeviceView = "device.view",
     /// A ticket for the WebSocket, which needs the right to join.
     TicketCreate = "ticket.create" [RoomJoin],
     /// A token for a program of one's own. A token makes no tokens.

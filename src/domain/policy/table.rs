@@ -150,6 +150,7 @@ const fn row(action: Action) -> [Cell; 8] {
             const { &[must(School, Condition::WithReason)] },
             NO,
         ],
+        Action::DeviceView => [NO, NO, H, H, H, H, H, NO],
         // A teacher sees whole lists of their groups, a homeroom teacher those of the class.
         Action::AttendanceView => [O, W, const { &[may(Host), may(Group), may(Homeroom)] }, S, U, H, S, NO],
         Action::PerformanceView => [O, W, G, S, U, A, S, NO],
@@ -213,6 +214,7 @@ const fn row(action: Action) -> [Cell; 8] {
         Action::PresenceView => [NO, NO, G, S, U, NO, S, NO],
         Action::AccountView
         | Action::NoticeView
+        | Action::DeviceCheck
         | Action::PasswordChange
         | Action::TicketCreate
         | Action::TokenCreate => [O, O, O, O, O, O, O, O],

@@ -36,6 +36,7 @@ pub const PLACES: &[Place] = &[
     own("push_subscription", "person_id", End::Delete),
     own("notice_setting", "person_id", End::Delete),
     own("ics_token", "person_id", End::Delete),
+    own("device_check", "person_id", End::Delete),
     own("delivery", "person_id", End::Delete),
     own("notification", "person_id", End::Delete),
     own("role_assignment", "person_id", End::Keep),

@@ -61,6 +61,12 @@ const TERMS: &[Term] = &[
             AND end_at < $2) AND person_id NOT IN (SELECT person_id FROM retention_hold WHERE lifted_at IS NULL)",
     },
     Term {
+        category: "device_check",
+        keep_ms: 30 * DAY_MS,
+        statement: "DELETE FROM device_check WHERE school_id = $1 AND at < $2
+            AND person_id NOT IN (SELECT person_id FROM retention_hold WHERE lifted_at IS NULL)",
+    },
+    Term {
         category: "request_file",
         keep_ms: 3 * YEAR_MS,
         statement: "DELETE FROM request_file WHERE school_id = $1 AND at < $2

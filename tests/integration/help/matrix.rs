@@ -116,7 +116,7 @@ async fn p6_each_role_is_answered_as_the_table_says() {
 }
 
 /// Everything that pupils and guardians can list.
-const LISTS: [&str; 11] = [
+const LISTS: [&str; 12] = [
     "/api/v1/requests",
     "/api/v1/requests/peers",
     "/api/v1/requests/choices",
@@ -128,6 +128,7 @@ const LISTS: [&str; 11] = [
     "/api/v1/feedback/due",
     "/api/v1/performance",
     "/api/v1/notices",
+    "/api/v1/device-check",
 ];
 
 #[tokio::test]

@@ -78,6 +78,8 @@ impl Kept {
                             "INSERT INTO load_entry (id, school_id, host_id, consultation_id, date, kind, minutes,
                              academic_hours, planned, created_at) SELECT 'l-' || $1, school_id, $1, id, date, 'teaching', 45,
                              100, 1, $2 FROM consultation WHERE state = 'held' LIMIT 1",
+                            "INSERT INTO device_check (person_id, school_id, at, camera)
+                             SELECT $1, school_id, $2, 'works' FROM consultation LIMIT 1",
                             "INSERT INTO participation (id, school_id, room_id, person_id, role, joined_at, left_at, seen_at)
                              SELECT 'p-' || $1, school_id, id, $1, 'guardian', $2, $2, $2 FROM consultation
                              WHERE state = 'held' LIMIT 1",
@@ -121,6 +123,7 @@ impl Kept {
 const ROWS: &[(i64, &str)] = &[
     (30, "media_quality WHERE person_id = $1"),
     (30, "media_join WHERE person_id = $1"),
+    (30, "device_check WHERE person_id = $1"),
     (3 * 365, "help_request WHERE student_id = $1"),
     (3 * 365, "request_event WHERE request_id = 'old-' || $1"),
     (3 * 365, "request_vote WHERE student_id = $1"),

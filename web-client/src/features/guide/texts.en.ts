@@ -27,7 +27,7 @@ const english: Translation<typeof russian> = {
 
   step_find: 'Open “Timetable”. What you are invited to right now stands on the “Now” tab; click the consultation.',
   step_check:
-    'Check your devices: you see yourself, the level moves when you speak, the test sound is heard. Nobody sees you before you enter.',
+    'Check your devices: you see yourself, the level moves when you speak, the test sound is heard. Nobody sees you before you enter. Whoever holds the lesson sees what was found.',
   step_enter:
     'Click “Enter the room”. If the host is not there yet, leave the page open: you get in by yourself once they come.',
   step_watch: 'At a webinar camera and microphone stay off until you get the floor: watch, listen, ask in the chat.',

@@ -1,7 +1,7 @@
 // Before the room: is the camera the right one, does the microphone hear, do the speakers sound.
 import { Button, NativeSelect } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { Consultation } from '../../shared/api';
 import { commonTexts } from '../../shared/i18n/common';
 import { useTexts } from '../../shared/i18n/use-texts';
@@ -14,13 +14,16 @@ import {
   systemOf,
   watchDevices,
 } from '../../shared/media/devices';
-import { openMeter, playTestSound, SilenceWatch } from '../../shared/media/meter';
+import { openMeter, SilenceWatch } from '../../shared/media/meter';
 import { Icon } from '../../shared/ui/icon';
 import { Notice } from '../../shared/ui/notice';
 import { useRefusalWords } from '../../shared/ui/refusal';
 import styles from './device-check.module.css';
 import type { LocalMedia } from './local-media';
 import { roomTexts } from './texts';
+
+// Needs the hub and is not needed to enter.
+const LineCheck = lazy(() => import('./line/line-check'));
 
 type Props = { consultation: Consultation | undefined; local: LocalMedia; onEnter: () => void };
 
@@ -29,6 +32,7 @@ export function DeviceCheck({ consultation, local, onEnter }: Props) {
   const tc = useTexts(commonTexts);
   const state = useSyncExternalStore(local.subscribe, local.snapshot);
   const devices = useDevices(`${state.microphone} ${state.camera}`);
+  const [silent, setSilent] = useState(false);
   const listens =
     consultation?.form === 'webinar' && (consultation.role === 'recipient' || consultation.role === 'guardian');
   const observes = consultation?.role === 'observer';
@@ -79,11 +83,22 @@ export function DeviceCheck({ consultation, local, onEnter }: Props) {
                   devices={devices}
                   onChoose={(id) => void local.choose('microphone', id)}
                 />
-                <Level local={local} on={state.microphone === 'on'} />
+                <Level local={local} on={state.microphone === 'on'} silent={silent} onSilent={setSilent} />
                 <DeviceSelect kind="camera" devices={devices} onChoose={(id) => void local.choose('camera', id)} />
               </>
             )}
-            <SpeakerTest devices={devices} />
+            {devices.speaker.length > 1 && (
+              <DeviceSelect kind="speaker" devices={devices} onChoose={(id) => chooseDevice('speaker', id)} />
+            )}
+            <Suspense>
+              <LineCheck
+                consultation={consultation?.id}
+                local={local}
+                sends={sends}
+                silent={silent}
+                isTold={consultation?.role === 'recipient' || consultation?.role === 'guardian'}
+              />
+            </Suspense>
             <Button size="lg" fullWidth onClick={onEnter} className={styles.enter}>
               {t('enter')}
             </Button>
@@ -215,27 +230,28 @@ export function DeviceSelect({ kind, devices, onChoose }: SelectProps) {
   );
 }
 
-function Level({ local, on }: { local: LocalMedia; on: boolean }) {
+type LevelProps = { local: LocalMedia; on: boolean; silent: boolean; onSilent: (silent: boolean) => void };
+
+function Level({ local, on, silent, onSilent }: LevelProps) {
   const t = useTexts(roomTexts);
   const [level, setLevel] = useState(0);
-  const [silent, setSilent] = useState(false);
   useEffect(() => {
     const track = on ? local.track('microphone') : undefined;
     setLevel(0);
-    setSilent(false);
+    onSilent(false);
     if (!track) return;
     const meter = openMeter(track);
     const watch = new SilenceWatch();
     const timer = setInterval(() => {
       const now = meter.read();
       setLevel(now);
-      setSilent(watch.feed(now, performance.now()));
+      onSilent(watch.feed(now, performance.now()));
     }, 100);
     return () => {
       clearInterval(timer);
       meter.stop();
     };
-  }, [on, local]);
+  }, [on, local, onSilent]);
   return (
     <div>
       {/* biome-ignore lint/a11y/useSemanticElements: the platform's meter cannot be drawn as a smooth bar */}
@@ -255,31 +271,6 @@ function Level({ local, on }: { local: LocalMedia; on: boolean }) {
           {t('silent_help')}
         </Notice>
       )}
-    </div>
-  );
-}
-
-function SpeakerTest({ devices }: { devices: Devices }) {
-  const t = useTexts(roomTexts);
-  const [playing, setPlaying] = useState(false);
-  return (
-    <div className={styles.speaker}>
-      {devices.speaker.length > 1 && (
-        <DeviceSelect kind="speaker" devices={devices} onChoose={(id) => chooseDevice('speaker', id)} />
-      )}
-      <Button
-        variant="default"
-        leftSection={<Icon name="sound" size={18} />}
-        disabled={playing}
-        onClick={() => {
-          setPlaying(true);
-          void playTestSound(chosenDevice('speaker'))
-            .catch(() => undefined)
-            .finally(() => setPlaying(false));
-        }}
-      >
-        {playing ? t('test_playing') : t('test_speaker')}
-      </Button>
     </div>
   );
 }

@@ -1,6 +1,7 @@
 // Who is here, who wants to speak, who waits; for the host also what each may do.
 import { Button, Switch } from '@mantine/core';
 import { useState } from 'react';
+import { FoundOf } from '../../shared/checks/found';
 import { commonTexts } from '../../shared/i18n/common';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { Dialog } from '../../shared/ui/dialog';
@@ -41,6 +42,9 @@ export function PeoplePanel({ session, model }: Props) {
                 <Face person={waiting.person} name={waiting.display_name} />
                 <span className={styles.who}>
                   <span className={styles.name}>{waiting.display_name}</span>
+                  {model.room && hasMedia && (
+                    <FoundOf consultation={model.room.room} form={model.room.form} person={waiting.person} />
+                  )}
                 </span>
                 <Button
                   size="xs"

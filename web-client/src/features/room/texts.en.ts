@@ -13,8 +13,6 @@ const english: Translation<typeof russian> = {
   speaker: 'Speakers',
   default_device: 'Default',
   unnamed_device: 'Device {n}',
-  test_speaker: 'Test sound',
-  test_playing: 'Playing…',
   level: 'Microphone level',
   level_hint: 'Say something: the bar should move.',
   level_off: 'The microphone is off',

@@ -10,8 +10,6 @@ export default {
   speaker: 'Динамики',
   default_device: 'По умолчанию',
   unnamed_device: 'Устройство {n}',
-  test_speaker: 'Проверить звук',
-  test_playing: 'Играет…',
   level: 'Громкость микрофона',
   level_hint: 'Скажите что-нибудь: полоска должна двигаться.',
   level_off: 'Микрофон выключен',

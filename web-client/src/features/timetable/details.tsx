@@ -6,13 +6,17 @@ import { useTexts } from '../../shared/i18n/use-texts';
 import { Dialog } from '../../shared/ui/dialog';
 import { FormBadge } from './form-badge';
 import { JoinButton } from './join-button';
-import { type Item, safeLink, wardNames } from './model';
+import { type Item, phaseOf, safeLink, wardNames } from './model';
 import { timetableTexts } from './texts';
 import styles from './timetable.module.css';
 import { useWords } from './words';
 
 // Few ever need it.
+const Readiness = lazy(() => import('./readiness'));
 const CloseForm = lazy(async () => ({ default: (await import('./closing/closing')).CloseForm }));
+
+/** Who takes part with devices, or waits for those who do. */
+const READY: readonly Item['role'][] = ['host', 'recipient', 'guardian'];
 
 type Props = { item: Item | undefined; now: number; ward: string; wards: Ward[]; onClose: () => void };
 
@@ -84,6 +88,11 @@ function Body({ item, now, ward, wards, onClose }: Omit<Props, 'item'> & { item:
         {item.note && <Fact name={t('note')}>{item.note}</Fact>}
         {item.close_reason && <Fact name={t('close_reason')}>{item.close_reason}</Fact>}
       </dl>
+      {item.form !== 'chat' && READY.includes(item.role) && phaseOf(item, now) !== 'over' && (
+        <Suspense>
+          <Readiness item={item} ward={ward} />
+        </Suspense>
+      )}
       <div className={styles.cardActions}>
         <JoinButton item={item} now={now} ward={ward} />
         {item.may_close && (
