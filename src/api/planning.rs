@@ -5,6 +5,7 @@ pub mod calendar;
 pub mod cards;
 pub mod changes;
 pub mod load;
+pub mod load_policy;
 pub mod modes;
 pub mod programmes;
 pub mod proposals;
@@ -54,6 +55,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(load::rows))
         .routes(routes!(load::correct))
         .routes(routes!(load::contracts, load::put_contract))
+        .routes(routes!(load_policy::policy, load_policy::put_policy))
         .routes(routes!(load::add_absence, load::drop_absence))
         .routes(routes!(changes::orders, changes::grant))
         .routes(routes!(changes::substitutes))

@@ -2,6 +2,7 @@
 //! rows (INV-32, INV-33, INV-70); contracts and working time beside it.
 
 pub mod contracts;
+pub mod policy;
 pub mod summary;
 
 use super::sql::{self, int, json, text};
@@ -10,12 +11,12 @@ use super::{AuditEvent, StoreError, Tx};
 use crate::domain::consultation::{Facts, Step};
 use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
 use crate::domain::lesson_card::CardSlot;
-use crate::domain::planning::load::{LoadKind, Outcome, academic_hours, counts, is_whole_period};
+use crate::domain::planning::load::{LoadKind, NoAudience, Outcome, academic_hours, counts, is_whole_period};
 use crate::domain::role::Role;
 
 impl Tx {
-    /// Writes what a consultation that has just ended counts for its host. Held: always, once. Nobody came: when the host waited.
-    /// Asking again changes nothing.
+    /// Writes what a consultation that has just ended counts for its host. Held: always, once. Nobody came: as the
+    /// school's policy says at that moment. Asking again changes nothing.
     pub(super) async fn count_load(
         &mut self,
         id: &ConsultationId,
@@ -24,16 +25,17 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let after = (step.to, step.not_held);
-        if before.state.is_final() || !counts(after, i64::MAX, 0) {
+        if before.state.is_final() || !counts(after, i64::MAX, 0, NoAudience::default()) {
             return Ok(());
         }
-        let row = sqlx::query("SELECT start_at, end_at, live_at FROM consultation WHERE id = $1")
+        let row = sqlx::query("SELECT school_id, start_at, end_at, live_at FROM consultation WHERE id = $1")
             .bind(id.as_str())
             .fetch_one(self.connection())
             .await?;
+        let policy = self.no_audience_at(&SchoolId::new(text(&row, "school_id")?), now_ms).await?;
         let (start_ms, end_ms) = (int(&row, "start_at")?, int(&row, "end_at")?);
         let came_ms = sql::optional_int(&row, "live_at")?.unwrap_or(now_ms).max(start_ms);
-        if !counts(after, now_ms.min(end_ms) - came_ms, end_ms - start_ms) {
+        if !counts(after, now_ms.min(end_ms) - came_ms, end_ms - start_ms, policy) {
             return Ok(());
         }
         self.append_load(id, now_ms).await
@@ -100,7 +102,7 @@ impl Tx {
         .bind(id.as_str())
         .fetch_optional(self.connection())
         .await?;
-        let row = sqlx::query("SELECT start_at, end_at, live_at, closed_at FROM consultation WHERE id = $1")
+        let row = sqlx::query("SELECT school_id, start_at, end_at, live_at, closed_at FROM consultation WHERE id = $1")
             .bind(id.as_str())
             .fetch_one(self.connection())
             .await?;
@@ -108,7 +110,9 @@ impl Tx {
         let closed_ms = sql::optional_int(&row, "closed_at")?.unwrap_or(end_ms);
         let came_ms = sql::optional_int(&row, "live_at")?;
         let waited_ms = came_ms.map_or(0, |came| closed_ms.min(end_ms) - came.max(start_ms));
-        let counts = counts(after, waited_ms, end_ms - start_ms);
+        // As it was when it ended: what a school decides later changes nothing of what is past.
+        let policy = self.no_audience_at(&SchoolId::new(text(&row, "school_id")?), closed_ms).await?;
+        let counts = counts(after, waited_ms, end_ms - start_ms, policy);
         match entry {
             None if counts => self.append_load(id, now_ms).await,
             Some(entry) => {

@@ -50,6 +50,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(221, "0221_evidence_of_lines"),
     migration!(222, "0222_audit_anchor"),
     migration!(230, "0230_device_check"),
+    migration!(231, "0231_load_policy"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

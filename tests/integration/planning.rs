@@ -5,6 +5,7 @@ mod calendar;
 mod changes;
 mod chosen;
 mod lessons;
+mod load_policy;
 mod parts;
 mod programmes;
 mod proposals;

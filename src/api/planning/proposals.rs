@@ -15,6 +15,7 @@ use super::super::session::rfc3339;
 use super::modes::{HoursNormView, RuleModeView};
 use super::rules::{ActView, NormView};
 use super::{actor, parsed, reason, school_of};
+use crate::domain::planning::load::NoAudience;
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Condition, Grant, Relations};
 use crate::domain::proposal::{Decision, State as ProposalState};
@@ -73,6 +74,7 @@ pub enum ChangeView {
     Hours(HoursNormView),
     Mode(RuleModeView),
     Text(TextForm),
+    Load(NoAudience),
 }
 
 impl From<RuleChange> for ChangeView {
@@ -83,6 +85,7 @@ impl From<RuleChange> for ChangeView {
             RuleChange::Hours(row) => Self::Hours(row.into()),
             RuleChange::Mode { rule, mode } => Self::Mode(RuleModeView { rule, mode: mode.as_str().to_owned() }),
             RuleChange::Text { purpose, title, body } => Self::Text(TextForm { purpose, title, body }),
+            RuleChange::Load(policy) => Self::Load(policy),
         }
     }
 }
@@ -137,7 +140,7 @@ pub async fn proposals(State(state): State<ApiState>, session: Session) -> Resul
     let me = &session.principal.person;
     let of = (!decides).then_some(me);
     let known = state.store.rule_proposals(&session.principal.school, of, MOST_SHOWN).await?;
-    let stale = state.store.stale_proposals(&session.principal.school, &known).await?;
+    let stale = state.store.stale_proposals(&session.principal.school, &known, state.clock.now_ms()).await?;
     let view = |proposal: Proposal| {
         let is_mine = proposal.proposed_by == *me;
         let (is_waiting, is_stale) = (proposal.state == ProposalState::Proposed, stale.contains(&proposal.id));
@@ -203,7 +206,7 @@ pub async fn decide(
             let grant = session.allow::<kind::NormManage>(Relations::school())?;
             settle(&state, &session, &grant, id, form.decision, why).await
         }
-        RuleChange::Act(_) | RuleChange::Mode { .. } | RuleChange::Text { .. } => {
+        RuleChange::Act(_) | RuleChange::Mode { .. } | RuleChange::Text { .. } | RuleChange::Load(_) => {
             settle(&state, &session, &asks, id, form.decision, why).await
         }
     }

@@ -1,6 +1,7 @@
 //! Teaching load against the contract, and working time of everybody else (clause 3.3, INV-30 to INV-34).
 
 use jiff::civil::{Date, Time};
+use serde::{Deserialize, Serialize};
 
 use super::Wish;
 use super::finding::{Finding, Params, Period};
@@ -36,15 +37,41 @@ pub fn academic_hours(minutes: i64, is_whole_period: bool, hour_minutes: u16) ->
 /// State and reason of a consultation that is over.
 pub type Outcome = (State, Option<NotHeldReason>);
 
-/// A host who waited this long has worked, also when nobody came.
-const WAITED_MS: i64 = 15 * 60_000;
+/// What a school counts for a host to whom nobody came (DOMAIN 2.2). In force from when it was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "count", rename_all = "snake_case", deny_unknown_fields)]
+pub enum NoAudience {
+    /// Nothing. With braces: serde refuses foreign fields only then.
+    Never {},
+    /// The whole time, once the host has waited so many minutes, or to the end of something shorter.
+    Waited { minutes: u8 },
+}
 
-/// Whether an outcome counts for the host (INV-32): held always, without an audience when the host waited long enough or to the
-/// end of something shorter; nothing else ever.
-pub fn counts((state, not_held): Outcome, waited_ms: i64, length_ms: i64) -> bool {
-    match (state, not_held) {
-        (State::Held, _) => true,
-        (State::NotHeld, Some(NotHeldReason::NoAudience)) => waited_ms >= WAITED_MS.min(length_ms),
+impl Default for NoAudience {
+    fn default() -> Self {
+        Self::Waited { minutes: 15 }
+    }
+}
+
+impl NoAudience {
+    /// Nobody waits longer than a lesson is.
+    pub const MOST_MINUTES: u8 = 60;
+
+    pub fn is_sound(self) -> bool {
+        match self {
+            Self::Never {} => true,
+            Self::Waited { minutes } => (1..=Self::MOST_MINUTES).contains(&minutes),
+        }
+    }
+}
+
+/// Whether an outcome counts for the host (INV-32): held always, without an audience as the school says; nothing else ever.
+pub fn counts((state, not_held): Outcome, waited_ms: i64, length_ms: i64, policy: NoAudience) -> bool {
+    match (state, not_held, policy) {
+        (State::Held, ..) => true,
+        (State::NotHeld, Some(NotHeldReason::NoAudience), NoAudience::Waited { minutes }) => {
+            waited_ms >= (i64::from(minutes) * 60_000).min(length_ms)
+        }
         _ => false,
     }
 }

@@ -39,6 +39,8 @@ struct Story {
     minutes: i64,
     fate: Fate,
     is_substituted: bool,
+    /// What the school decides about waiting in vain before it begins, and after it is over.
+    policies: [Option<NoAudience>; 2],
     /// Minutes that corrections name, one after the other.
     corrections: Vec<i64>,
     /// Outcomes that corrections name afterwards, one after the other.
@@ -61,11 +63,19 @@ fn story() -> impl Strategy<Value = Story> {
     let afterwards = proptest::collection::vec(0u8..5, 0..4);
     let outcome = proptest::sample::select(vec!["held", "no_host", "no_audience", "technical"]);
     let outcomes = proptest::collection::vec(outcome, 0..4);
-    (20i64..60, fate, any::<bool>(), corrections, outcomes, afterwards).prop_map(
-        |(minutes, fate, is_substituted, corrections, outcomes, afterwards)| Story {
+    let policy = || {
+        prop_oneof![
+            3 => Just(None),
+            1 => Just(Some(NoAudience::Never {})),
+            2 => (1..=NoAudience::MOST_MINUTES).prop_map(|minutes| Some(NoAudience::Waited { minutes })),
+        ]
+    };
+    (20i64..60, fate, any::<bool>(), [policy(), policy()], corrections, outcomes, afterwards).prop_map(
+        |(minutes, fate, is_substituted, policies, corrections, outcomes, afterwards)| Story {
             minutes,
             fate,
             is_substituted,
+            policies,
             corrections,
             outcomes,
             afterwards,
@@ -81,6 +91,8 @@ struct Ledger {
     substitute: PersonId,
     deputy: Actor,
     timings: Timings,
+    /// What the school has decided last about waiting in vain.
+    policy: NoAudience,
     /// Consultations made so far.
     made: i64,
     now_ms: i64,
@@ -107,6 +119,7 @@ impl Ledger {
             template: ConsultationId::new(template),
             deputy: Actor { person: deputy, role: Some(Role::DeputyHead) },
             timings: Timings::new(Timing::default()),
+            policy: NoAudience::default(),
             // Behind everything that the demo has.
             made: 400,
             store,
@@ -160,10 +173,24 @@ impl Ledger {
         self.store.transition(id.clone(), event, Some(self.deputy.clone()), self.timings.clone(), at).await
     }
 
-    /// Lets a story happen. Gives how many states there were after the first.
-    async fn tell(&mut self, story: &Story) -> (ConsultationId, usize) {
+    /// The school decides anew about waiting in vain.
+    async fn decide(&mut self, policy: Option<NoAudience>, at_ms: i64) {
+        let Some(policy) = policy else { return };
+        self.policy = policy;
+        let (school, by) = (self.school.id.clone(), self.deputy.clone());
+        self.store
+            .write(move |tx| Box::pin(async move { tx.put_no_audience(&school, policy, &by, at_ms).await }))
+            .await
+            .unwrap();
+    }
+
+    /// Lets a story happen. Gives what held about waiting in vain when it ended, and how many states there were after the
+    /// first.
+    async fn tell(&mut self, story: &Story) -> (ConsultationId, NoAudience, usize) {
         let (id, start) = self.plan(story).await;
         let end = start + story.minutes * MIN;
+        self.decide(story.policies[0], start - 60 * MIN).await;
+        let held = self.policy;
         let clock = |shared: i64| Event::Clock { shared_ms: shared * MIN, down: None };
         let cancel = || Event::Cancel { reason: "болезнь".into() };
         let mut events = Vec::new();
@@ -186,6 +213,7 @@ impl Ledger {
         for (event, at) in events {
             self.step(&id, event, at).await.unwrap();
         }
+        self.decide(story.policies[1], end + 60 * MIN).await;
         if story.fate != Fate::Ahead {
             for what in &story.afterwards {
                 let event = match what {
@@ -199,7 +227,7 @@ impl Ledger {
                 assert!(after.is_err() || after.unwrap().step.is_none(), "what is over stays as it is");
             }
         }
-        (id, steps)
+        (id, held, steps)
     }
 
     async fn entry_of(&self, id: &ConsultationId) -> Option<String> {
@@ -239,24 +267,33 @@ fn waited(story: &Story) -> i64 {
     }
 }
 
-/// Whether it counted when it was over. A host who was there for a quarter of an hour, or to the end of something shorter, has
-/// worked.
-fn counted(story: &Story) -> bool {
+/// Whether waiting in vain counted by what held when it was over: a host who was there for so long, or to the end of something
+/// shorter, has worked.
+fn counts_alone(story: &Story, policy: NoAudience) -> bool {
+    match policy {
+        NoAudience::Never {} => false,
+        NoAudience::Waited { minutes } => waited(story) >= i64::from(minutes).min(story.minutes),
+    }
+}
+
+/// Whether it counted when it was over.
+fn counted(story: &Story, policy: NoAudience) -> bool {
     match story.fate {
         Fate::Held => true,
-        Fate::Alone(_) => waited(story) >= 15.min(story.minutes),
+        Fate::Alone(_) => counts_alone(story, policy),
         _ => false,
     }
 }
 
-/// What the ledger should hold for a story: the regulation read anew, by minutes. `None`: it has no row.
-fn expected(story: &Story) -> Option<Hundredths> {
-    let mut minutes = counted(story).then(|| story.corrections.last().copied().unwrap_or(story.minutes));
+/// What the ledger should hold for a story: the regulation read anew, by minutes; `policy`: what held when it ended, whatever
+/// was decided since. `None`: it has no row.
+fn expected(story: &Story, policy: NoAudience) -> Option<Hundredths> {
+    let mut minutes = counted(story, policy).then(|| story.corrections.last().copied().unwrap_or(story.minutes));
     let is_over = matches!(story.fate, Fate::Held | Fate::Alone(_) | Fate::NoHost | Fate::Fault);
     for outcome in story.outcomes.iter().filter(|_| is_over) {
         let counts = match *outcome {
             "held" => true,
-            "no_audience" => waited(story) >= 15.min(story.minutes),
+            "no_audience" => counts_alone(story, policy),
             _ => false,
         };
         minutes = match (minutes, counts) {
@@ -291,10 +328,12 @@ fn p9_inv_32_inv_33_the_ledger_is_the_sum_of_what_was_held() {
                 let before = ledger.store.load_sum(&ledger.school).await.unwrap();
                 let first = ledger.made + 1;
                 let mut told = HashMap::new();
+                let mut wanted: Vec<Hundredths> = Vec::new();
                 for story in &stories {
-                    let (id, steps) = ledger.tell(story).await;
+                    let (id, policy, steps) = ledger.tell(story).await;
+                    wanted.extend(expected(story, policy));
                     let entry = ledger.entry_of(&id).await;
-                    prop_assert_eq!(entry.is_some(), counted(story), "INV-32: {:?}", story);
+                    prop_assert_eq!(entry.is_some(), counted(story, policy), "INV-32: {:?} {:?}", story, policy);
                     for minutes in entry.iter().flat_map(|_| &story.corrections) {
                         ledger.correct(entry.as_deref().unwrap(), *minutes).await;
                     }
@@ -304,7 +343,7 @@ fn p9_inv_32_inv_33_the_ledger_is_the_sum_of_what_was_held() {
                         corrected += usize::from(ledger.correct_outcome(&id, outcome).await);
                     }
                     let entry = ledger.entry_of(&id).await;
-                    prop_assert_eq!(entry.is_some(), expected(story).is_some(), "INV-32: {:?}", story);
+                    prop_assert_eq!(entry.is_some(), expected(story, policy).is_some(), "INV-32: {:?}", story);
                     if let Some(entry) = &entry {
                         prop_assert_eq!(ledger.store.was_planned(entry).await.unwrap(), !story.is_substituted);
                         let host = ledger.store.load_entry_host(&ledger.school, entry).await.unwrap();
@@ -320,7 +359,6 @@ fn p9_inv_32_inv_33_the_ledger_is_the_sum_of_what_was_held() {
                     told.insert(id, story.clone());
                 }
                 let after = ledger.store.load_sum(&ledger.school).await.unwrap();
-                let wanted: Vec<Hundredths> = stories.iter().filter_map(expected).collect();
                 prop_assert_eq!(after.0 - before.0, i64::try_from(wanted.len()).unwrap());
                 prop_assert_eq!(after.1 - before.1, wanted.iter().sum::<i64>(), "P9: {:?}", stories);
                 plan_and_fact(&ledger, first, &told).await

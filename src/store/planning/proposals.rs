@@ -20,6 +20,7 @@ use crate::domain::consent::Purpose;
 use crate::domain::ids::{PersonId, SchoolId};
 use crate::domain::norm::NormMode;
 use crate::domain::notice::Notice;
+use crate::domain::planning::load::NoAudience;
 use crate::domain::proposal::{Decision, State, decide};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::role::Role;
@@ -39,6 +40,7 @@ pub enum RuleChange {
     Hours(HoursRow),
     Mode { rule: String, mode: NormMode },
     Text { purpose: Purpose, title: String, body: String },
+    Load(NoAudience),
 }
 
 impl RuleChange {
@@ -50,6 +52,7 @@ impl RuleChange {
             Self::Hours(_) => "hours",
             Self::Mode { .. } => "mode",
             Self::Text { .. } => "text",
+            Self::Load(_) => "load",
         }
     }
 }
@@ -115,13 +118,19 @@ impl Store {
 impl Store {
     /// Those of these proposals that wait while what they would replace has changed since, by id: they can no longer be
     /// confirmed.
-    pub async fn stale_proposals(&self, school: &SchoolId, known: &[Proposal]) -> Result<HashSet<String>, StoreError> {
+    pub async fn stale_proposals(
+        &self,
+        school: &SchoolId,
+        known: &[Proposal],
+        now_ms: i64,
+    ) -> Result<HashSet<String>, StoreError> {
         let waiting: Vec<&Proposal> = known.iter().filter(|one| one.state == State::Proposed).collect();
         if waiting.is_empty() {
             return Ok(HashSet::new());
         }
         let (norms, hours) = (self.norm_rows(school).await?, self.hours_rows(school).await?);
         let (modes, texts) = (self.rule_modes(school).await?, self.consent_texts(school).await?);
+        let load = self.no_audience(school, now_ms).await?;
         let now = |change: &RuleChange| match change {
             RuleChange::Act(_) => None,
             RuleChange::Norm(row) => norms.iter().find(|one| one.id == row.id).cloned().map(RuleChange::Norm),
@@ -134,6 +143,7 @@ impl Store {
                 .iter()
                 .find(|one| one.purpose == *purpose)
                 .map(|one| RuleChange::Text { purpose: *purpose, title: one.title.clone(), body: one.body.clone() }),
+            RuleChange::Load(_) => Some(RuleChange::Load(load)),
         };
         Ok(waiting.into_iter().filter(|one| now(&one.change) != one.was).map(|one| one.id.clone()).collect())
     }
@@ -171,11 +181,17 @@ impl Tx {
             RuleChange::Text { purpose, title, body } => {
                 self.add_consent_text(&school.id, purpose, (&title, &body), Some(actor), now_ms).await.map(drop)
             }
+            RuleChange::Load(policy) => self.put_no_audience(&school.id, policy, actor, now_ms).await,
         }
     }
 
     /// What a change would replace, as it stands now; `None`: nothing. [`StoreError::NotFound`]: it names a row that is not.
-    async fn standing(&mut self, school: &SchoolId, change: &RuleChange) -> Result<Option<RuleChange>, StoreError> {
+    async fn standing(
+        &mut self,
+        school: &SchoolId,
+        change: &RuleChange,
+        now_ms: i64,
+    ) -> Result<Option<RuleChange>, StoreError> {
         Ok(match change {
             RuleChange::Act(_) => None,
             RuleChange::Norm(row) if row.id.is_empty() => None,
@@ -190,6 +206,7 @@ impl Tx {
                 let text = self.consent_text_in_force(school, *purpose).await?;
                 text.map(|text| RuleChange::Text { purpose: text.purpose, title: text.title, body: text.body })
             }
+            RuleChange::Load(_) => Some(RuleChange::Load(self.no_audience_at(school, now_ms).await?)),
         })
     }
 
@@ -213,7 +230,7 @@ impl Tx {
         .bind(now_ms - DAY_MS)
         .fetch_one(self.connection())
         .await?;
-        let was = self.standing(&school.id, change).await?;
+        let was = self.standing(&school.id, change, now_ms).await?;
         if waiting >= MOST_WAITING || today >= MOST_A_DAY || was.as_ref() == Some(change) {
             return Err(StoreError::Conflict);
         }
@@ -276,7 +293,7 @@ impl Tx {
         }
         self.audit(event).await?;
         if state == State::Confirmed {
-            if self.standing(&school.id, &known.change).await? != known.was {
+            if self.standing(&school.id, &known.change, now_ms).await? != known.was {
                 return Err(PlanError::Refused(RefusalCode::VersionConflict));
             }
             self.apply_rule_change(school, known.change, actor, now_ms).await?;

@@ -88,6 +88,7 @@ pub const PLACES: &[Place] = &[
     doer("erasure", "executed_by"),
     doer("import_run", "by_id"),
     doer("incident", "by_id"),
+    doer("load_policy", "by_id"),
     doer("org_unit", "head_person_id"),
     doer("regular_lesson", "teacher_id"),
     doer("rule_proposal", "proposed_by"),

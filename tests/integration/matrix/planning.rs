@@ -49,6 +49,8 @@ pub const ROUTES: &[(&str, &str, Asks)] = &[
     ("put", "/api/v1/hours-norms", Asks::OfAnybody(Action::NormManage)),
     ("get", "/api/v1/planning-rules", Asks::OfAnybody(Action::TimetableView)),
     ("put", "/api/v1/planning-rules", Asks::OfAnybody(Action::PolicyManage)),
+    ("get", "/api/v1/load-policy", Asks::OfAnybody(Action::TimetableView)),
+    ("put", "/api/v1/load-policy", Asks::OfAnybody(Action::PolicyManage)),
     ("get", "/api/v1/rule-proposals", Asks::OfAnybody(Action::PolicyManage)),
     ("post", "/api/v1/rule-proposals/{id}/decide", Asks::OfAbsent(Action::PolicyManage)),
 ];
@@ -104,6 +106,7 @@ impl Things {
             | "/api/v1/norms"
             | "/api/v1/hours-norms"
             | "/api/v1/planning-rules"
+            | "/api/v1/load-policy"
                 if method == Method::PUT =>
             {
                 json!({})

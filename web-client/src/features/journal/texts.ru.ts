@@ -99,6 +99,7 @@ export default {
   a_load_correct: 'Нагрузка исправлена',
   a_calendar_change: 'Календарь изменён',
   a_timetable_expand: 'Расписание развёрнуто',
+  a_load_policy_put: 'Правило о нагрузке без слушателей изменено',
   a_norm_put: 'Норма изменена',
   a_hours_norm_put: 'Часы занятий изменены',
   a_policy_rule: 'Строгость правила',

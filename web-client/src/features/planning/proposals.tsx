@@ -15,7 +15,7 @@ import { type Change, type Decision, decide, differences, type Mode, type Propos
 /** Decided ones that stay in sight. */
 const MOST_DECIDED = 5;
 /** What a decision changes. */
-const KEYS = ['rule-proposals', 'local-acts', 'norms', 'hours-norms', 'planning-rules', 'consent-texts'];
+const KEYS = ['rule-proposals', 'local-acts', 'norms', 'hours-norms', 'planning-rules', 'consent-texts', 'load-policy'];
 const TONES = { proposed: 'wait', confirmed: 'good', declined: 'bad', withdrawn: undefined } as const;
 
 export function ProposalsPanel() {
@@ -143,6 +143,8 @@ function useTitleOf() {
       }
       case 'text':
         return t('proposal_text', { what: purpose(change.row.purpose) });
+      case 'load':
+        return t('proposal_load');
     }
   };
 }
@@ -162,6 +164,8 @@ const LABELS = {
   code: 'code',
   source: 'source',
   mode: 'mode',
+  count: 'waiting_count',
+  minutes: 'waiting_minutes',
   valid_from: 'valid_from',
   valid_to: 'valid_to',
 } as const;
@@ -174,6 +178,7 @@ function Differences({ proposal }: { proposal: Proposal }) {
   const said = (name: string, value: unknown): string => {
     if (value === undefined || value === null || value === '') return t('nothing');
     if (DAYS.includes(name)) return day(String(value));
+    if (name === 'count') return t(value === 'never' ? 'waiting_never' : 'waiting_waited');
     return name === 'mode' ? t(`mode_${value as Mode}`) : String(value);
   };
   return (

@@ -20,6 +20,9 @@ export type Norm = Row & { per_lesson: number; per_day_home?: number };
 export type Hours = Row & { earliest: string; latest: string };
 export type Rule = { rule: string; mode: Mode };
 
+/** Whether a host to whom nobody came is counted the time. */
+export type LoadPolicy = { count: 'never' } | { count: 'waited'; minutes: number };
+
 export type Text = { purpose: string; title: string; body: string };
 
 /** A change as its own route takes it. */
@@ -28,7 +31,8 @@ export type Change =
   | { kind: 'norm'; row: Norm }
   | { kind: 'hours'; row: Hours }
   | { kind: 'mode'; row: Rule }
-  | { kind: 'text'; row: Text };
+  | { kind: 'text'; row: Text }
+  | { kind: 'load'; row: LoadPolicy };
 export type Decision = 'confirm' | 'decline' | 'withdraw';
 export type Proposal = {
   id: string;
@@ -71,6 +75,8 @@ export const fetchHours = () => request<{ items: Hours[] }>('GET', '/api/v1/hour
 export const putHours = (hours: Hours) => request<void>('PUT', '/api/v1/hours-norms', hours);
 export const fetchRules = () => request<{ items: Rule[] }>('GET', '/api/v1/planning-rules');
 export const putRule = (rule: Rule) => request<void>('PUT', '/api/v1/planning-rules', rule);
+export const fetchLoadPolicy = () => request<LoadPolicy>('GET', '/api/v1/load-policy');
+export const putLoadPolicy = (policy: LoadPolicy) => request<void>('PUT', '/api/v1/load-policy', policy);
 
 /** Whether a row counts on a day. Days are compared as text, which is the order of the calendar. */
 export function isInForce(row: Dated, day: string): boolean {

@@ -30,6 +30,7 @@ import {
   putRule,
   type Row,
 } from './rules-model';
+import { WaitingInVain } from './waiting';
 
 export default function Rules() {
   const t = useTexts(texts);
@@ -49,6 +50,7 @@ export default function Rules() {
       <Norms />
       <HoursOfDay />
       <Strictness />
+      <WaitingInVain />
       <ConsentTexts />
     </>
   );
