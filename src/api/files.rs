@@ -17,11 +17,12 @@ use super::problem::Problem;
 use super::{ApiState, appointments, body, requests};
 use crate::domain::ids::{AppointmentId, RequestId};
 use crate::domain::policy::action::kind;
+use crate::store::StoreError;
 use crate::store::request_file::{Owner, RequestFile};
 use crate::store::transition::Actor;
 
 /// Largest file: a photographed page of homework.
-const MOST_BYTES: usize = 10 << 20;
+pub(super) const MOST_BYTES: usize = 10 << 20;
 /// Longest name that is kept, characters.
 const NAME_CHARACTERS: usize = 120;
 
@@ -61,7 +62,7 @@ impl From<RequestFile> for FileView {
 #[into_params(parameter_in = Query)]
 pub struct Named {
     /// What the file is called; shown, never used as a path.
-    name: String,
+    pub(super) name: String,
 }
 
 /// Add a file to one's request: an image, a PDF or an office document of at most 10 MiB, five of them. The body is the file.
@@ -115,7 +116,42 @@ async fn keep(
     name: String,
     request: Request,
 ) -> Result<(StatusCode, axum::Json<FileView>), Problem> {
-    let name = shown_name(&name).ok_or_else(|| Problem::bad_request("name: the file needs one"))?;
+    let brought = receive(state, &name, request).await?;
+    let (request, appointment) = match owner {
+        Owner::Request(id) => (Some(id), None),
+        Owner::Appointment(id) => (None, Some(id)),
+    };
+    let file = RequestFile {
+        id: brought.id,
+        request,
+        appointment,
+        name: brought.name,
+        media_type: brought.media_type.to_owned(),
+        size_bytes: brought.size_bytes,
+        sha256: brought.sha256,
+        by: session.principal.person.clone(),
+    };
+    let now_ms = state.clock.now_ms();
+    let added = state.store.add_file(session.principal.school.clone(), file.clone(), actor, now_ms).await;
+    settle(state, &file.id, added).await?;
+    Ok((StatusCode::CREATED, axum::Json(file.into())))
+}
+
+/// A file whose bytes are in the data folder; its row is not written yet.
+pub(super) struct Brought {
+    pub id: String,
+    pub name: String,
+    pub media_type: &'static str,
+    pub size_bytes: i64,
+    pub sha256: String,
+}
+
+/// Takes a body as a file of a known kind and puts it into the data folder. [`settle`] comes next.
+///
+/// # Errors
+/// `bad_request` without a name or bytes, `too_large`, `unsupported_media_type`, `storage_full`.
+pub(super) async fn receive(state: &ApiState, name: &str, request: Request) -> Result<Brought, Problem> {
+    let name = shown_name(name).ok_or_else(|| Problem::bad_request("name: the file needs one"))?;
     let bytes = body::bytes(request, state).await?;
     if bytes.is_empty() {
         return Err(Problem::bad_request("the file is empty"));
@@ -124,32 +160,26 @@ async fn keep(
         return Err(Problem::new("too_large"));
     }
     let media_type = kind_of(&bytes, &name).ok_or_else(|| Problem::new("unsupported_media_type"))?;
-    let (request, appointment) = match owner {
-        Owner::Request(id) => (Some(id), None),
-        Owner::Appointment(id) => (None, Some(id)),
-    };
-    let file = RequestFile {
+    let brought = Brought {
         id: uuid::Uuid::new_v4().to_string(),
-        request,
-        appointment,
         name,
-        media_type: media_type.to_owned(),
+        media_type,
         size_bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
         sha256: hex::encode(Sha256::digest(&bytes)),
-        by: session.principal.person.clone(),
     };
-    let path = path_of(state, &file.id);
-    write(&path, &bytes).await?;
-    let now_ms = state.clock.now_ms();
-    let added = state.store.add_file(session.principal.school.clone(), file.clone(), actor, now_ms).await;
+    write(&path_of(state, &brought.id), &bytes).await?;
+    Ok(brought)
+}
+
+/// After the row: a file without one would be nobody's, and goes again.
+///
+/// # Errors
+/// `limit_reached` when there are as many as may be.
+pub(super) async fn settle(state: &ApiState, id: &str, added: Result<bool, StoreError>) -> Result<(), Problem> {
     if !matches!(added, Ok(true)) {
-        // A file without a row would be nobody's.
-        let _ = tokio::fs::remove_file(&path).await;
+        let _ = tokio::fs::remove_file(path_of(state, id)).await;
     }
-    if !added? {
-        return Err(Problem::new("limit_reached"));
-    }
-    Ok((StatusCode::CREATED, axum::Json(file.into())))
+    if added? { Ok(()) } else { Err(Problem::new("limit_reached")) }
 }
 
 /// One file, as an attachment. For those who see the request or the booking it hangs on.
@@ -169,7 +199,15 @@ pub async fn file(
         (None, Some(appointment)) => appointments::sees(&state, &session, appointment.as_str()).await?,
         (None, None) => return Err(Problem::not_found()),
     }
-    let bytes = match tokio::fs::read(path_of(&state, &file.id)).await {
+    serve(&state, &file.id, &file.name).await
+}
+
+/// The bytes as an attachment that runs nothing.
+///
+/// # Errors
+/// `not_found` when they are gone.
+pub(super) async fn serve(state: &ApiState, id: &str, name: &str) -> Result<Response, Problem> {
+    let bytes = match tokio::fs::read(path_of(state, id)).await {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Problem::not_found()),
         Err(error) => return Err(Problem::fault(&error)),
@@ -177,7 +215,7 @@ pub async fn file(
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    if let Ok(value) = HeaderValue::try_from(disposition(&file.name)) {
+    if let Ok(value) = HeaderValue::try_from(disposition(name)) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
     headers.insert(
@@ -189,7 +227,7 @@ pub async fn file(
 }
 
 /// Under the data folder, by the hub's own id.
-fn path_of(state: &ApiState, id: &str) -> PathBuf {
+pub(super) fn path_of(state: &ApiState, id: &str) -> PathBuf {
     state.config.data.dir.join("files").join(id)
 }
 

@@ -1,6 +1,7 @@
 //! Planning over HTTP: calendar, programmes, lesson cards, load, orders, substitutes, moving. The rules are the domain's; here
 //! is who may ask and how a refusal reads.
 
+pub mod acts;
 pub mod calendar;
 pub mod cards;
 pub mod changes;
@@ -61,7 +62,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(changes::substitutes))
         .routes(routes!(changes::substitute))
         .routes(routes!(changes::move_to))
-        .routes(routes!(rules::acts, rules::add_act))
+        .merge(acts::routes())
         .routes(routes!(rules::norms, rules::put_norm))
         .routes(routes!(modes::hours, modes::put_hours))
         .routes(routes!(modes::modes, modes::put_mode))

@@ -51,6 +51,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(222, "0222_audit_anchor"),
     migration!(230, "0230_device_check"),
     migration!(231, "0231_load_policy"),
+    migration!(232, "0232_local_act_papers"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

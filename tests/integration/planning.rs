@@ -1,6 +1,7 @@
 //! Planning over HTTP: each refusal of DOMAIN 2.4 that planning knows, with its numbers; versions, orders, substitutes, moving,
 //! the calendar.
 
+mod acts;
 mod calendar;
 mod changes;
 mod chosen;

@@ -1,4 +1,4 @@
-//! What planning is held against: local acts, and norms as dated rows.
+//! What planning is held against: norms as dated rows. Local acts are in [`super::acts`].
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,90 +10,12 @@ use super::super::auth::Session;
 use super::super::body::Json;
 use super::super::problem::Problem;
 use super::proposals::{Proposed, put};
-use super::{day, parsed, school_of};
+use super::{day, parsed};
 use crate::domain::norm::NormMode;
 use crate::domain::policy::action::kind;
 use crate::domain::policy::{Relation, Relations};
-use crate::store::planning::acts::LocalAct;
 use crate::store::planning::norms::NormRow;
 use crate::store::planning::proposals::RuleChange;
-
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct ActsView {
-    items: Vec<ActView>,
-}
-
-/// A local act: the paper on which assistance rests.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ActView {
-    #[serde(default)]
-    id: String,
-    number: String,
-    /// YYYY-MM-DD.
-    dated: String,
-    title: String,
-    basis: String,
-    valid_from: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    valid_to: Option<String>,
-}
-
-/// The school's local acts, the newest first.
-#[utoipa::path(get, path = "/api/v1/local-acts", tag = "planning", responses(
-    (status = 200, body = ActsView), (status = 401, body = Problem), (status = 403, body = Problem)
-))]
-pub async fn acts(State(state): State<ApiState>, session: Session) -> Result<axum::Json<ActsView>, Problem> {
-    session.allow::<kind::TimetableView>(Relations::own().with(Relation::Ward).with(Relation::Unit))?;
-    let school = school_of(&state, &session).await?;
-    let acts = state.store.local_acts(&school).await?;
-    Ok(axum::Json(ActsView { items: acts.into_iter().map(ActView::from).collect() }))
-}
-
-impl From<LocalAct> for ActView {
-    fn from(act: LocalAct) -> Self {
-        Self {
-            id: act.id,
-            number: act.number,
-            dated: act.dated.to_string(),
-            title: act.title,
-            basis: act.basis,
-            valid_from: act.valid_from.to_string(),
-            valid_to: act.valid_to.map(|day| day.to_string()),
-        }
-    }
-}
-
-/// Write a local act down.
-#[utoipa::path(post, path = "/api/v1/local-acts", tag = "planning", request_body = ActView, responses(
-    (status = 201), (status = 202, description = "Proposed", body = Proposed), (status = 400, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem)
-))]
-pub async fn add_act(
-    State(state): State<ApiState>,
-    session: Session,
-    Json(body): Json<serde_json::Value>,
-) -> Result<Response, Problem> {
-    let grant = session.allow::<kind::PolicyManage>(Relations::school())?;
-    let asked: ActView = parsed(body)?;
-    let texts = [&asked.number, &asked.title, &asked.basis];
-    if texts.iter().any(|text| text.trim().is_empty() || text.chars().count() > 300) {
-        return Err(Problem::bad_request("number, title, basis: 1 to 300 characters"));
-    }
-    let act = LocalAct {
-        id: uuid::Uuid::now_v7().to_string(),
-        number: asked.number,
-        dated: day(&asked.dated)?,
-        title: asked.title,
-        basis: asked.basis,
-        valid_from: day(&asked.valid_from)?,
-        valid_to: asked.valid_to.as_deref().filter(|text| !text.is_empty()).map(day).transpose()?,
-    };
-    if act.valid_to.is_some_and(|to| to < act.valid_from) {
-        return Err(Problem::bad_request("valid_to: not before valid_from"));
-    }
-    put(&state, &session, &grant, RuleChange::Act(act), StatusCode::CREATED).await
-}
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct NormsView {

@@ -50,6 +50,8 @@ pub(super) async fn add(store: &Store, school: &School, act: &ActRow, now_ms: i6
         basis: act.basis.clone(),
         valid_from: act.valid_from,
         valid_to: None,
+        opinions: Vec::new(),
+        file: None,
     };
     let school = school.clone();
     store

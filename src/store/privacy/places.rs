@@ -75,6 +75,7 @@ pub const PLACES: &[Place] = &[
     own("load_entry", "host_id", End::Keep),
     own("override_grant", "host_id", End::Keep),
     own("retention_hold", "person_id", End::Keep),
+    doer("act_file", "by_id"),
     doer("audit_event", "actor_id"),
     doer("consultation", "host_id"),
     doer("consultation", "substitute_host_id"),

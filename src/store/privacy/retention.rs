@@ -66,6 +66,14 @@ const TERMS: &[Term] = &[
         statement: "DELETE FROM device_check WHERE school_id = $1 AND at < $2
             AND person_id NOT IN (SELECT person_id FROM retention_hold WHERE lifted_at IS NULL)",
     },
+    // A file that was brought for a local act which nobody wrote, and which no waiting proposal names.
+    Term {
+        category: "act_file",
+        keep_ms: 30 * DAY_MS,
+        statement: "DELETE FROM act_file WHERE school_id = $1 AND at < $2 AND act_id IS NULL AND NOT EXISTS
+            (SELECT 1 FROM rule_proposal r WHERE r.school_id = act_file.school_id AND r.state = 'proposed'
+            AND r.kind = 'act' AND r.body LIKE '%' || act_file.id || '%')",
+    },
     Term {
         category: "request_file",
         keep_ms: 3 * YEAR_MS,
@@ -266,10 +274,9 @@ impl Store {
 impl Tx {
     /// Names of a school's files in the data folder.
     async fn file_names(&mut self, school: &SchoolId) -> Result<BTreeSet<String>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT id FROM request_file WHERE school_id = $1")
-            .bind(school.as_str())
-            .fetch_all(self.connection())
-            .await?;
+        let sql = "SELECT id FROM request_file WHERE school_id = $1 UNION SELECT id FROM act_file WHERE school_id = $2";
+        let rows: Vec<(String,)> =
+            sqlx::query_as(sql).bind(school.as_str()).bind(school.as_str()).fetch_all(self.connection()).await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 }

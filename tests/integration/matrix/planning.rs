@@ -43,6 +43,8 @@ pub const ROUTES: &[(&str, &str, Asks)] = &[
     ("post", "/api/v1/consultations/{id}/move", Asks::OfLesson(Action::ConsultationMove)),
     ("get", "/api/v1/local-acts", Asks::OfAnybody(Action::TimetableView)),
     ("post", "/api/v1/local-acts", Asks::OfAnybody(Action::PolicyManage)),
+    ("post", "/api/v1/local-acts/files", Asks::OfAnybody(Action::PolicyManage)),
+    ("get", "/api/v1/local-acts/files/{file}", Asks::OfAbsent(Action::TimetableView)),
     ("get", "/api/v1/norms", Asks::OfAnybody(Action::TimetableView)),
     ("put", "/api/v1/norms", Asks::OfAnybody(Action::NormManage)),
     ("get", "/api/v1/hours-norms", Asks::OfAnybody(Action::TimetableView)),

@@ -181,6 +181,46 @@ async fn each_term_ends_its_rows_at_its_day_and_a_hold_keeps_its_own() {
 }
 
 #[tokio::test]
+async fn a_file_that_no_act_took_goes_and_one_that_waits_with_a_proposal_stays() {
+    let kept = Kept::new().await;
+    let (school, by) = (kept.school.clone(), kept.deputy.person.clone());
+    let written: Result<(), StoreError> = kept
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                for (id, act) in [
+                    ("loose", "NULL"),
+                    ("waiting", "NULL"),
+                    ("taken", "(SELECT id FROM local_act WHERE school_id = $1 LIMIT 1)"),
+                ] {
+                    let statement = format!(
+                        "INSERT INTO act_file (school_id, by_id, at, act_id, id, name, media_type, size_bytes, sha256)
+                         SELECT $1, $2, $3, {act}, '{id}', 'x.pdf', 'application/pdf', 1, 'x'"
+                    );
+                    let query = sqlx::query(AssertSqlSafe(statement));
+                    query.bind(school.as_str()).bind(by.as_str()).bind(NOW_MS).execute(tx.connection()).await?;
+                }
+                sqlx::query(
+                    "INSERT INTO rule_proposal (school_id, proposed_by, created_at, id, kind, body, state)
+                     SELECT $1, $2, $3, 'p', 'act', '{\"file\":{\"id\":\"waiting\"}}', 'proposed'",
+                )
+                .bind(school.as_str())
+                .bind(by.as_str())
+                .bind(NOW_MS)
+                .execute(tx.connection())
+                .await?;
+                Ok(())
+            })
+        })
+        .await;
+    written.unwrap();
+    assert_eq!(kept.store.end_by_time(NOW_MS + 29 * DAY).await.unwrap().files, [""; 0]);
+    assert_eq!(kept.store.end_by_time(NOW_MS + 31 * DAY).await.unwrap().files, ["loose"]);
+    assert_eq!(kept.store.end_by_time(NOW_MS + 365 * DAY).await.unwrap().files, [""; 0]);
+    kept.store.close().await;
+}
+
+#[tokio::test]
 async fn the_journal_loses_its_oldest_rows_and_stays_whole() {
     let kept = Kept::new().await;
     let rows = kept.count("audit_event WHERE school_id = $1", &PersonId::new(kept.school.as_str())).await;

@@ -107,6 +107,7 @@ const english: Translation<typeof russian> = {
   a_hours_norm_put: 'Hours changed',
   a_policy_rule: 'Strictness of a rule',
   a_local_act_add: 'Local act',
+  a_local_act_file: 'File of a local act',
   a_local_act_end: 'Local act ended',
   a_rule_propose: 'Change of rules proposed',
   a_rule_decide: 'Decision on rules',

@@ -104,6 +104,7 @@ export default {
   a_hours_norm_put: 'Часы занятий изменены',
   a_policy_rule: 'Строгость правила',
   a_local_act_add: 'Локальный акт',
+  a_local_act_file: 'Файл локального акта',
   a_local_act_end: 'Локальный акт прекращён',
   a_rule_propose: 'Предложено изменение правил',
   a_rule_decide: 'Решение о правилах',

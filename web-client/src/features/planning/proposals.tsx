@@ -10,7 +10,16 @@ import { Notice } from '../../shared/ui/notice';
 import { useRefusalWords } from '../../shared/ui/refusal';
 import { usePurpose } from './consent-texts';
 import { texts, useDay, useGrades, useProposals } from './rules-kit';
-import { type Change, type Decision, decide, differences, type Mode, type Proposal } from './rules-model';
+import {
+  type ActFile,
+  type Change,
+  type Decision,
+  decide,
+  differences,
+  type Mode,
+  type Opinion,
+  type Proposal,
+} from './rules-model';
 
 /** Decided ones that stay in sight. */
 const MOST_DECIDED = 5;
@@ -164,6 +173,8 @@ const LABELS = {
   code: 'code',
   source: 'source',
   mode: 'mode',
+  opinions: 'act_opinions',
+  file: 'act_file_label',
   count: 'waiting_count',
   minutes: 'waiting_minutes',
   valid_from: 'valid_from',
@@ -175,9 +186,21 @@ const DAYS = ['dated', 'valid_from', 'valid_to'];
 function Differences({ proposal }: { proposal: Proposal }) {
   const t = useTexts(texts);
   const day = useDay();
-  const said = (name: string, value: unknown): string => {
+  const said = (name: string, value: unknown): ReactNode => {
     if (value === undefined || value === null || value === '') return t('nothing');
     if (DAYS.includes(name)) return day(String(value));
+    if (name === 'opinions') {
+      const said = (value as Opinion[]).map((one) => t('act_opinion', { ...one, date: day(one.dated) }));
+      return said.length > 0 ? said.join('; ') : t('nothing');
+    }
+    if (name === 'file') {
+      const { url, name: called, size_bytes } = value as ActFile;
+      return (
+        <a href={url} download={called}>
+          {t('act_file', { name: called, size: Math.max(1, Math.round(size_bytes / 1024)) })}
+        </a>
+      );
+    }
     if (name === 'count') return t(value === 'never' ? 'waiting_never' : 'waiting_waited');
     return name === 'mode' ? t(`mode_${value as Mode}`) : String(value);
   };

@@ -23,9 +23,11 @@ type Props = {
   doing: { isPending: boolean; isError: boolean; error: unknown };
   onClose: () => void;
   onSave: (values: Record<string, string>) => void;
+  /** What a row of fields cannot say. */
+  children?: ReactNode;
 };
 
-export function RowDialog({ title, fields, action, doing, onClose, onSave }: Props): ReactNode {
+export function RowDialog({ title, fields, action, doing, onClose, onSave, children }: Props): ReactNode {
   const [values, setValues] = useState<Record<string, string>>(() =>
     Object.fromEntries(fields.map((field) => [field.name, field.initial ?? ''])),
   );
@@ -60,6 +62,7 @@ export function RowDialog({ title, fields, action, doing, onClose, onSave }: Pro
           ),
         )}
       </div>
+      {children}
     </FormDialog>
   );
 }

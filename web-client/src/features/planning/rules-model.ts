@@ -1,5 +1,5 @@
 // What planning is held against, as the hub gives it: acts, norms, hours, and how strictly rules are meant.
-import { request } from '../../shared/net/http';
+import { problemOf, request } from '../../shared/net/http';
 
 export type Mode = 'enforce' | 'warn' | 'off';
 export const MODES: readonly Mode[] = ['enforce', 'warn', 'off'];
@@ -7,7 +7,19 @@ export const MODES: readonly Mode[] = ['enforce', 'warn', 'off'];
 /** Days on which a row is in force, as YYYY-MM-DD; undefined: no end on that side. */
 type Dated = { valid_from?: string; valid_to?: string };
 
-export type Act = Dated & { id: string; number: string; dated: string; title: string; basis: string };
+/** By which protocol an opinion was heeded. */
+export type Opinion = { title: string; number: string; dated: string };
+export type ActFile = { id: string; name: string; size_bytes: number; url: string };
+export type Act = Dated & {
+  id: string;
+  number: string;
+  dated: string;
+  title: string;
+  basis: string;
+  opinions: Opinion[];
+  file?: ActFile;
+};
+export type NewAct = Omit<Act, 'id' | 'file'> & { file?: string };
 export type Row = Dated & {
   id: string;
   code: string;
@@ -68,7 +80,18 @@ export const fetchTexts = async (): Promise<TextInForce[]> => {
 export const addText = (text: Text) => request<void>('POST', '/api/v1/consent-texts', text);
 
 export const fetchActs = () => request<{ items: Act[] }>('GET', '/api/v1/local-acts');
-export const addAct = (act: Act) => request<void>('POST', '/api/v1/local-acts', act);
+export const addAct = (act: NewAct) => request<void>('POST', '/api/v1/local-acts', act);
+/** The file of an act that is about to be written. */
+export async function bringActFile(file: File): Promise<ActFile> {
+  const answer = await fetch(`/api/v1/local-acts/files?name=${encodeURIComponent(file.name)}`, {
+    method: 'POST',
+    credentials: 'same-origin',
+    headers: { 'content-type': 'application/octet-stream' },
+    body: file,
+  });
+  if (!answer.ok) throw await problemOf(answer);
+  return (await answer.json()) as ActFile;
+}
 export const fetchNorms = () => request<{ items: Norm[] }>('GET', '/api/v1/norms');
 export const putNorm = (norm: Norm) => request<void>('PUT', '/api/v1/norms', norm);
 export const fetchHours = () => request<{ items: Hours[] }>('GET', '/api/v1/hours-norms');

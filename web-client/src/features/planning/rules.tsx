@@ -1,27 +1,22 @@
 // The rules that planning is held against: local acts, norms and hours as dated rows, strictness of the rest.
 import { Button, NativeSelect } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import { serverNow } from '../../shared/clock';
 import { isErrorCode, refusalOf } from '../../shared/errors';
-import { dayKey } from '../../shared/i18n/format';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { Answered, Empty, Panel, Refused, styles, useMay } from '../../shared/planning/kit';
 import { Notice } from '../../shared/ui/notice';
 import { useRefusalWords } from '../../shared/ui/refusal';
+import { Acts } from './acts';
 import { ConsentTexts } from './consent-texts';
 import { ProposalsPanel } from './proposals';
 import { type Field, RowDialog } from './rules-dialog';
-import { texts, useDay, useGrades, useProposals } from './rules-kit';
+import { texts, useAction, useChange, useDates, useGrades, useProposals } from './rules-kit';
 import {
-  type Act,
-  addAct,
-  fetchActs,
   fetchHours,
   fetchNorms,
   fetchRules,
   type Hours,
-  isInForce,
   MODES,
   type Mode,
   type Norm,
@@ -54,99 +49,6 @@ export default function Rules() {
       <ConsentTexts />
     </>
   );
-}
-
-/** «с 1 сентября 2026 по …», and whether that is now. */
-function useDates(): (row: { valid_from?: string; valid_to?: string }) => ReactNode {
-  const t = useTexts(texts);
-  const day = useDay();
-  return (row) => {
-    const from = row.valid_from && day(row.valid_from);
-    const to = row.valid_to && day(row.valid_to);
-    const words =
-      from && to ? t('since_until', { from, to }) : from ? t('since', { from }) : to ? t('until', { to }) : t('always');
-    return (
-      <>
-        <span className={styles.soft}>{words}</span>
-        {!isInForce(row, dayKey(serverNow())) && <span className={styles.badge}>{t('past')}</span>}
-      </>
-    );
-  };
-}
-
-function useChange<Body>(key: string, change: (body: Body) => Promise<void>, onDone?: () => void) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: change,
-    onSuccess: () => {
-      void client.invalidateQueries({ queryKey: [key] });
-      void client.invalidateQueries({ queryKey: ['rule-proposals'] });
-      onDone?.();
-    },
-  });
-}
-
-function Acts() {
-  const t = useTexts(texts);
-  const day = useDay();
-  const dates = useDates();
-  const mayEdit = useMay('policy.manage');
-  const acts = useQuery({ queryKey: ['local-acts'], queryFn: fetchActs });
-  const [isOpen, setOpen] = useState(false);
-  const action = useAction();
-  const doing = useChange<Act>('local-acts', addAct, () => setOpen(false));
-  const fields: Field[] = [
-    { name: 'number', label: t('act_number'), required: true },
-    { name: 'dated', label: t('act_dated'), type: 'date', required: true },
-    { name: 'title', label: t('act_title'), required: true },
-    { name: 'basis', label: t('act_basis'), required: true },
-    { name: 'valid_from', label: t('valid_from'), type: 'date', required: true },
-    { name: 'valid_to', label: t('valid_to'), type: 'date' },
-  ];
-  return (
-    <Panel
-      title={t('acts')}
-      tools={
-        mayEdit && (
-          <Button size="compact-sm" variant="light" onClick={() => setOpen(true)}>
-            {t('act_add')}
-          </Button>
-        )
-      }
-    >
-      <p className={styles.soft}>{t('acts_lead')}</p>
-      <Answered query={acts}>
-        {acts.data?.items.length === 0 && <Empty title={t('acts_empty')} text={t('acts_empty_text')} icon="info" />}
-        <ul className={styles.list}>
-          {acts.data?.items.map((act) => (
-            <li key={act.id} className={styles.date}>
-              <div className={styles.dateTop}>
-                {t('act', { number: act.number, date: day(act.dated) })} {dates(act)}
-              </div>
-              <div>{act.title}</div>
-              <div className={styles.soft}>{act.basis}</div>
-            </li>
-          ))}
-        </ul>
-      </Answered>
-      {isOpen && (
-        <RowDialog
-          title={t('act_add')}
-          fields={fields}
-          action={action}
-          doing={doing}
-          onClose={() => setOpen(false)}
-          onSave={(values) => doing.mutate({ id: '', ...values } as unknown as Act)}
-        />
-      )}
-    </Panel>
-  );
-}
-
-/** What the button of a dialog says: who may only propose is told so. */
-function useAction(): string | undefined {
-  const t = useTexts(texts);
-  return useProposals().data?.decides === false ? t('propose') : undefined;
 }
 
 const numbers = (values: Record<string, string>, names: readonly string[]) =>
