@@ -16,6 +16,7 @@ pub mod feed;
 pub mod feedback;
 pub mod files;
 pub mod guardians;
+pub mod guide;
 pub mod headers;
 pub mod health;
 pub mod help;
@@ -162,6 +163,7 @@ pub fn documented(max_import: usize) -> OpenApiRouter<ApiState> {
         .routes(routes!(timetable::cancel))
         .merge(closing::routes())
         .merge(device_check::routes())
+        .merge(guide::routes())
         .merge(imports(max_import))
         .merge(planning::routes())
         .merge(directory::routes())

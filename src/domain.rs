@@ -51,6 +51,7 @@ pub mod evidence;
 pub mod feedback;
 pub mod fold;
 pub mod form;
+pub mod guide;
 pub mod ics;
 pub mod ids;
 pub mod journal;

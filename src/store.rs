@@ -25,6 +25,7 @@ pub mod feed;
 pub mod feedback;
 pub mod founding;
 pub mod guardian;
+pub mod guide;
 pub mod import;
 mod incident;
 mod lessons;

@@ -52,6 +52,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(230, "0230_device_check"),
     migration!(231, "0231_load_policy"),
     migration!(232, "0232_local_act_papers"),
+    migration!(233, "0233_guide_video"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

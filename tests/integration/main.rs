@@ -27,6 +27,7 @@ mod device_check;
 mod doctor;
 mod evidence;
 mod founding;
+mod guide;
 mod headers;
 mod help;
 mod import;

@@ -78,6 +78,11 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("get", "/api/v1/consultations/{id}", Asks::OfLesson(Action::ConsultationView)),
     ("post", "/api/v1/consultations/{id}/cancel", Asks::OfLesson(Action::ConsultationCancel)),
     ("post", "/api/v1/consultations/{id}/close", Asks::OfLesson(Action::RoomClose)),
+    ("get", "/api/v1/guide/videos", Asks::OfAnybody(Action::TimetableView)),
+    ("put", "/api/v1/guide/videos/{part}/{form}", Asks::OfSchool(Action::GuideManage)),
+    ("delete", "/api/v1/guide/videos/{part}/{form}", Asks::OfSchool(Action::GuideManage)),
+    ("post", "/api/v1/guide/videos/{part}/{form}/file", Asks::OfSchool(Action::GuideManage)),
+    ("get", "/api/v1/guide/videos/{part}/{form}/file", Asks::OfAnybody(Action::TimetableView)),
     ("get", "/api/v1/device-check", Asks::OfOneself(Action::DeviceCheck)),
     ("put", "/api/v1/device-check", Asks::OfOneself(Action::DeviceCheck)),
     ("post", "/api/v1/device-check/connection", Asks::OfOneself(Action::DeviceCheck)),
@@ -382,6 +387,9 @@ fn request(client: &Client, method: &str, path: &str) -> reqwest::RequestBuilder
         "/api/v1/roster/import" => client.request(method, path).header("content-type", "application/zip").body("x"),
         path if path.ends_with("/corrections") && method == "POST" => {
             client.request(method, path).json(&json!({ "field": "outcome", "new": "held", "reason": "" }))
+        }
+        path if path.starts_with("/api/v1/guide/videos/") && method == "PUT" => {
+            client.request(method, path).json(&json!({}))
         }
         path if path.ends_with("/decline") => client.request(method, path).json(&json!({ "reason": "x" })),
         path if path.starts_with("/api/v1/classes/") => client.request(method, path).json(&json!({ "unit": null })),

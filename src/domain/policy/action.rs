@@ -124,6 +124,8 @@ actions! {
     DeviceCheck = "device.check",
     /// What the checks found of those whom a consultation is for.
     DeviceView = "device.view",
+    /// Video instructions beside the articles of the guide.
+    GuideManage = "guide.manage",
     /// A ticket for the WebSocket, which needs the right to join.
     TicketCreate = "ticket.create" [RoomJoin],
     /// A token for a program of one's own. A token makes no tokens.

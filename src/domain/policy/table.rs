@@ -186,7 +186,7 @@ const fn row(action: Action) -> [Cell; 8] {
             S,
             const { &[must(School, Condition::NotSelf)] },
         ],
-        Action::CalendarManage | Action::BellsManage => [NO, NO, NO, S, NO, NO, S, S],
+        Action::CalendarManage | Action::BellsManage | Action::GuideManage => [NO, NO, NO, S, NO, NO, S, S],
         Action::NormManage | Action::PolicyManage => {
             [NO, NO, NO, S, NO, NO, S, const { &[must(School, Condition::Propose)] }]
         }

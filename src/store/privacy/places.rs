@@ -87,6 +87,7 @@ pub const PLACES: &[Place] = &[
     doer("erasure", "confirmed_by"),
     doer("erasure", "declined_by"),
     doer("erasure", "executed_by"),
+    doer("guide_video", "by_id"),
     doer("import_run", "by_id"),
     doer("incident", "by_id"),
     doer("load_policy", "by_id"),

@@ -7,6 +7,7 @@ import { useTitle } from '../../shared/ui/use-title';
 import { ARTICLES, FORMS, PARTS, type Part, partOf, type Step, TROUBLES, type Trouble } from './articles';
 import styles from './guide.module.css';
 import { guideTexts } from './texts';
+import { ArticleVideo } from './video';
 
 export default function GuidePage() {
   const t = useTexts(guideTexts);
@@ -35,6 +36,7 @@ export default function GuidePage() {
             <h2 id={`guide-${form}`}>{t(form)}</h2>
             <p className={sheet.soft}>{t(`${form}_about`)}</p>
             <Steps steps={ARTICLES[part][form]} />
+            <ArticleVideo part={part} form={form} />
           </section>
         ))}
       </div>

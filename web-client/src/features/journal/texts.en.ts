@@ -102,6 +102,8 @@ const english: Translation<typeof russian> = {
   a_load_correct: 'Load corrected',
   a_calendar_change: 'Calendar changed',
   a_timetable_expand: 'Timetable expanded',
+  a_guide_video: 'Video in the guide',
+  a_guide_drop: 'Video in the guide removed',
   a_load_policy_put: 'Rule on load without an audience changed',
   a_norm_put: 'Norm changed',
   a_hours_norm_put: 'Hours changed',

@@ -99,6 +99,8 @@ export default {
   a_load_correct: 'Нагрузка исправлена',
   a_calendar_change: 'Календарь изменён',
   a_timetable_expand: 'Расписание развёрнуто',
+  a_guide_video: 'Видео в справке',
+  a_guide_drop: 'Видео в справке убрано',
   a_load_policy_put: 'Правило о нагрузке без слушателей изменено',
   a_norm_put: 'Норма изменена',
   a_hours_norm_put: 'Часы занятий изменены',
