@@ -170,6 +170,9 @@ struct PasswordArgs {
     /// File whose first line is the password
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// It is your own account, or a program's: no other password is asked for at the next sign-in
+    #[arg(long)]
+    own: bool,
 }
 
 #[derive(Debug, Args)]
@@ -207,6 +210,9 @@ struct UserArgs {
     /// File whose first line is the password
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// It is your own account, or a program's: no other password is asked for at the first sign-in
+    #[arg(long)]
+    own: bool,
 }
 
 #[derive(Debug, Args)]

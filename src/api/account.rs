@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use super::ApiState;
-use super::auth::{ClientAddress, Session};
+use super::auth::{AnySession, ClientAddress};
 use super::body::Json;
 use super::password::Busy;
 use super::problem::Problem;
@@ -25,7 +25,7 @@ pub struct PasswordForm {
     new_password: String,
 }
 
-/// Change one's password. Every other sign-in and every token of the person ends; this browser gets a new session.
+/// Change one's password; whom somebody else gave theirs does so first of all. Every other sign-in and every token of the person ends; this browser gets a new session.
 #[utoipa::path(post, path = "/api/v1/me/password", tag = "session", request_body = PasswordForm, responses(
     (status = 204, description = "Changed; the answer sets the new session's cookie"),
     (status = 401, body = Problem),
@@ -38,7 +38,7 @@ pub struct PasswordForm {
 pub async fn change_password(
     State(state): State<ApiState>,
     ClientAddress(address): ClientAddress,
-    session: Session,
+    AnySession(session): AnySession,
     Json(form): Json<PasswordForm>,
 ) -> Result<Response, Problem> {
     session.allow::<kind::PasswordChange>(Relations::own())?;
@@ -84,6 +84,7 @@ pub async fn change_password(
         instead_of: Some(phc),
         password_hash,
         by: Some(principal.person.clone()),
+        is_own: true,
     };
     let ended = state.store.change_password(change, Some(row), now_ms).await.map_err(|error| match error {
         // Changed by another browser while this one was checked.

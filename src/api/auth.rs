@@ -16,12 +16,19 @@ use crate::store::sessions::{SessionKind, SessionRow};
 /// A sign-in is written down as "in use" at most this often.
 const TOUCH_EVERY_MS: i64 = 60_000;
 
-/// The signed-in person behind a request. As an argument of a handler it refuses everybody else.
+/// The signed-in person behind a request. As an argument of a handler it refuses everybody else, and whoever must choose a
+/// password of their own first.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub principal: Principal,
     pub row: SessionRow,
+    /// Somebody else chose the password by which this browser signed in.
+    pub is_password_due: bool,
 }
+
+/// The same for what comes before a password of one's own: reading oneself and choosing it.
+#[derive(Clone, Debug)]
+pub struct AnySession(pub Session);
 
 impl Session {
     /// Asks the policy on behalf of this person.
@@ -31,9 +38,18 @@ impl Session {
     pub fn allow<A: Kind>(&self, relations: Relations) -> Result<Grant<A>, Problem> {
         authorize(&self.principal, relations).map_err(Problem::from)
     }
+
+    /// # Errors
+    /// `password_change_required` until the person has chosen a password of their own.
+    pub fn with_own_password(self) -> Result<Self, Problem> {
+        if self.is_password_due {
+            return Err(Problem::new("password_change_required").detail("the first password must be changed"));
+        }
+        Ok(self)
+    }
 }
 
-impl FromRequestParts<ApiState> for Session {
+impl FromRequestParts<ApiState> for AnySession {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
@@ -41,7 +57,16 @@ impl FromRequestParts<ApiState> for Session {
             Some(Known(signed)) => signed.clone(),
             None => signed_in(state, &parts.headers).await,
         };
-        signed?.ok_or_else(|| Problem::new("not_authenticated"))
+        signed?.ok_or_else(|| Problem::new("not_authenticated")).map(Self)
+    }
+}
+
+impl FromRequestParts<ApiState> for Session {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let AnySession(session) = AnySession::from_request_parts(parts, state).await?;
+        session.with_own_password()
     }
 }
 
@@ -62,12 +87,13 @@ pub async fn signed_in(state: &ApiState, headers: &HeaderMap) -> Result<Option<S
     let now_ms = state.clock.now_ms();
     let hash = secret_hash(secret);
     let row = state.store.session(&hash, now_ms).await?.filter(|row| row.kind == kind);
-    let Some(mut row) = row else { return Err(Problem::new("session_expired")) };
-    let Some(principal) = super::people::principal(state, &row, now_ms).await? else {
+    let Some(row) = row else { return Err(Problem::new("session_expired")) };
+    let Some(mut session) = super::people::session(state, row, now_ms).await? else {
         return Err(Problem::new("session_expired"));
     };
+    let row = &mut session.row;
     if kind == SessionKind::Cookie {
-        tighten(state, &mut row, &principal).await?;
+        tighten(state, row, &session.principal).await?;
         if !row.is_alive(now_ms) {
             return Err(Problem::new("session_expired"));
         }
@@ -78,7 +104,7 @@ pub async fn signed_in(state: &ApiState, headers: &HeaderMap) -> Result<Option<S
         // A full disk must not sign everybody out: reading goes on.
         tracing::warn!(%error, "a session's last use is not stored");
     }
-    Ok(Some(Session { principal, row }))
+    Ok(Some(session))
 }
 
 /// Whoever became staff or administrator after signing in is held to their shorter times from then on.

@@ -3,24 +3,26 @@
 use jiff::civil::Date;
 
 use super::ApiState;
+use super::auth::Session;
 use super::session::{SchoolView, WardView};
 use crate::domain::calendar::date_in;
 use crate::domain::ids::PersonId;
 use crate::domain::person::GuardianRight;
 use crate::domain::policy::Principal;
+use crate::store::people::SignedPerson;
 use crate::store::school::School;
-use crate::store::sessions::SessionRow;
+use crate::store::sessions::{SessionKind, SessionRow};
 use crate::store::{Store, StoreError};
 
-/// The person of a sign-in; `None`: gone from the school.
-pub async fn principal(state: &ApiState, row: &SessionRow, now_ms: i64) -> Result<Option<Principal>, StoreError> {
-    let (person, zone) = match state.store.person_in_zone(&row.person).await {
+/// The person of a sign-in as of now; `None`: gone from the school.
+pub async fn session(state: &ApiState, row: SessionRow, now_ms: i64) -> Result<Option<Session>, StoreError> {
+    let SignedPerson { person, zone, is_password_due } = match state.store.signed_person(&row.person).await {
         Ok(found) => found,
         Err(StoreError::NotFound) => return Ok(None),
         Err(error) => return Err(error),
     };
     let today = date_in(&zone, now_ms);
-    Ok(Some(Principal {
+    let principal = Principal {
         roles: state.store.roles_on(&person.id, today).await?,
         school: person.school,
         person: person.id,
@@ -28,7 +30,10 @@ pub async fn principal(state: &ApiState, row: &SessionRow, now_ms: i64) -> Resul
         display_name: person.display_name,
         scopes: row.scopes.as_ref().map(|scopes| scopes.iter().copied().collect()),
         session: row.id_hash.clone(),
-    }))
+    };
+    // A program's token was never opened by the password that somebody else knows.
+    let is_password_due = is_password_due && row.kind == SessionKind::Cookie;
+    Ok(Some(Session { principal, row, is_password_due }))
 }
 
 /// The school's date at an instant.

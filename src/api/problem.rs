@@ -115,6 +115,7 @@ fn status(code: &str) -> StatusCode {
         | "room_locked"
         | "recording_forbidden"
         | "wrong_password"
+        | "password_change_required"
         | "csrf" => StatusCode::FORBIDDEN,
         "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,

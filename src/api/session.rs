@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::ApiState;
-use super::auth::{ClientAddress, Session, cookie, cookie_name, is_https, secret_hash, signed_in};
+use super::auth::{AnySession, ClientAddress, Session, cookie, cookie_name, is_https, secret_hash, signed_in};
 use super::body::Json;
 use super::people;
 use super::problem::Problem;
@@ -45,6 +45,9 @@ pub struct Me {
     /// The hub's clock, Unix milliseconds.
     pub server_time_ms: i64,
     pub demo: bool,
+    /// Somebody else chose the password: until another is chosen everything but that, this and signing out is refused with
+    /// `password_change_required`.
+    pub password_change_required: bool,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -162,8 +165,8 @@ pub async fn sign_in(
     if let Some(old) = old {
         end_everywhere(&state, old);
     }
-    let principal = people::principal(&state, &row, now_ms).await?.ok_or_else(|| Problem::new("session_expired"))?;
-    let me = me_of(&state, &Session { principal, row }).await?;
+    let session = people::session(&state, row, now_ms).await?.ok_or_else(|| Problem::new("session_expired"))?;
+    let me = me_of(&state, &session).await?;
     let mut response = axum::Json(me).into_response();
     set_cookie(&state, response.headers_mut(), &secret, life_ms / 1000);
     Ok(response)
@@ -226,7 +229,7 @@ pub async fn sign_out(State(state): State<ApiState>, headers: HeaderMap) -> Resu
 #[utoipa::path(get, path = "/api/v1/me", tag = "session", responses(
     (status = 200, body = Me), (status = 401, body = Problem)
 ))]
-pub async fn me(State(state): State<ApiState>, session: Session) -> Result<axum::Json<Me>, Problem> {
+pub async fn me(State(state): State<ApiState>, AnySession(session): AnySession) -> Result<axum::Json<Me>, Problem> {
     // Without a role there is still a page that says so: no policy is asked.
     me_of(&state, &session).await.map(axum::Json)
 }
@@ -342,5 +345,6 @@ async fn me_of(state: &ApiState, session: &Session) -> Result<Me, Problem> {
         school: people::school_view(school),
         server_time_ms: now_ms,
         demo: state.config.school.demo,
+        password_change_required: session.is_password_due,
     })
 }

@@ -48,7 +48,10 @@ pub async fn upgrade(
     // Before the sign-in is looked up: one that ends in between is heard of.
     let revoked = state.revoked.subscribe();
     let caller = match auth::signed_in(&state, &headers).await {
-        Ok(Some(session)) => Caller::Known(session.principal),
+        Ok(Some(session)) => match session.with_own_password() {
+            Ok(session) => Caller::Known(session.principal),
+            Err(problem) => return problem.into_response(),
+        },
         Ok(None) => Caller::Unknown,
         // A browser cannot see the status of a refused upgrade: it hears `session_expired` after `hello`.
         Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => Caller::Expired,

@@ -45,6 +45,7 @@ pub async fn add(config: Config, clock: WallClock, args: UserArgs) -> Done {
             Box::pin(async move {
                 let id = tx.insert_person(&school.id, &person, now_ms).await?;
                 tx.insert_account(&school.id, &id, &login, &hash, now_ms).await?;
+                tx.set_password_due(&id, !args.own).await?;
                 tx.audit(AuditEvent::new(school.id.clone(), now_ms, "user.add", "person", id.as_str())).await?;
                 for role in roles {
                     let unit = unit.as_ref().filter(|_| role.is_staff());
@@ -99,12 +100,20 @@ pub async fn token(config: Config, clock: WallClock, args: TokenArgs) -> Done {
     Ok(())
 }
 
-/// `kafedra user password`: a forgotten password. Ends every sign-in and token of the person.
+/// `kafedra user password`: a forgotten password, to be changed at the next sign-in unless it is the operator's own. Ends every
+/// sign-in and token of the person.
 pub async fn password(config: Config, clock: WallClock, args: PasswordArgs) -> Done {
     let password_hash = password::hash(&password_of(args.password_file.as_deref(), &args.login)?);
     let store = open_store(&config).await?;
     let person = known(&store, &args.login).await?;
-    let change = PasswordChange { school: person.school, person: person.id, instead_of: None, password_hash, by: None };
+    let change = PasswordChange {
+        school: person.school,
+        person: person.id,
+        instead_of: None,
+        password_hash,
+        by: None,
+        is_own: args.own,
+    };
     let done = store.change_password(change, None, clock.now_ms()).await;
     store.close().await;
     println!("{}: the password is changed, {} sign-ins ended", args.login, done?.len());

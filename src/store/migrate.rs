@@ -53,6 +53,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(231, "0231_load_policy"),
     migration!(232, "0232_local_act_papers"),
     migration!(233, "0233_guide_video"),
+    migration!(240, "0240_first_password"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.

@@ -37,6 +37,15 @@ pub struct Account {
     pub is_disabled: bool,
 }
 
+/// Whom a sign-in is of, as each request asks.
+#[derive(Clone, Debug)]
+pub struct SignedPerson {
+    pub person: Person,
+    pub zone: TimeZone,
+    /// Somebody else chose the password: nothing but choosing another comes first.
+    pub is_password_due: bool,
+}
+
 /// A child of a guardian, for the child switcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ward {
@@ -131,16 +140,21 @@ impl Store {
         Ok(names)
     }
 
-    /// One person and the school's zone; [`StoreError::NotFound`] if there is none of that name.
-    pub async fn person_in_zone(&self, id: &PersonId) -> Result<(Person, TimeZone), StoreError> {
+    /// Who a sign-in is of; [`StoreError::NotFound`] if there is none of that name.
+    pub async fn signed_person(&self, id: &PersonId) -> Result<SignedPerson, StoreError> {
         let row = sqlx::query(
-            "SELECT p.id, p.school_id, p.code, p.display_name, p.birth_date, s.tz
+            "SELECT p.id, p.school_id, p.code, p.display_name, p.birth_date, s.tz,
+             COALESCE((SELECT a.change_due FROM account a WHERE a.person_id = p.id), 0) AS change_due
              FROM person p JOIN school s ON s.id = p.school_id WHERE p.id = $1",
         )
         .bind(id.as_str())
         .fetch_one(self.readers())
         .await?;
-        Ok((person(&row)?, zone(&text(&row, "tz")?)))
+        Ok(SignedPerson {
+            person: person(&row)?,
+            zone: zone(&text(&row, "tz")?),
+            is_password_due: sql::int(&row, "change_due")? != 0,
+        })
     }
 
     /// Everything the rules ask of a person, as of `today` (the school's date): roles in force, groups, wards.
@@ -312,6 +326,16 @@ impl Tx {
         ];
         let into = "account (person_id, school_id, login, password_hash, created_at)";
         sql::insert_many(self.connection(), into, 5, vec![row]).await
+    }
+
+    /// Whether the account's password is only good for choosing another: `true` where somebody else chose it.
+    pub async fn set_password_due(&mut self, person: &PersonId, is_due: bool) -> Result<(), StoreError> {
+        sqlx::query("UPDATE account SET change_due = $1 WHERE person_id = $2")
+            .bind(i64::from(is_due))
+            .bind(person.as_str())
+            .execute(self.connection())
+            .await?;
+        Ok(())
     }
 
     /// `instead_of`: the string that must stand there still, else [`StoreError::NotFound`].

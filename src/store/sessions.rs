@@ -47,6 +47,8 @@ pub struct PasswordChange {
     pub password_hash: String,
     /// `None`: somebody at the command line.
     pub by: Option<PersonId>,
+    /// The person chose it; else the next sign-in is for choosing another.
+    pub is_own: bool,
 }
 
 impl SessionRow {
@@ -159,8 +161,9 @@ impl Store {
     ) -> Result<Vec<String>, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let PasswordChange { school, person, instead_of, password_hash, by } = change;
+                let PasswordChange { school, person, instead_of, password_hash, by, is_own } = change;
                 tx.update_password(&person, &password_hash, instead_of.as_deref()).await?;
+                tx.set_password_due(&person, !is_own).await?;
                 let ended = tx.delete_sessions_of(person.as_str()).await?;
                 if let Some(fresh) = fresh {
                     tx.insert_session(fresh).await?;

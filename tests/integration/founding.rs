@@ -75,6 +75,7 @@ async fn a_founded_school_has_an_administrator_who_signs_in() {
     assert_eq!(me.status, StatusCode::OK, "{}", me.body);
     assert_eq!(me.body["person"]["display_name"], "Иванова Анна Петровна");
     assert_eq!(me.body["roles"][0]["role"], "admin");
+    assert_eq!(me.body["password_change_required"], false, "whoever founds a school chose it");
     assert_eq!((&me.body["school"]["tz"], &me.body["demo"]), (&json!("Asia/Yekaterinburg"), &json!(false)));
     assert!(admin.timetable().await.is_empty());
     let program = Client { token: Some(token.trim().to_owned()), ..hub.client() };
@@ -91,6 +92,20 @@ async fn a_founded_school_has_an_administrator_who_signs_in() {
         (&me.body["roles"][1]["role"], &me.body["roles"][1]["unit"]),
         (&json!("unit_head"), &made.body["items"][0]["id"])
     );
+    assert_eq!(me.body["password_change_required"], true, "the operator typed it, and not the teacher");
+    assert_eq!(teacher.get("/api/v1/notices").await.code(), "password_change_required");
+    let folder = hub.stop_and_keep().await;
+    done(&kafedra(folder.path(), Some(PASSWORD), &["user", "password", "--login", "T-1", "--own"]));
+    let hub = TestHub::start_on(folder).await;
+    let teacher = hub.client();
+    let me = teacher.post("/api/v1/session", &json!({ "login": "T-1", "password": PASSWORD })).await;
+    assert_eq!(me.body["password_change_required"], false, "one's own account, or a program's");
+    assert_eq!(teacher.get("/api/v1/notices").await.status, StatusCode::OK);
+    let folder = hub.stop_and_keep().await;
+    done(&kafedra(folder.path(), Some(PASSWORD), &["user", "password", "--login", "T-1"]));
+    let hub = TestHub::start_on(folder).await;
+    let me = hub.client().post("/api/v1/session", &json!({ "login": "T-1", "password": PASSWORD })).await;
+    assert_eq!(me.body["password_change_required"], true, "somebody else's");
     let folder = hub.stop_and_keep().await;
     assert!(done(&kafedra(folder.path(), None, &["audit", "verify"])).contains("intact"));
 }

@@ -27,6 +27,8 @@ async fn each_sees_of_the_journal_what_domain_5_says() {
     let login = json!({ "login": "H-100", "password": made.body["password"] });
     let head = hub.client();
     assert_eq!(head.post("/api/v1/session", &login).await.status, StatusCode::OK);
+    let own = json!({ "old_password": made.body["password"], "new_password": "три белых коня" });
+    assert_eq!(head.post("/api/v1/me/password", &own).await.status, StatusCode::NO_CONTENT);
     let own =
         teacher.find(|item| item["host"]["id"] == id(&teacher).as_str() && item["state"] == "planned").await.unwrap();
     let cancelled = teacher.post(&format!("/api/v1/consultations/{own}/cancel"), &json!({ "reason": "болею" })).await;

@@ -39,7 +39,7 @@ async fn pr_03_the_log_holds_nothing_of_people_and_no_secret() {
     Program::start(folder.path(), port).await.kill();
     let added = Command::new(env!("CARGO_BIN_EXE_kafedra"))
         .args(["user", "add", "--login", LOGIN, "--family-name", FAMILY_NAME, "--given-name", GIVEN_NAME])
-        .args(["--role", "teacher", "--data-dir"])
+        .args(["--role", "teacher", "--own", "--data-dir"])
         .arg(folder.path())
         .env("KAFEDRA_PASSWORD", OWN_PASSWORD)
         .output()

@@ -80,6 +80,8 @@ async fn a_head_books_no_appointments_and_nobody_writes_their_own_contract() {
     let login = json!({ "login": "H-100", "password": made.body["password"] });
     let head = hub.client();
     assert_eq!(head.post("/api/v1/session", &login).await.status, StatusCode::OK);
+    let own = json!({ "old_password": made.body["password"], "new_password": "три белых коня" });
+    assert_eq!(head.post("/api/v1/me/password", &own).await.status, StatusCode::NO_CONTENT);
     let hours = deputy.get("/api/v1/office-hours").await;
     assert_eq!(hours.status, StatusCode::OK, "{}", hours.body);
     for path in ["/api/v1/office-hours", "/api/v1/appointments"] {

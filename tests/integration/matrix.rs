@@ -1,6 +1,7 @@
 //! Every route, asked by every role about lessons of their own and of others, answers what the policy table says
 //! (SAFETY SG-01). A route that is missing here fails the test. Seats and what is done on them: [`rooms`].
 
+mod first_password;
 mod people;
 mod planning;
 mod rooms;

@@ -20,7 +20,7 @@ fn person(code: &str, role: &str, unit: Option<&str>) -> Value {
     })
 }
 
-/// Makes somebody with an account and signs them in by the password that is shown once.
+/// Makes somebody with an account, signs them in by the password that is shown once, and chooses another, as must be.
 async fn made(hub: &TestHub, by: &Client, body: &Value) -> (String, Client) {
     let answer = by.post("/api/v1/people", body).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
@@ -29,6 +29,9 @@ async fn made(hub: &TestHub, by: &Client, body: &Value) -> (String, Client) {
     let login = json!({ "login": body["code"], "password": answer.body["password"] });
     let signed = client.post("/api/v1/session", &login).await;
     assert_eq!(signed.status, StatusCode::OK, "{}", signed.body);
+    assert_eq!(signed.body["password_change_required"], true);
+    let own = json!({ "old_password": answer.body["password"], "new_password": "три белых коня" });
+    assert_eq!(client.post("/api/v1/me/password", &own).await.status, StatusCode::NO_CONTENT);
     client.me = signed.body;
     (id, client)
 }

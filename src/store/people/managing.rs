@@ -222,7 +222,8 @@ fn person_row(row: &sqlx::any::AnyRow, roles: &mut HashMap<String, Vec<RoleFacts
 }
 
 impl Tx {
-    /// Writes a person, with an account when there is a password. [`StoreError::Conflict`]: the code is taken.
+    /// Writes a person, with an account when there is a password, which the person changes at the first sign-in.
+    /// [`StoreError::Conflict`]: the code is taken.
     pub async fn add_person(
         &mut self,
         school: &School,
@@ -234,6 +235,7 @@ impl Tx {
         let id = self.insert_person(&school.id, new, now_ms).await?;
         if let Some(hash) = password_hash {
             self.insert_account(&school.id, &id, &new.code, hash, now_ms).await?;
+            self.set_password_due(&id, true).await?;
         }
         let detail = serde_json::json!({ "account": password_hash.is_some() });
         self.person_event(school, "user.add", &id, by, now_ms, detail).await?;
@@ -374,7 +376,8 @@ impl Tx {
         self.person_event(school, "unit.member", person, by, now_ms, serde_json::json!({ "unit": unit })).await
     }
 
-    /// Gives a person another password, or their first with an account; their sign-ins end. Answers the hashes that ended.
+    /// Gives a person another password, or their first with an account, to be changed at the next sign-in; their sign-ins end.
+    /// Answers the hashes that ended.
     pub async fn reset_password(
         &mut self,
         school: &School,
@@ -388,6 +391,7 @@ impl Tx {
             Err(StoreError::NotFound) => self.insert_account(&school.id, id, login, password_hash, now_ms).await?,
             done => done?,
         }
+        self.set_password_due(id, true).await?;
         let ended = self.delete_sessions_of(id.as_str()).await?;
         self.end_ways_in(id).await?;
         self.person_event(school, "account.password", id, by, now_ms, serde_json::json!({ "reset": true })).await?;

@@ -26,6 +26,19 @@ async function shown(dialog) {
   return (await dialog.getByRole('alert').locator('b').nth(1).textContent()).trim();
 }
 
+/** A password that somebody else chose: another one is asked for before anything else. */
+async function signInFirst(page, code, given, own) {
+  await page.goto('/sign-in');
+  await page.getByLabel('Логин').fill(code);
+  await page.getByLabel('Пароль', { exact: true }).fill(given);
+  await page.getByRole('button', { name: 'Войти', exact: true }).click();
+  await page.getByRole('heading', { name: 'Придумайте свой пароль' }).waitFor();
+  await page.getByLabel('Новый пароль', { exact: true }).fill(own);
+  await page.getByLabel('Новый пароль ещё раз').fill(own);
+  await page.getByRole('button', { name: 'Сохранить и продолжить' }).click();
+  await page.getByRole('heading', { name: 'Расписание консультаций' }).waitFor();
+}
+
 async function add(page, { family, given, code, role, unit }) {
   const dialog = page.getByRole('dialog');
   await page.getByRole('button', { name: 'Добавить человека' }).click();
@@ -70,7 +83,7 @@ test('a unit gets a head, who sees its class; roles and accounts change', async 
   await assertAccessible(admin, 'a password that is shown once');
   await dialog.getByRole('button', { name: 'Пароль записан' }).click();
   const head = await newPerson(browser, hub, { media: false });
-  await signIn(head, 'U-100', password);
+  await signInFirst(head, 'U-100', password, 'три белых коня');
   await head.getByText('9Б').first().waitFor();
 
   // Found by name; a role more, and the account closed: the head is out.
@@ -123,7 +136,7 @@ test('a school with nothing in it gets a deputy, and the deputy a programme', as
   const password = await shown(dialog);
 
   const deputy = await newPerson(browser, empty, { viewport: PHONE, media: false });
-  await signIn(deputy, 'D-100', password);
+  await signInFirst(deputy, 'D-100', password, 'три белых коня');
   await deputy.goto('/programme');
   await deputy.getByText('Программ пока нет').waitFor();
   await screenshot(deputy, 'programme-empty-phone');
@@ -136,4 +149,82 @@ test('a school with nothing in it gets a deputy, and the deputy a programme', as
   await form.getByRole('button', { name: 'Сохранить' }).click();
   await deputy.getByRole('heading', { name: 'Математика, 5 класс' }).waitFor();
   assert.deepEqual([...admin.errors, ...deputy.errors], []);
+});
+
+test('a first password is changed before anything else, and the person goes on to where they were going', async () => {
+  const admin = await newPerson(browser, empty, { media: false });
+  await signIn(admin, 'A-100');
+  await admin.goto('/people');
+  const dialog = await add(admin, { family: 'Орлова', given: 'Вера', code: 'T-300', role: 'Учитель' });
+  const given = await shown(dialog);
+
+  const teacher = await newPerson(browser, empty, { viewport: PHONE, media: false });
+  const own = 'семь синих птиц';
+  const asks = () => teacher.getByRole('heading', { name: 'Придумайте свой пароль' }).waitFor();
+  await teacher.goto('/cards');
+  await teacher.getByLabel('Логин').fill('T-300');
+  await teacher.getByLabel('Пароль', { exact: true }).fill(given);
+  await teacher.keyboard.press('Enter');
+  await asks();
+  // What was typed a moment ago is not asked for again; the first field has the keyboard.
+  assert.equal(await teacher.getByLabel('Пароль, который вам выдали').count(), 0);
+  assert.equal(await teacher.evaluate(() => document.activeElement?.getAttribute('name')), 'fresh');
+  await screenshot(teacher, 'first-password-phone');
+  await assertFitsWidth(teacher, 'a first password');
+  await assertAccessible(teacher, 'a first password on a phone');
+
+  // No way round it: every page leads back here, and the hub answers nothing else.
+  await teacher.goto('/people');
+  await asks();
+  const refused = await teacher.evaluate(async () => (await (await fetch('/api/v1/notices')).json()).code);
+  assert.equal(refused, 'password_change_required');
+  await teacher.goto('/cards');
+  await asks();
+
+  // Loaded anew it asks for the old one as well; by keyboard alone, with faults named at their fields.
+  const type = async (words) => {
+    await teacher.keyboard.press('ControlOrMeta+a');
+    await teacher.keyboard.type(words);
+  };
+  await teacher.getByLabel('Пароль, который вам выдали').focus();
+  await type(given);
+  for (const words of [given, given]) {
+    await teacher.keyboard.press('Tab');
+    await teacher.keyboard.press('Tab');
+    await type(words);
+  }
+  await teacher.keyboard.press('Enter');
+  await teacher.getByText('Новый пароль совпадает с нынешним').waitFor();
+  await assertAccessible(teacher, 'a fault of the first password');
+  await screenshot(teacher, 'first-password-fault-phone');
+  await teacher.getByLabel('Новый пароль', { exact: true }).fill(own);
+  await teacher.getByLabel('Новый пароль ещё раз').fill(own);
+  await teacher.keyboard.press('Enter');
+  await teacher.getByRole('heading', { name: 'Карты уроков' }).waitFor();
+  assert.equal(new URL(teacher.url()).pathname, '/cards');
+  await teacher.goto('/password');
+  await teacher.getByRole('heading', { name: 'Расписание консультаций' }).waitFor();
+
+  // The given one is of no use any more; a founder chose theirs, and is not asked.
+  const again = await newPerson(browser, empty, { colorScheme: 'dark', media: false });
+  await signIn(again, 'T-300', own);
+  await again.context().clearCookies();
+  await admin.getByRole('button', { name: 'Пароль записан' }).click();
+  await admin.getByLabel('Имя или код').fill('T-300');
+  await admin.getByRole('button', { name: 'Орлова Вера' }).click();
+  await dialog.getByRole('button', { name: 'Новый пароль' }).click();
+  await dialog.getByRole('button', { name: 'Новый пароль' }).click();
+  const another = await shown(dialog);
+  await again.goto('/sign-in');
+  await again.getByLabel('Логин').fill('T-300');
+  await again.getByLabel('Пароль', { exact: true }).fill(another);
+  await again.getByRole('button', { name: 'Войти', exact: true }).click();
+  await again.getByRole('heading', { name: 'Придумайте свой пароль' }).waitFor();
+  await screenshot(again, 'first-password-dark');
+  await assertAccessible(again, 'a first password on a desktop');
+  await again.getByRole('button', { name: 'English' }).click();
+  await again.getByRole('heading', { name: 'Choose your own password' }).waitFor();
+  await again.getByRole('button', { name: 'Sign out' }).click();
+  await again.getByRole('heading', { name: 'Sign in' }).waitFor();
+  assert.deepEqual([...admin.errors, ...teacher.errors, ...again.errors], []);
 });

@@ -26,27 +26,45 @@ const ErrorPage = lazyRouteComponent(() => import('./fallbacks'), 'ErrorPage');
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFoundPage });
 
+/** Only a path of this site: a crafted link must not send people elsewhere after the sign-in. */
+const validateSearch = (search: Record<string, unknown>): { next?: string } =>
+  typeof search.next === 'string' && /^\/(?![/\\])/.test(search.next) ? { next: search.next } : {};
+
+/** Where the person was going, for a page that stands in between. */
+const towards = (href: string) => (href === '/' ? {} : { next: href });
+
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  // Only a path of this site: a crafted link must not send people elsewhere after the sign-in.
-  validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    typeof search.next === 'string' && /^\/(?![/\\])/.test(search.next) ? { next: search.next } : {},
+  validateSearch,
   component: lazyRouteComponent(() => import('../features/auth/page'), 'SignInPage'),
 });
+
+async function knownMe(href: string) {
+  try {
+    return await queryClient.ensureQueryData(meQuery);
+  } catch (error) {
+    if (CATEGORY[refusalOf(error).code] !== 'sign_in') throw error;
+    throw redirect({ to: '/sign-in', search: towards(href) });
+  }
+}
 
 const signedIn = createRoute({
   getParentRoute: () => root,
   id: 'signed-in',
   beforeLoad: async ({ location }) => {
-    try {
-      await queryClient.ensureQueryData(meQuery);
-    } catch (error) {
-      if (CATEGORY[refusalOf(error).code] !== 'sign_in') throw error;
-      throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { next: location.href } });
-    }
+    const me = await knownMe(location.href);
+    if (me.password_change_required) throw redirect({ to: '/password', search: towards(location.href) });
   },
   component: Outlet,
+});
+
+const password = createRoute({
+  getParentRoute: () => root,
+  path: '/password',
+  validateSearch,
+  beforeLoad: ({ search }) => knownMe(search.next ?? '/'),
+  component: lazyRouteComponent(() => import('../features/auth/first-password-page')),
 });
 
 const shell = createRoute({
@@ -118,7 +136,11 @@ const watch = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, signedIn.addChildren([shell.addChildren([timetable, ...pages]), room, watch])]),
+  routeTree: root.addChildren([
+    signIn,
+    password,
+    signedIn.addChildren([shell.addChildren([timetable, ...pages]), room, watch]),
+  ]),
   defaultPendingComponent: PendingPage,
   defaultErrorComponent: ErrorPage,
   defaultNotFoundComponent: NotFoundPage,

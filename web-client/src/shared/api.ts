@@ -15,6 +15,8 @@ export type Me = {
   wards: Ward[];
   server_time_ms: number;
   demo: boolean;
+  /** Somebody else chose the password: nothing but choosing another is open. */
+  password_change_required: boolean;
 };
 
 export type ConsultationState = 'planned' | 'open' | 'live' | 'held' | 'not_held' | 'cancelled';

@@ -39,6 +39,7 @@ const httpCodes = {
   wrong_credentials: 'sign_in',
   wrong_password: 'input',
   password_weak: 'input',
+  password_change_required: 'access',
   identity_not_trusted: 'sign_in',
   idp_not_allowed: 'sign_in',
   csrf: 'technical',

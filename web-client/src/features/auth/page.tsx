@@ -6,13 +6,14 @@ import { type FormEvent, useState } from 'react';
 import { signIn } from '../../shared/api';
 import type { Refusal } from '../../shared/errors';
 import { commonTexts } from '../../shared/i18n/common';
-import { LOCALES, setLocale } from '../../shared/i18n/locale';
-import { useLocale, useTexts } from '../../shared/i18n/use-texts';
+import { useTexts } from '../../shared/i18n/use-texts';
 import { publicQuery, rememberMe } from '../../shared/me';
 import { Logo } from '../../shared/ui/logo';
 import { RefusalAlert, useRetryCountdown } from '../../shared/ui/refusal';
 import { useTitle } from '../../shared/ui/use-title';
 import styles from './auth.module.css';
+import { noteGiven } from './given';
+import { LanguageSwitch } from './language-switch';
 import { DEMO_PASSWORD, demoGroups, signInRefusal } from './model';
 import { authTexts } from './texts';
 
@@ -39,6 +40,7 @@ export function SignInPage() {
       const me = await signIn(code.trim(), secret);
       client.clear();
       rememberMe(client, me);
+      if (me.password_change_required) noteGiven(me.person.code, secret);
       router.history.push(next ?? '/');
     } catch (error) {
       setRefusal(signInRefusal(error));
@@ -126,25 +128,6 @@ export function SignInPage() {
         )}
         <LanguageSwitch />
       </main>
-    </div>
-  );
-}
-
-function LanguageSwitch() {
-  const locale = useLocale();
-  return (
-    <div className={styles.languages}>
-      {LOCALES.map((item) => (
-        <UnstyledButton
-          key={item}
-          lang={item}
-          className={styles.language}
-          aria-pressed={item === locale}
-          onClick={() => void setLocale(item)}
-        >
-          {item === 'ru' ? 'Русский' : 'English'}
-        </UnstyledButton>
-      ))}
     </div>
   );
 }

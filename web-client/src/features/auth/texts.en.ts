@@ -31,6 +31,13 @@ const english: Translation<typeof russian> = {
   password_done: 'The password is changed',
   password_done_help: 'All other devices are signed out.',
   password_close: 'Done',
+  first_title: 'Choose your own password',
+  first_lead:
+    '{name}, you signed in with a password that was given to you. Replace it, so that nobody but you knows it.',
+  first_given: 'The password you were given',
+  first_note: 'From now on you sign in with the new one. The one you were given is of no more use.',
+  first_submit: 'Save and go on',
+  first_leave: 'Sign out',
 };
 
 export default english;

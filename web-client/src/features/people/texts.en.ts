@@ -48,7 +48,7 @@ const english: Translation<typeof russian> = {
   password_shown: 'The password is shown once',
   login: 'Login',
   password: 'Password',
-  password_help: 'Hand it over in person. It can be changed in the account menu.',
+  password_help: 'Hand it over in person. At the first sign-in the person chooses their own.',
   written: 'I wrote it down',
   family_name: 'Family name',
   given_name: 'Given name',

@@ -10,6 +10,7 @@ const english: Translation<typeof russian> = {
   wrong_credentials_help: 'Check the keyboard layout and Caps Lock. The school can reset a forgotten password.',
   wrong_password: 'The current password does not match',
   password_weak: 'Such a password is easily guessed',
+  password_change_required: 'First change the password you were given',
   identity_not_trusted: 'The account is not confirmed',
   identity_not_trusted_help: 'Staff need a confirmed account. Ask the school administrator.',
   idp_not_allowed: 'The school does not allow this way of signing in',

@@ -8,6 +8,7 @@ export default {
   wrong_credentials_help: 'Проверьте раскладку клавиатуры и Caps Lock. Забытый пароль восстановит школа.',
   wrong_password: 'Нынешний пароль не подходит',
   password_weak: 'Такой пароль легко подобрать',
+  password_change_required: 'Сначала смените выданный пароль',
   identity_not_trusted: 'Учётная запись не подтверждена',
   identity_not_trusted_help: 'Сотрудникам нужна подтверждённая учётная запись. Обратитесь к администратору школы.',
   idp_not_allowed: 'Этот способ входа в школе не разрешён',
