@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::clock::WallClock;
 use crate::config::{Config, ConfigError, Layers};
+use crate::store::origin::Origin;
 
 /// Real-time consultation hub for schools.
 #[derive(Debug, Parser)]
@@ -358,5 +359,5 @@ fn blocking(work: impl Future<Output = Done>) -> Done {
         .enable_all()
         .build()
         .map_err(|error| Failure::work(&error))?;
-    runtime.block_on(work)
+    runtime.block_on(Origin::Console.around(work))
 }

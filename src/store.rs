@@ -36,6 +36,7 @@ pub mod media_quality;
 mod migrate;
 pub mod notices;
 mod open;
+pub mod origin;
 pub mod outbox;
 pub mod people;
 pub mod planning;

@@ -84,6 +84,9 @@ pub struct EventView {
     actor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<Role>,
+    /// From where: `console`, `hub` (its own machine), `school` (the school's network), `outside`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
     action: String,
     object_kind: String,
     object_id: String,
@@ -161,6 +164,7 @@ async fn events(state: &ApiState, rows: Vec<JournalRow>) -> Result<Vec<EventView
         at: rfc3339(row.at_ms),
         actor: row.actor.map(|actor| names.get(&actor).cloned().unwrap_or_else(|| actor.as_str().to_owned())),
         role: row.acting_role.as_deref().and_then(Role::parse),
+        from: row.ip_class,
         object: (row.object_kind == "person")
             .then(|| names.get(&PersonId::new(row.object_id.as_str())).cloned())
             .flatten(),

@@ -13,6 +13,7 @@ use super::auth::{self, Known};
 use super::problem::Problem;
 use crate::domain::ids::PersonId;
 use crate::rate::Buckets;
+use crate::store::origin::Origin;
 
 /// The buckets of everybody. Persons and addresses are kept apart: a flood from many addresses pushes no person out.
 pub struct RateLimits {
@@ -33,18 +34,16 @@ impl RateLimits {
     }
 }
 
-/// Counts a request under `/api/`, and hands on whose it is.
+/// Counts a request under `/api/`, and hands on whose it is and from where.
 pub async fn limit(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with("/api/") {
         return next.run(request).await;
     }
+    let address = auth::address(&state, request.extensions(), request.headers());
     let signed = auth::signed_in(&state, request.headers()).await;
     let taken = match &signed {
         Ok(Some(session)) => state.rate_limits.persons.take(&session.principal.person),
-        Ok(None) | Err(_) => {
-            let address = auth::address(&state, request.extensions(), request.headers());
-            state.rate_limits.addresses.take(&network(address))
-        }
+        Ok(None) | Err(_) => state.rate_limits.addresses.take(&network(address)),
     };
     if let Err(wait) = taken {
         metrics::counter!("kafedra_rate_limited_total").increment(1);
@@ -53,7 +52,7 @@ pub async fn limit(State(state): State<ApiState>, mut request: Request, next: Ne
         return Problem::new("rate_limited").params(params).retry_after_s(wait_s).into_response();
     }
     request.extensions_mut().insert(Known(signed));
-    next.run(request).await
+    Origin::of(address).around(next.run(request)).await
 }
 
 /// What one subscriber has: an IPv4 address, or 64 bits of IPv6.

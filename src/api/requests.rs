@@ -318,7 +318,8 @@ async fn by_author(
     let grant = session.allow::<kind::RequestWithdraw>(seen.authorship())?;
     let step = Move {
         event,
-        actor: Actor { person: session.principal.person.clone(), role: Some(grant.role) },
+        actor: Some(Actor { person: session.principal.person.clone(), role: Some(grant.role) }),
+        answered_by: None,
         consultation: None,
         appointment: None,
         today: seen.asker.today,

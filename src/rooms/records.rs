@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::WallClock;
 use crate::domain::consultation::{Event, Timing};
 use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
+use crate::domain::role::Role;
 use crate::store::attendance::shared_ms;
 use crate::store::audit::AuditEvent;
 use crate::store::chat::{ChangeError, NewMessage};
@@ -240,10 +241,11 @@ impl Clerk {
         let shared_ms = shared_ms(&self.store.attendance(&self.room).await?, at_ms);
         let (id, by) = (self.room.clone(), Actor { person: person(who), role: None });
         let row = AuditEvent::new(self.school.clone(), at_ms, "room.end", "consultation", id.as_str());
-        let row = row.by(&by.person, None).with(serde_json::json!({}));
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    let by = tx.host_of_room(&by.person, at_ms).await?;
+                    let row = row.by(&by.person, by.role.map(Role::as_str)).with(serde_json::json!({}));
                     // Who can end it has come; the scheduler perhaps has not written that yet.
                     for event in [Event::HostJoined, Event::EndedByHost { shared_ms }] {
                         match tx.transition(&id, event, Some(&by), &timings, at_ms).await {

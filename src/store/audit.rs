@@ -17,7 +17,7 @@ pub struct AuditEvent {
     pub actor: Option<PersonId>,
     /// The role that allowed it, in its stored spelling.
     pub acting_role: Option<String>,
-    /// `school`, `home`, `abroad`…: never the address itself.
+    /// From where it was asked for, if nobody says otherwise where the job is from: never the address itself.
     pub ip_class: Option<String>,
     /// `consultation.open`, `card.publish`: object and verb.
     pub action: &'static str,
@@ -84,7 +84,8 @@ fn genesis() -> String {
 
 impl Tx {
     /// Appends to the school's chain. The row is part of this job: undone with it, committed with it.
-    pub async fn audit(&mut self, event: AuditEvent) -> Result<(), StoreError> {
+    pub async fn audit(&mut self, mut event: AuditEvent) -> Result<(), StoreError> {
+        event.ip_class = event.ip_class.or_else(|| self.origin.map(|origin| origin.as_str().to_owned()));
         let head = self.head(&event.school).await?;
         let row = Sealed::after(&head, event);
         sqlx::query(

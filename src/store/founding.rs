@@ -84,6 +84,8 @@ impl Store {
                 tx.insert_role(&school.id, &id, Role::Admin, None, now_ms).await?;
                 tx.audit(AuditEvent::new(school.id.clone(), now_ms, "school.init", "school", school.id.as_str()))
                     .await?;
+                let role = AuditEvent::new(school.id, now_ms, "role.assign", "person", id.as_str());
+                tx.audit(role.with(serde_json::json!({ "role": Role::Admin, "unit": null }))).await?;
                 Ok(id)
             })
         })

@@ -383,7 +383,8 @@ impl Store {
                     }
                     let step = Move {
                         event: RequestEvent::Schedule,
-                        actor: actor.clone(),
+                        actor: Some(actor.clone()),
+                        answered_by: None,
                         consultation: Some(id.clone()),
                         appointment: None,
                         today,

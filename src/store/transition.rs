@@ -3,9 +3,15 @@
 use sqlx::AssertSqlSafe;
 
 use super::consultation::{CLOCK_COLUMNS, ClockRow, clock_row};
+use super::school::zone;
+use super::sql::{optional_date, word};
 use super::{AuditEvent, Store, StoreError, Tx};
+use crate::domain::calendar::date_in;
 use crate::domain::consultation::{Effect, Event, IncidentKind, State, Step, Timings, apply};
 use crate::domain::ids::{ConsultationId, PersonId};
+use crate::domain::person::in_force;
+use crate::domain::policy::table::permits;
+use crate::domain::policy::{Action, Relation};
 use crate::domain::refusal::RefusalCode;
 use crate::domain::role::Role;
 
@@ -88,6 +94,11 @@ impl Tx {
         now_ms: i64,
     ) -> Result<Transition, TransitionError> {
         let row = self.clock_row(id).await?;
+        let host = match actor {
+            Some(Actor { person, role: None }) => Some(self.host_of_room(person, now_ms).await?),
+            _ => None,
+        };
+        let actor = host.as_ref().or(actor);
         let timing = timings.of(&row.school);
         let shared_s = match &event {
             Event::Clock { shared_ms, .. } | Event::EndedByHost { shared_ms } => Some(shared_ms / 1000),
@@ -149,9 +160,28 @@ impl Tx {
         }
         self.tell_step(&row.school, id, before, &step, now_ms).await?;
         if step.to.is_final() && before != step.to {
-            self.settle_help(id, step.to, step.not_held, step.detail.as_deref(), now_ms).await?;
+            self.settle_help(id, step.to, step.not_held, step.detail.as_deref(), (actor, now_ms)).await?;
         }
         Ok(Transition { id: id.clone(), before, after: step.to, step: Some(step) })
+    }
+
+    /// The host of a room, who is a person there, with the role that lets them hold it (INV-71).
+    pub async fn host_of_room(&mut self, person: &PersonId, now_ms: i64) -> Result<Actor, StoreError> {
+        let rows: Vec<(String, Option<String>, Option<String>, String)> = sqlx::query_as(
+            "SELECT r.role, r.valid_from, r.valid_to, s.tz FROM role_assignment r JOIN school s ON s.id = r.school_id
+             WHERE r.person_id = $1 ORDER BY r.created_at, r.id",
+        )
+        .bind(person.as_str())
+        .fetch_all(self.connection())
+        .await?;
+        for (role, from, to, tz) in rows {
+            let (role, today) = (word(Role::parse(&role), "role")?, date_in(&zone(&tz), now_ms));
+            let may_host = permits(Action::RoomHost, role).iter().any(|permit| permit.relation == Relation::Host);
+            if may_host && in_force(today, optional_date(from)?, optional_date(to)?) {
+                return Ok(Actor { person: person.clone(), role: Some(role) });
+            }
+        }
+        Ok(Actor { person: person.clone(), role: None })
     }
 
     async fn clock_row(&mut self, id: &ConsultationId) -> Result<ClockRow, StoreError> {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::access::Touched;
 use super::audit::ChainHead;
+use super::origin::Origin;
 use super::{Backend, StoreError};
 use crate::domain::ids::SchoolId;
 
@@ -33,6 +34,8 @@ pub struct Tx {
     /// Heads of the audit chains as this batch has written them; forgotten whenever something is undone.
     pub(super) heads: HashMap<SchoolId, ChainHead>,
     pub(super) touched: Touched,
+    /// From where the job at hand was asked for.
+    pub(super) origin: Option<Origin>,
 }
 
 impl Tx {
@@ -67,6 +70,7 @@ trait Job: Send {
 
 struct TypedJob<F, T, E> {
     job: F,
+    origin: Option<Origin>,
     answer: oneshot::Sender<Result<T, E>>,
 }
 
@@ -77,8 +81,9 @@ where
     E: From<StoreError> + Send + 'static,
 {
     fn run<'t>(self: Box<Self>, tx: &'t mut Tx) -> BoxFuture<'t, Result<Ack, Ack>> {
-        let Self { job, answer } = *self;
+        let Self { job, origin, answer } = *self;
         Box::pin(async move {
+            tx.origin = origin;
             // A caller that has gone away does not read the answer: that is fine.
             match AssertUnwindSafe(job(tx)).catch_unwind().await {
                 Ok(Ok(value)) => Ok(Box::new(move |committed: Result<(), StoreError>| {
@@ -114,7 +119,7 @@ impl WriterHandle {
         E: From<StoreError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let message = Message::Job(Box::new(TypedJob { job, answer }));
+        let message = Message::Job(Box::new(TypedJob { job, origin: Origin::current(), answer }));
         if self.jobs.send_timeout(message, QUEUE_WAIT).await.is_err() {
             return Err(StoreError::Unavailable(None).into());
         }
@@ -222,7 +227,7 @@ async fn begin(backend: Backend, pool: &AnyPool) -> Result<Tx, StoreError> {
         Backend::Postgres => "BEGIN",
     };
     connection.execute(begin).await?;
-    Ok(Tx { connection, backend, heads: HashMap::new(), touched: Touched::default() })
+    Ok(Tx { connection, backend, heads: HashMap::new(), touched: Touched::default(), origin: None })
 }
 
 /// `Err`: the whole transaction is lost.

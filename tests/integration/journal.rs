@@ -39,6 +39,7 @@ async fn each_sees_of_the_journal_what_domain_5_says() {
     assert!(!actions(&technical).iter().any(|action| action.starts_with("consultation.")), "{:?}", actions(&technical));
     let given = rows(&admin, "?action=role.assign").await;
     assert_eq!((&given[0]["actor"], &given[0]["role"]), (&admin.me["person"]["display_name"], &json!("admin")));
+    assert_eq!(given[0]["from"], "hub", "asked for on the hub's own machine");
     assert_eq!((&given[0]["object"], &given[0]["detail"]["role"]), (&json!("Первая Анна"), &json!("head")));
     // The deputy: what concerns teaching, with its reason. The teacher: what they did themselves.
     for client in [&deputy, &teacher, &head] {

@@ -31,6 +31,7 @@ mod guide;
 mod headers;
 mod help;
 mod import;
+mod inv_71;
 mod journal;
 mod lessons;
 mod load;

@@ -112,7 +112,8 @@ pub async fn triage(
     let (today, now_ms) = (seen.asker.today, seen.asker.now_ms);
     let mut step = Move {
         event: RequestEvent::Accept,
-        actor: actor.clone(),
+        actor: Some(actor.clone()),
+        answered_by: None,
         consultation: None,
         appointment: None,
         today,
@@ -217,7 +218,8 @@ pub async fn answer(
     let text = optional(Some(&answer.text), TEXT_CHARACTERS, "text")?.unwrap_or_default();
     let step = Move {
         event: RequestEvent::Answer { text },
-        actor: Actor { person: session.principal.person.clone(), role: Some(grant.role) },
+        actor: Some(Actor { person: session.principal.person.clone(), role: Some(grant.role) }),
+        answered_by: None,
         consultation: None,
         appointment: None,
         today: seen.asker.today,

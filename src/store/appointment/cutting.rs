@@ -127,7 +127,7 @@ impl Tx {
                     self.end_booking(&one, AppointmentState::CancelledByHost, None, "plan_changed", now_ms).await?;
                 }
             }
-            self.settle_requests(id, Helped::FellThrough, now_ms).await?;
+            self.settle_requests(id, Helped::FellThrough, None, now_ms).await?;
         }
         for chunk in gone.chunks(400) {
             let of = placeholders(1, chunk.len());

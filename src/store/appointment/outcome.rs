@@ -6,6 +6,7 @@ use crate::domain::consultation::{NotHeldReason, State};
 use crate::domain::ids::{ConsultationId, PersonId};
 use crate::store::request::Helped;
 use crate::store::sql::{int, optional_int, text};
+use crate::store::transition::Actor;
 use crate::store::{StoreError, Tx};
 
 impl Tx {
@@ -17,7 +18,7 @@ impl Tx {
         to: State,
         not_held: Option<NotHeldReason>,
         reason: Option<&str>,
-        now_ms: i64,
+        (by, now_ms): (Option<&Actor>, i64),
     ) -> Result<(), StoreError> {
         let booked = self.booked_in(id).await?;
         if !booked.is_empty() {
@@ -33,7 +34,7 @@ impl Tx {
             sqlx::query(statement).bind(now_ms).bind(id.as_str()).execute(self.connection()).await?;
         }
         let helped = if to == State::Held { Helped::Held } else { Helped::FellThrough };
-        self.settle_requests(id, helped, now_ms).await
+        self.settle_requests(id, helped, by, now_ms).await
     }
 
     async fn settle_appointment(

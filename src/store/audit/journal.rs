@@ -29,6 +29,8 @@ pub struct JournalRow {
     pub at_ms: i64,
     pub actor: Option<PersonId>,
     pub acting_role: Option<String>,
+    /// From where ([`Origin`](super::super::origin::Origin)); `None`: nobody was there, or it is not known.
+    pub ip_class: Option<String>,
     pub action: String,
     pub object_kind: String,
     pub object_id: String,
@@ -99,7 +101,8 @@ impl Store {
         }
         let limit = statement.int(query.limit);
         statement.sql = format!(
-            "SELECT seq, at, actor_id, acting_role, action, object_kind, object_id, reason, detail, hash FROM audit_event
+            "SELECT seq, at, actor_id, acting_role, action, object_kind, object_id, reason, detail, hash,
+             ip_class FROM audit_event
              WHERE {} ORDER BY seq DESC LIMIT {limit}",
             all.join(" AND ")
         );
@@ -118,6 +121,7 @@ impl Store {
                     at_ms: row.try_get(1)?,
                     actor: row.try_get::<Option<String>, _>(2)?.map(PersonId::new),
                     acting_role: row.try_get(3)?,
+                    ip_class: row.try_get(10)?,
                     action: row.try_get(4)?,
                     object_kind: row.try_get(5)?,
                     object_id: row.try_get(6)?,

@@ -188,7 +188,8 @@ async fn ask(
     let at_ms = (at_ms + 5 * HOUR_MS).min(now_ms);
     let step = Move {
         event,
-        actor: Actor { person: person(store, school, code).await?, role: Some(Role::Teacher) },
+        actor: Some(Actor { person: person(store, school, code).await?, role: Some(Role::Teacher) }),
+        answered_by: None,
         consultation: None,
         appointment: None,
         today: calendar.date_at(at_ms),

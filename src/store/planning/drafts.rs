@@ -342,6 +342,17 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), PlanError> {
         self.card_head(school, id).await?;
+        let agreed: Option<(i64,)> = sqlx::query_as(
+            "SELECT revision FROM card_draft WHERE card_id = $1 AND revision = $2 AND agreed_revision = $2",
+        )
+        .bind(id.as_str())
+        .bind(revision)
+        .fetch_optional(self.connection())
+        .await
+        .map_err(StoreError::from)?;
+        if agreed.is_some() {
+            return Ok(());
+        }
         let done = sqlx::query(
             "UPDATE card_draft SET agreed_revision = revision, agreed_by = $1 WHERE card_id = $2 AND revision = $3",
         )

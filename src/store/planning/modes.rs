@@ -95,6 +95,9 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let is_new = row.id.is_empty();
+        if !is_new && self.hours_row(school, &row.id).await? == row {
+            return Ok(());
+        }
         let id = if is_new { uuid::Uuid::now_v7().to_string() } else { row.id };
         let sql = if is_new {
             "INSERT INTO hours_norm (grade_from, grade_to, earliest, latest, source, valid_from, valid_to, mode, code, id,
@@ -139,6 +142,9 @@ impl Tx {
             .fetch_one(self.connection())
             .await?;
         let was = super::view::rules(&policy)?.mode(code);
+        if was == mode {
+            return Ok(());
+        }
         let mut policy: BTreeMap<String, serde_json::Value> = json(&policy, "school policy")?;
         let rules = policy.entry("rules".to_owned()).or_insert_with(|| serde_json::json!({}));
         rules[code.as_str()] = mode.as_str().into();

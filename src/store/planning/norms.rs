@@ -73,6 +73,9 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let is_new = row.id.is_empty();
+        if !is_new && self.norm_row(school, &row.id).await? == row {
+            return Ok(());
+        }
         let id = if is_new { uuid::Uuid::now_v7().to_string() } else { row.id };
         let sql = if is_new {
             "INSERT INTO norm (grade_from, grade_to, per_lesson, per_day_home, source, valid_from, valid_to, mode, code, id,

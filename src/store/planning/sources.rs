@@ -166,7 +166,8 @@ impl Tx {
                 };
                 let step = Move {
                     event: RequestEvent::Schedule,
-                    actor: actor.clone(),
+                    actor: Some(actor.clone()),
+                    answered_by: None,
                     consultation: Some(first.clone()),
                     appointment: None,
                     today,

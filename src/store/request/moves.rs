@@ -15,7 +15,10 @@ use crate::store::{AuditEvent, Store, StoreError, Tx};
 #[derive(Clone, Debug)]
 pub struct Move {
     pub event: RequestEvent,
-    pub actor: Actor,
+    /// `None`: the clock.
+    pub actor: Option<Actor>,
+    /// Whose answer it is, where that is not the actor's own.
+    pub answered_by: Option<PersonId>,
     /// Where it was put, with [`RequestEvent::Schedule`].
     pub consultation: Option<ConsultationId>,
     pub appointment: Option<AppointmentId>,
@@ -45,6 +48,9 @@ impl Store {
         actor: Actor,
         now_ms: i64,
     ) -> Result<(), StoreError> {
+        if asked.assigned_to.as_ref() == Some(&to) {
+            return Ok(());
+        }
         self.write(move |tx| {
             Box::pin(async move {
                 sqlx::query("UPDATE help_request SET assigned_to = $1, updated_at = $2 WHERE id = $3")
@@ -170,7 +176,7 @@ impl Tx {
         .bind(step.now_ms)
         .bind(answer)
         .bind(i64::from(answers))
-        .bind(step.actor.person.as_str())
+        .bind(step.answered_by.as_ref().or(step.actor.as_ref().map(|actor| &actor.person)).map(PersonId::as_str))
         .bind(i64::from(by_school))
         .bind(decline)
         .bind(decline_text)
@@ -199,7 +205,7 @@ impl Tx {
             self.record_source(consultation, &asked.id).await?;
         }
         let noted = (Some(asked.state), to, reason.as_deref());
-        let n = self.note_request(&asked.school, &asked.id, noted, Some(&step.actor), step.now_ms).await?;
+        let n = self.note_request(&asked.school, &asked.id, noted, step.actor.as_ref(), step.now_ms).await?;
         self.tell_of_request(asked, step, to, n).await?;
         Ok(to)
     }
@@ -292,11 +298,12 @@ impl Tx {
         Ok(attended.0 > 0 || attendance::came(&hosts, &theirs))
     }
 
-    /// Requests that were put into a consultation, once it is over: answered, or owed again.
+    /// Requests that were put into a consultation, once it is over: answered by its host, or owed again. `by`: who ended it.
     pub(in crate::store) async fn settle_requests(
         &mut self,
         consultation: &ConsultationId,
         helped: Helped,
+        by: Option<&Actor>,
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let sql = format!("{} WHERE r.consultation_id = $1 AND r.state = 'scheduled'", super::SELECT);
@@ -313,13 +320,14 @@ impl Tx {
                 .await?;
         let today = crate::store::sql::date(&host.2)?;
         let stays = self.stays(consultation, now_ms).await?;
-        let actor = Actor { person: PersonId::new(host.1.unwrap_or(host.0)), role: None };
+        let answered_by = Some(PersonId::new(host.1.unwrap_or(host.0)));
         for asked in waiting {
             let event = match helped {
                 Helped::Held => RequestEvent::Helped { attended: self.came(consultation, &asked, &stays).await? },
                 Helped::FellThrough => RequestEvent::FellThrough,
             };
-            let step = Move { event, actor: actor.clone(), consultation: None, appointment: None, today, now_ms };
+            let (actor, answered_by) = (by.cloned(), answered_by.clone());
+            let step = Move { event, actor, answered_by, consultation: None, appointment: None, today, now_ms };
             match self.move_request(&asked, &step).await {
                 Ok(_) | Err(RequestError::Refused(_) | RequestError::TooMany) => {}
                 Err(RequestError::Store(error)) => return Err(error),

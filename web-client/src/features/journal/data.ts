@@ -6,6 +6,7 @@ export type JournalEvent = {
   at: string;
   actor?: string;
   role?: 'student' | 'guardian' | 'teacher' | 'deputy_head' | 'unit_head' | 'staff' | 'head' | 'admin';
+  from?: 'console' | 'hub' | 'school' | 'outside';
   action: string;
   object_kind: string;
   object_id: string;

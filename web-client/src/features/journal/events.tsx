@@ -51,6 +51,7 @@ export function Events({ events }: { events: JournalEvent[] }) {
                   <p className={styles.soft} style={{ margin: '4px 0 0' }}>
                     {event.seq} · {event.action} · {event.object_kind} {event.object_id}
                     {event.detail != null && ` · ${JSON.stringify(event.detail)}`}
+                    {event.from && ` · ${t(`from_${event.from}`)}`}
                     <br />
                     <code>{event.hash}</code>
                   </p>
