@@ -61,9 +61,9 @@ pub struct PeopleParams {
     /// Only those whose account is closed.
     #[serde(default)]
     blocked: bool,
-    /// From 1; fifty people each.
+    /// `after` of the page before; missing: the first page. Fifty people each.
     #[serde(default)]
-    page: usize,
+    after: Option<String>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -71,8 +71,9 @@ pub struct PeopleView {
     items: Vec<PersonInList>,
     /// Of everybody who fits.
     total: usize,
-    page: usize,
-    pages: usize,
+    /// Ask with it for the next page; missing: this is the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
     /// Roles that the person who asks may give to somebody new.
     roles: Vec<Role>,
 }
@@ -179,7 +180,7 @@ pub async fn people(
     if asked.search.chars().count() > NAME_CHARACTERS {
         return Err(Problem::bad_request(format!("search: at most {NAME_CHARACTERS} characters")));
     }
-    let (page, without_role) = (asked.page.clamp(1, 10_000), asked.role == "none");
+    let without_role = asked.role == "none";
     let role = (!asked.role.is_empty() && !without_role).then(|| role_of(&asked.role)).transpose()?;
     let query = PeopleQuery {
         search: asked.search,
@@ -188,16 +189,15 @@ pub async fn people(
         unit: (!asked.unit.is_empty()).then(|| UnitId::new(asked.unit)),
         blocked: asked.blocked,
         condition: grant.condition,
-        skip: (page - 1) * PAGE,
+        after: asked.after.filter(|after| !after.is_empty()).map(PersonId::new),
         limit: PAGE,
     };
     let today = access::today(&state, &session).await?;
-    let (rows, total) = state.store.people(&session.principal.school, &query, today).await?;
+    let page = state.store.people(&session.principal.school, &query, today).await?;
     Ok(axum::Json(PeopleView {
-        items: rows.into_iter().map(PersonInList::from).collect(),
-        total,
-        page,
-        pages: total.div_ceil(PAGE),
+        items: page.people.into_iter().map(PersonInList::from).collect(),
+        total: page.total,
+        after: page.after.map(|after| after.as_str().to_owned()),
         roles,
     }))
 }

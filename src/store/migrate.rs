@@ -54,6 +54,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!(232, "0232_local_act_papers"),
     migration!(233, "0233_guide_video"),
     migration!(240, "0240_first_password"),
+    migration!(241, "0241_people_by_name"),
+    migration!(242, "0242_journal_by_action"),
 ];
 
 /// The highest version applied, when there are migrations to apply on top of it.
@@ -87,6 +89,9 @@ async fn run_locked(connection: &mut AnyConnection) -> Result<(), StoreError> {
     for migration in MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version)) {
         let failed = |source| StoreError::Migration { version: migration.version, source };
         sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(failed)?;
+        if migration.version == NAMES_ARE_FOLDED {
+            fold_names(&mut transaction).await.map_err(failed)?;
+        }
         sqlx::query("INSERT INTO schema_migration (version, name) VALUES ($1, $2)")
             .bind(migration.version)
             .bind(migration.name)
@@ -95,6 +100,22 @@ async fn run_locked(connection: &mut AnyConnection) -> Result<(), StoreError> {
             .map_err(failed)?;
     }
     transaction.commit().await?;
+    Ok(())
+}
+
+/// The version that wants every person's folded name.
+const NAMES_ARE_FOLDED: i64 = 241;
+
+async fn fold_names(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let people: Vec<(String, String)> =
+        sqlx::query_as("SELECT id, display_name FROM person").fetch_all(&mut *connection).await?;
+    for (id, name) in people {
+        sqlx::query("UPDATE person SET name_fold = $1 WHERE id = $2")
+            .bind(crate::domain::fold::fold(&name))
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }
 

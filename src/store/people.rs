@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 use super::school::zone;
 use super::sql::{self, date, optional_text, text, word};
 use super::{Store, StoreError, Tx};
-use crate::domain::fold::fold_code;
+use crate::domain::fold::{fold, fold_code};
 use crate::domain::ids::{GroupId, PersonId, SchoolId, UnitId};
 use crate::domain::person::{LinkState, PersonFacts, WardFacts, in_force};
 use crate::domain::policy::Held;
@@ -299,11 +299,12 @@ impl Tx {
             new.middle_name.clone().into(),
             new.birth_date.map(|date| date.to_string()).into(),
             new.display_name().into(),
+            fold(&new.display_name()).into(),
             "active".into(),
             now_ms.into(),
         ];
-        let into = "person (id, school_id, code, code_fold, family_name, given_name, middle_name, birth_date, display_name, status, created_at)";
-        sql::insert_many(self.connection(), into, 11, vec![row]).await?;
+        let into = "person (id, school_id, code, code_fold, family_name, given_name, middle_name, birth_date, display_name, name_fold, status, created_at)";
+        sql::insert_many(self.connection(), into, 12, vec![row]).await?;
         Ok(id)
     }
 

@@ -417,6 +417,7 @@ fn person_row(id: &PersonId, school: &str, person: &Person, now_ms: i64) -> Vec<
         person.middle_name.clone().into(),
         person.birth_date.map(|date| date.to_string()).into(),
         name(person).into(),
+        fold(&name(person)).into(),
         "active".into(),
         now_ms.into(),
     ]
@@ -439,12 +440,12 @@ impl Tx {
         sql::insert_many(connection, into, 8, plan.classes).await?;
         let into = "study_group (id, school_id, class_id, name, name_fold, created_at)";
         sql::insert_many(connection, into, 6, plan.groups).await?;
-        let into = "person (id, school_id, code, code_fold, family_name, given_name, middle_name, birth_date, display_name, status, created_at)";
-        sql::insert_many(connection, into, 11, plan.people).await?;
+        let into = "person (id, school_id, code, code_fold, family_name, given_name, middle_name, birth_date, display_name, name_fold, status, created_at)";
+        sql::insert_many(connection, into, 12, plan.people).await?;
         for (id, person) in &plan.updates {
             sqlx::query(
                 "UPDATE person SET code = $1, code_fold = $2, family_name = $3, given_name = $4, middle_name = $5,
-                 birth_date = COALESCE($6, birth_date), display_name = $7 WHERE id = $8",
+                 birth_date = COALESCE($6, birth_date), display_name = $7, name_fold = $8 WHERE id = $9",
             )
             .bind(person.code.as_str())
             .bind(fold_code(&person.code))
@@ -453,6 +454,7 @@ impl Tx {
             .bind(person.middle_name.as_deref())
             .bind(person.birth_date.map(|date| date.to_string()))
             .bind(name(person))
+            .bind(fold(&name(person)))
             .bind(id.as_str())
             .execute(self.connection())
             .await?;

@@ -167,7 +167,7 @@ async fn grow(store: &Store, school: &School) {
                     for (sql, name) in [
                         (
                             "INSERT INTO person SELECT $1, school_id, $2, $3, $2, given_name, middle_name, birth_date, $2, status,
-                             created_at FROM person WHERE school_id = $4 AND code = 'T-014'",
+                             created_at, name_fold FROM person WHERE school_id = $4 AND code = 'T-014'",
                             &teacher,
                         ),
                         (

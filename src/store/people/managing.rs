@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::civil::Date;
+use sqlx::AssertSqlSafe;
 
 use super::super::school::School;
 use super::super::sql::{self, optional_date, optional_int, optional_text, text, word};
@@ -16,7 +17,6 @@ use crate::domain::ids::{PersonId, SchoolId, UnitId};
 use crate::domain::person::in_force;
 use crate::domain::policy::Condition;
 use crate::domain::role::Role;
-use crate::domain::staffing::may_manage;
 
 /// What the list shows.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +30,98 @@ pub struct PeopleQuery {
     pub blocked: bool,
     /// Whom the condition of the asker's right covers.
     pub condition: Option<Condition>,
-    pub skip: usize,
+    /// The last person of the page before; `None`: the first page.
+    pub after: Option<PersonId>,
+    /// At most [`MOST_ON_A_PAGE`].
     pub limit: usize,
+}
+
+/// Most people of one page, whoever asks.
+pub const MOST_ON_A_PAGE: usize = 200;
+
+/// Most words of a search that are looked at: a name has three.
+const MOST_WORDS: usize = 8;
+
+/// One page of the list.
+#[derive(Clone, Debug)]
+pub struct PeoplePage {
+    pub people: Vec<PersonRow>,
+    /// Of everybody who fits.
+    pub total: usize,
+    /// Ask with it for the next page; `None`: this is the last.
+    pub after: Option<PersonId>,
+}
+
+const FROM: &str = "person p LEFT JOIN account a ON a.person_id = p.id";
+
+/// Conditions of the list with what is bound to them, in order.
+struct Filter {
+    conditions: Vec<String>,
+    values: Vec<String>,
+}
+
+impl Filter {
+    fn of(school: &SchoolId, query: &PeopleQuery, today: Date) -> Self {
+        let mut filter = Self { conditions: vec!["p.status = 'active'".to_owned()], values: Vec::new() };
+        let school = filter.bind(school.as_str());
+        filter.conditions.push(format!("p.school_id = {school}"));
+        filter.search(&query.search);
+        if query.condition == Some(Condition::Pedagogical) {
+            let others =
+                Role::ALL.iter().filter(|role| !role.is_pedagogical()).map(|role| format!("'{}'", role.as_str()));
+            let others = format!("r.role IN ({})", others.collect::<Vec<_>>().join(", "));
+            let held = filter.holds(&others, today);
+            filter.conditions.push(format!("NOT {held}"));
+        }
+        if let Some(role) = query.role {
+            let held = filter.holds(&format!("r.role = '{}'", role.as_str()), today);
+            filter.conditions.push(held);
+        }
+        if query.without_role {
+            let held = filter.holds("1 = 1", today);
+            filter.conditions.push(format!("NOT {held}"));
+        }
+        if let Some(unit) = &query.unit {
+            let unit = filter.bind(unit.as_str());
+            let held = filter.holds(&format!("r.unit_id = {unit}"), today);
+            filter.conditions.push(held);
+        }
+        if query.blocked {
+            filter.conditions.push("a.disabled_at IS NOT NULL".to_owned());
+        }
+        filter
+    }
+
+    fn bind(&mut self, value: &str) -> String {
+        self.values.push(value.to_owned());
+        format!("${}", self.values.len())
+    }
+
+    /// Every word somewhere in the name, or the code from its beginning, in either alphabet.
+    fn search(&mut self, search: &str) {
+        let like = |text: &str| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let name = fold(search);
+        let words: Vec<String> = name
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .take(MOST_WORDS)
+            .map(|word| format!("p.name_fold LIKE {} ESCAPE '\\'", self.bind(&format!("%{}%", like(word)))))
+            .collect();
+        if words.is_empty() {
+            return;
+        }
+        let code = self.bind(&format!("{}%", like(&fold_code(search))));
+        self.conditions.push(format!("(({}) OR p.code_fold LIKE {code} ESCAPE '\\')", words.join(" AND ")));
+    }
+
+    /// Whether the person holds a role like that today.
+    fn holds(&mut self, role: &str, today: Date) -> String {
+        let (from, to) = (self.bind(&today.to_string()), self.bind(&today.to_string()));
+        format!(
+            "EXISTS (SELECT 1 FROM role_assignment r WHERE r.person_id = p.id AND {role}
+             AND (r.valid_from IS NULL OR r.valid_from <= {from}) AND (r.valid_to IS NULL OR r.valid_to >= {to}))"
+        )
+    }
 }
 
 /// Whether somebody can sign in by a password.
@@ -84,48 +174,41 @@ pub enum ManageError {
 }
 
 impl Store {
-    /// People of a school, by name: those of one page, and how many there are.
-    pub async fn people(
-        &self,
-        school: &SchoolId,
-        query: &PeopleQuery,
-        today: Date,
-    ) -> Result<(Vec<PersonRow>, usize), StoreError> {
-        let mut roles = self.roles_of_school(school, None, today).await?;
-        let rows = sqlx::query(
-            "SELECT p.id, p.code, p.display_name, a.person_id AS account, a.disabled_at FROM person p
-             LEFT JOIN account a ON a.person_id = p.id WHERE p.school_id = $1 AND p.status = 'active'
-             ORDER BY p.code",
-        )
-        .bind(school.as_str())
-        .fetch_all(self.readers())
-        .await?;
-        let words: Vec<String> = fold(&query.search).split(' ').map(str::to_owned).collect();
-        let code = fold_code(&query.search);
-        let mut found = Vec::new();
-        for row in &rows {
-            let person = person_row(row, &mut roles)?;
-            let name = fold(&person.display_name);
-            let is_named = words.iter().all(|word| name.contains(word.as_str()))
-                || (!code.is_empty() && fold_code(&person.code).starts_with(&code));
-            let held: Vec<Role> = person.roles.iter().map(|held| held.role).collect();
-            let fits = is_named
-                && may_manage(query.condition, false, &held)
-                && query.role.is_none_or(|role| held.contains(&role))
-                && (!query.without_role || held.is_empty())
-                && (!query.blocked || person.account == AccountState::Blocked)
-                && query
-                    .unit
-                    .as_ref()
-                    .is_none_or(|unit| person.roles.iter().any(|one| one.unit.as_ref() == Some(unit)));
-            if fits {
-                found.push(person);
-            }
+    /// People of a school, by the alphabet, where ё stands beside е: those of one page, and how many there are in all. Searched,
+    /// filtered and cut by the database: a page reads a page.
+    pub async fn people(&self, school: &SchoolId, query: &PeopleQuery, today: Date) -> Result<PeoplePage, StoreError> {
+        let mut filter = Filter::of(school, query, today);
+        let count = format!("SELECT COUNT(*) FROM {FROM} WHERE {}", filter.conditions.join(" AND "));
+        let mut counting = sqlx::query_as::<_, (i64,)>(AssertSqlSafe(count));
+        for value in &filter.values {
+            counting = counting.bind(value.as_str());
         }
-        // By the alphabet, where ё stands beside е: databases sort it before А.
-        found.sort_by_cached_key(|person| fold(&person.display_name));
-        let total = found.len();
-        Ok((found.into_iter().skip(query.skip).take(query.limit).collect(), total))
+        let (total,) = counting.fetch_one(self.readers()).await?;
+        if let Some(after) = &query.after {
+            // By what stands there now: whoever was renamed or has left meanwhile still has a place.
+            let (name, id) = (filter.bind(after.as_str()), filter.bind(after.as_str()));
+            let place = format!("(SELECT name_fold FROM person WHERE id = {name})");
+            filter.conditions.push(format!("(p.name_fold, p.id) > ({place}, {id})"));
+        }
+        let limit = query.limit.clamp(1, MOST_ON_A_PAGE);
+        let page = format!(
+            "SELECT p.id, p.code, p.display_name, a.person_id AS account, a.disabled_at FROM {FROM} WHERE {}
+             ORDER BY p.name_fold, p.id LIMIT {}",
+            filter.conditions.join(" AND "),
+            limit + 1
+        );
+        let mut asking = sqlx::query(AssertSqlSafe(page));
+        for value in &filter.values {
+            asking = asking.bind(value.as_str());
+        }
+        let mut rows = asking.fetch_all(self.readers()).await?;
+        let is_more = rows.len() > limit;
+        rows.truncate(limit);
+        let ids = rows.iter().map(|row| text(row, "id")).collect::<Result<Vec<_>, _>>()?;
+        let mut roles = self.roles_of(&ids, today).await?;
+        let people = rows.iter().map(|row| person_row(row, &mut roles)).collect::<Result<Vec<_>, _>>()?;
+        let after = people.last().filter(|_| is_more).map(|last| last.id.clone());
+        Ok(PeoplePage { people, total: usize::try_from(total).unwrap_or(0), after })
     }
 
     /// One person of a school; [`StoreError::NotFound`] if there is none of that name, or they have been erased.
@@ -138,7 +221,7 @@ impl Store {
         .bind(id.as_str())
         .fetch_one(self.readers())
         .await?;
-        let mut roles = self.roles_of_school(school, Some(id), today).await?;
+        let mut roles = self.roles_of(&[id.as_str().to_owned()], today).await?;
         let enrolled = sqlx::query(
             "SELECT c.name AS class, g.name AS group_name, e.role, e.valid_from, e.valid_to FROM enrollment e
              JOIN study_group g ON g.id = e.study_group_id LEFT JOIN school_class c ON c.id = g.class_id
@@ -167,22 +250,21 @@ impl Store {
         })
     }
 
-    /// Roles in force, by person.
-    async fn roles_of_school(
-        &self,
-        school: &SchoolId,
-        person: Option<&PersonId>,
-        today: Date,
-    ) -> Result<HashMap<String, Vec<RoleFacts>>, StoreError> {
-        let rows = sqlx::query(
+    /// Roles in force of these people, no more than a page of them.
+    async fn roles_of(&self, people: &[String], today: Date) -> Result<HashMap<String, Vec<RoleFacts>>, StoreError> {
+        if people.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let sql = format!(
             "SELECT r.person_id, r.role, r.unit_id, u.name AS unit, r.valid_from, r.valid_to FROM role_assignment r
-             LEFT JOIN org_unit u ON u.id = r.unit_id
-             WHERE r.school_id = $1 AND r.person_id = COALESCE($2, r.person_id) ORDER BY r.id",
-        )
-        .bind(school.as_str())
-        .bind(person.map(PersonId::as_str))
-        .fetch_all(self.readers())
-        .await?;
+             LEFT JOIN org_unit u ON u.id = r.unit_id WHERE r.person_id IN ({}) ORDER BY r.id",
+            sql::placeholders(1, people.len())
+        );
+        let mut asking = sqlx::query(AssertSqlSafe(sql));
+        for person in people {
+            asking = asking.bind(person.as_str());
+        }
+        let rows = asking.fetch_all(self.readers()).await?;
         let mut roles: HashMap<String, Vec<RoleFacts>> = HashMap::new();
         for row in &rows {
             let (from, to) =

@@ -468,7 +468,7 @@ impl Tx {
         let pseudonym = format!("X-{}", &audit::digest(person.as_str())[..12]);
         sqlx::query(
             "UPDATE person SET code = $1, code_fold = $2, family_name = '', given_name = '', middle_name = NULL,
-             birth_date = NULL, display_name = $3, status = 'erased' WHERE id = $4",
+             birth_date = NULL, display_name = $3, name_fold = '', status = 'erased' WHERE id = $4",
         )
         .bind(pseudonym.as_str())
         .bind(pseudonym.to_lowercase())

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::super::school::School;
 use super::super::sql::{self, int, optional_text, placeholders, text, word};
@@ -26,12 +27,16 @@ impl Store {
     /// they are told all the same.
     pub async fn silenced(&self, people: &[String], now_ms: i64) -> Result<BTreeSet<String>, StoreError> {
         let mut silenced = BTreeSet::new();
+        if people.is_empty() {
+            return Ok(silenced);
+        }
+        let schools = self.schools().await?;
+        let zone_of = |of: &str| schools.iter().find(|one| one.id.as_str() == of).map_or(TimeZone::UTC, School::zone);
         for chunk in people.chunks(400) {
             let condition = format!("c.purpose = 'messages' AND c.person_id IN ({})", placeholders(1, chunk.len()));
             let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
             for (person, signed) in self.signed(&condition, &chunk).await? {
-                let zone = self.zone_of(&signed.school).await?;
-                let needed = signers(signed.born, date_in(&zone, now_ms));
+                let needed = signers(signed.born, date_in(&zone_of(&signed.school), now_ms));
                 let entries = signed.entries.get(&Purpose::Messages).map(Vec::as_slice).unwrap_or_default();
                 // A newer version of the text takes nothing away: any version will do here.
                 let found = standing(entries, &PersonId::new(person.as_str()), &signed.guardians, needed, i64::MAX);
@@ -41,11 +46,6 @@ impl Store {
             }
         }
         Ok(silenced)
-    }
-
-    async fn zone_of(&self, school: &str) -> Result<jiff::tz::TimeZone, StoreError> {
-        let schools = self.schools().await?;
-        Ok(schools.iter().find(|one| one.id.as_str() == school).map_or(jiff::tz::TimeZone::UTC, School::zone))
     }
 
     /// Notes signatures whose signers may not sign any more; gives how many. Asking again notes nothing.
@@ -94,7 +94,7 @@ impl Store {
         Ok(noted)
     }
 
-    /// Acts that fit, by person, with what their standing depends on.
+    /// Acts that fit, by person, with what their standing depends on: two queries, however many people they are.
     async fn signed(&self, condition: &str, values: &[&str]) -> Result<HashMap<String, Signed>, StoreError> {
         let sql = format!(
             "SELECT c.person_id, c.school_id, c.by_id, c.purpose, c.act, c.at, t.version, p.birth_date FROM consent c
@@ -105,6 +105,18 @@ impl Store {
         for value in values {
             query = query.bind(*value);
         }
+        let sql = format!(
+            "SELECT l.student_id, l.guardian_id FROM guardian_link l WHERE l.state = 'confirmed'
+             AND l.student_id IN (SELECT c.person_id FROM consent c WHERE {condition}) ORDER BY l.guardian_id"
+        );
+        let mut links = sqlx::query_as::<_, (String, String)>(sqlx::AssertSqlSafe(sql));
+        for value in values {
+            links = links.bind(*value);
+        }
+        let mut guardians: HashMap<String, Vec<PersonId>> = HashMap::new();
+        for (student, guardian) in links.fetch_all(self.readers()).await? {
+            guardians.entry(student).or_default().push(PersonId::new(guardian));
+        }
         let mut found: HashMap<String, Signed> = HashMap::new();
         for row in &query.fetch_all(self.readers()).await? {
             let person = text(row, "person_id")?;
@@ -112,7 +124,7 @@ impl Store {
                 let signed = Signed {
                     school: text(row, "school_id")?,
                     born: optional_text(row, "birth_date")?.map(|born| sql::date(&born)).transpose()?,
-                    guardians: self.confirmed_guardians(&PersonId::new(person.as_str())).await?,
+                    guardians: guardians.remove(&person).unwrap_or_default(),
                     entries: BTreeMap::new(),
                 };
                 found.insert(person.clone(), signed);

@@ -10,7 +10,7 @@ use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
 use crate::domain::role::Role;
 use crate::store::media_quality::Minute;
 use crate::store::transition::Actor;
-use crate::store::{Store, StoreError, audit, demo};
+use crate::store::{Store, StoreError, audit, demo, sql};
 
 const DAY: i64 = 86_400_000;
 const YEAR: i64 = 365 * DAY;
@@ -303,5 +303,80 @@ async fn the_clock_notes_signatures_of_those_who_may_not_sign_any_more() {
     assert_eq!(kept.store.expire_consents(later_ms + DAY).await.unwrap(), 0);
     assert!(kept.store.silenced(std::slice::from_ref(&name), later_ms).await.unwrap().contains(&name));
     assert!(audit::verify(&kept.store).await.unwrap().is_intact());
+    kept.store.close().await;
+}
+
+/// More pupils than one batch, each judged by their own guardian: withdrawn, given, and given by one whose link has ended.
+#[tokio::test]
+async fn a_whole_school_is_asked_at_once_and_each_by_their_own_guardian() {
+    const PUPILS: usize = 900;
+    let kept = Kept::new().await;
+    let texts = kept.store.consent_texts(&kept.school).await.unwrap();
+    let text = texts.iter().find(|text| text.purpose == Purpose::Messages).unwrap().id.clone();
+    let school = kept.school.clone();
+    let written: Result<(), StoreError> = kept
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let (mut people, mut links, mut consents) = (Vec::new(), Vec::new(), Vec::new());
+                for n in 0..PUPILS {
+                    for kind in ["pupil", "guardian"] {
+                        let id = format!("{kind}-{n}");
+                        people.push(vec![
+                            id.as_str().into(),
+                            school.as_str().into(),
+                            id.as_str().into(),
+                            id.as_str().into(),
+                            "Ф".into(),
+                            "И".into(),
+                            (kind == "pupil").then(|| "2015-03-01".to_owned()).into(),
+                            "Ф И".into(),
+                            "active".into(),
+                            NOW_MS.into(),
+                        ]);
+                    }
+                    let (pupil, guardian) = (format!("pupil-{n}"), format!("guardian-{n}"));
+                    links.push(vec![
+                        format!("link-{n}").into(),
+                        school.as_str().into(),
+                        guardian.as_str().into(),
+                        pupil.as_str().into(),
+                        "guardian".into(),
+                        if n % 3 == 2 { "ended" } else { "confirmed" }.into(),
+                        "roster".into(),
+                        NOW_MS.into(),
+                    ]);
+                    let acts: &[&str] = if n % 3 == 0 { &["given", "withdrawn"] } else { &["given"] };
+                    for (at, act) in (NOW_MS..).zip(acts) {
+                        consents.push(vec![
+                            format!("consent-{n}-{act}").into(),
+                            school.as_str().into(),
+                            pupil.as_str().into(),
+                            guardian.as_str().into(),
+                            "messages".into(),
+                            text.as_str().into(),
+                            (*act).into(),
+                            "web".into(),
+                            at.into(),
+                        ]);
+                    }
+                }
+                let into = "person (id, school_id, code, code_fold, family_name, given_name, birth_date, display_name, status, created_at)";
+                sql::insert_many(tx.connection(), into, 10, people).await?;
+                let into = "guardian_link (id, school_id, guardian_id, student_id, relation, state, source, created_at)";
+                sql::insert_many(tx.connection(), into, 8, links).await?;
+                let into = "consent (id, school_id, person_id, by_id, purpose, text_id, act, method, at)";
+                sql::insert_many(tx.connection(), into, 9, consents).await
+            })
+        })
+        .await;
+    written.unwrap();
+    let all: Vec<String> = (0..PUPILS).map(|n| format!("pupil-{n}")).collect();
+    let silenced = kept.store.silenced(&all, NOW_MS + DAY).await.unwrap();
+    let expected: std::collections::BTreeSet<String> =
+        (0..PUPILS).filter(|n| n % 3 != 1).map(|n| format!("pupil-{n}")).collect();
+    assert_eq!(silenced, expected);
+    assert_eq!(kept.store.expire_consents(NOW_MS + DAY).await.unwrap(), PUPILS / 3, "whose guardian's link has ended");
+    assert_eq!(kept.store.expire_consents(NOW_MS + 2 * DAY).await.unwrap(), 0);
     kept.store.close().await;
 }

@@ -18,8 +18,8 @@ export type PersonDetails = {
   homeroom: string[];
   can: { account: boolean; give: Role[]; take: Role[] };
 };
-export type PeoplePage = { items: Person[]; total: number; page: number; pages: number; roles: Role[] };
-export type Asked = { search: string; role: string; unit: string; blocked: boolean; page: number };
+export type PeoplePage = { items: Person[]; total: number; after?: string; roles: Role[] };
+export type Asked = { search: string; role: string; unit: string; blocked: boolean };
 export type NewPerson = {
   code: string;
   family_name: string;
@@ -36,8 +36,8 @@ export type Units = { items: Unit[]; classes: { id: string; name: string; year: 
 const at = (id: string, what = '') => `/api/v1/people/${encodeURIComponent(id)}${what}`;
 const unitAt = (id: string) => `/api/v1/units/${encodeURIComponent(id)}`;
 
-export function fetchPeople({ search, role, unit, blocked, page }: Asked) {
-  const query = new URLSearchParams({ search, role, unit, blocked: String(blocked), page: String(page) });
+export function fetchPeople({ search, role, unit, blocked }: Asked, after = '') {
+  const query = new URLSearchParams({ search, role, unit, blocked: String(blocked), after });
   return request<PeoplePage>('GET', `/api/v1/people?${query}`);
 }
 export const fetchPerson = (id: string) => request<PersonDetails>('GET', at(id));

@@ -1,7 +1,7 @@
 // The list of people: found by name, code, role and unit, fifty at a time.
 import '@mantine/core/styles/Checkbox.css';
 import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
-import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useDeferredValue, useState } from 'react';
 import { commonTexts } from '../../shared/i18n/common';
 import { useTexts } from '../../shared/i18n/use-texts';
@@ -21,13 +21,14 @@ export function People() {
   const [role, setRole] = useState('');
   const [unit, setUnit] = useState('');
   const [blocked, setBlocked] = useState(false);
-  const [page, setPage] = useState(1);
   const [open, setOpen] = useState<string>();
   const [adding, setAdding] = useState(false);
-  const asked = { search: useDeferredValue(search), role, unit, blocked, page };
-  const query = useQuery({
+  const asked = { search: useDeferredValue(search), role, unit, blocked };
+  const query = useInfiniteQuery({
     queryKey: ['people', asked],
-    queryFn: () => fetchPeople(asked),
+    queryFn: ({ pageParam }) => fetchPeople(asked, pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.after,
     placeholderData: keepPreviousData,
   });
   const units = useQuery({ queryKey: ['units'], queryFn: fetchUnits });
@@ -35,16 +36,12 @@ export function People() {
     void client.invalidateQueries({ queryKey: ['people'] });
     void client.invalidateQueries({ queryKey: ['units'] });
   };
-  const first = <T,>(set: (value: T) => void) => {
-    return (value: T) => {
-      set(value);
-      setPage(1);
-    };
-  };
-  const people = query.data?.items ?? [];
+  const pages = query.data?.pages ?? [];
+  const people = pages.flatMap((page) => page.items);
+  const first = pages[0];
   return (
     <Panel
-      title={query.data && t('found', { count: query.data.total })}
+      title={first && t('found', { count: first.total })}
       tools={<Button onClick={() => setAdding(true)}>{t('add')}</Button>}
     >
       <search className={styles.grid}>
@@ -53,12 +50,12 @@ export function People() {
           label={t('search')}
           value={search}
           maxLength={80}
-          onChange={(event) => first(setSearch)(event.currentTarget.value)}
+          onChange={(event) => setSearch(event.currentTarget.value)}
         />
         <NativeSelect
           label={t('role')}
           value={role}
-          onChange={(event) => first(setRole)(event.currentTarget.value)}
+          onChange={(event) => setRole(event.currentTarget.value)}
           data={[
             { value: '', label: tp('all') },
             ...ROLES.map((value) => ({ value, label: tc(`role_${value}`) })),
@@ -69,7 +66,7 @@ export function People() {
           <NativeSelect
             label={t('unit')}
             value={unit}
-            onChange={(event) => first(setUnit)(event.currentTarget.value)}
+            onChange={(event) => setUnit(event.currentTarget.value)}
             data={[
               { value: '', label: tp('all') },
               ...(units.data?.items ?? []).map(({ id, name }) => ({ value: id, label: name })),
@@ -80,7 +77,7 @@ export function People() {
           label={t('only_blocked')}
           style={{ alignSelf: 'end', paddingBottom: 8 }}
           checked={blocked}
-          onChange={(event) => first(setBlocked)(event.currentTarget.checked)}
+          onChange={(event) => setBlocked(event.currentTarget.checked)}
         />
       </search>
       <Answered query={query}>
@@ -89,24 +86,21 @@ export function People() {
         ) : (
           <List people={people} onOpen={setOpen} />
         )}
-        {(query.data?.pages ?? 0) > 1 && (
-          <nav className={styles.actions} aria-label={t('pages')}>
-            <Button variant="default" disabled={page <= 1} onClick={() => setPage(page - 1)}>
-              {t('before')}
+        {query.hasNextPage && (
+          <div className={styles.actions}>
+            <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+              {t('more')}
             </Button>
             <span className={styles.soft} style={{ alignSelf: 'center' }} aria-live="polite">
-              {t('page', { page, pages: query.data?.pages ?? 1 })}
+              {t('shown', { count: people.length, total: first?.total ?? 0 })}
             </span>
-            <Button variant="default" disabled={page >= (query.data?.pages ?? 1)} onClick={() => setPage(page + 1)}>
-              {t('next')}
-            </Button>
-          </nav>
+          </div>
         )}
       </Answered>
       {open && <OnePerson id={open} units={units.data?.items ?? []} onClose={() => setOpen(undefined)} onDone={done} />}
       {adding && (
         <Adding
-          roles={query.data?.roles ?? []}
+          roles={first?.roles ?? []}
           units={units.data?.items ?? []}
           onClose={() => setAdding(false)}
           onDone={done}
