@@ -22,15 +22,38 @@ pub enum Mode {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roster {
     pub mode: Mode,
+    /// Departments: parts of the school that somebody leads.
+    pub units: Vec<Unit>,
     pub classes: Vec<Class>,
     pub groups: Vec<Group>,
     /// Names of subjects.
     pub subjects: Vec<String>,
     pub people: Vec<Person>,
     pub enrollments: Vec<Enrollment>,
+    /// Posts that a delta gives to people of whom it says nothing else.
+    pub posts: Vec<Post>,
     /// Sources of what a delta takes away.
     pub gone_people: Vec<String>,
     pub gone_enrollments: Vec<String>,
+    pub gone_units: Vec<String>,
+    pub gone_posts: Vec<Post>,
+}
+
+/// A part of the school: a methodical union, a building.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    pub source: String,
+    pub name: String,
+}
+
+/// A role that is held in a unit: its head, or one who works in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Post {
+    /// Source of a person.
+    pub person: String,
+    pub role: Role,
+    /// Source of a unit.
+    pub unit: String,
 }
 
 /// A class of the school.
@@ -68,6 +91,8 @@ pub struct Person {
     pub birth_date: Option<Date>,
     /// Sorted, each once.
     pub roles: Vec<Role>,
+    /// Those of the roles that are held in units, with the unit's source. Sorted, each once.
+    pub in_units: Vec<(Role, String)>,
     /// Sources of this student's parents and guardians.
     pub guardians: Vec<String>,
     /// Line of `users.csv`.

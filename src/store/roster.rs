@@ -5,6 +5,7 @@
 
 pub mod export;
 mod known;
+mod posts;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -16,10 +17,11 @@ use super::transition::Actor;
 use super::{AuditEvent, Store, StoreError, Tx};
 use crate::domain::calendar::plus_days;
 use crate::domain::fold::{fold, fold_code};
-use crate::domain::ids::{ClassId, GroupId, PersonId, SubjectId};
+use crate::domain::ids::{ClassId, GroupId, PersonId, SubjectId, UnitId};
 use crate::domain::role::Role;
 use crate::domain::roster::{Mode, Person, Roster, RosterCode, RosterError, oneroster};
 use known::Known;
+use posts::UnitsPlan;
 
 /// What is asked of an import.
 #[derive(Clone, Debug)]
@@ -45,6 +47,12 @@ pub struct RosterReport {
     pub classes_created: usize,
     pub groups_created: usize,
     pub subjects_created: usize,
+    /// Departments that become units, have another name, are units no more.
+    pub units_created: usize,
+    pub units_renamed: usize,
+    pub units_removed: usize,
+    /// Who works in another unit from now on.
+    pub people_moved: usize,
     pub roles_given: usize,
     pub roles_taken: usize,
     pub enrollments_made: usize,
@@ -58,7 +66,8 @@ pub struct RosterReport {
 /// One change, for the eye.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Example {
-    /// `created`, `updated` or `left`.
+    /// `created`, `updated`, `left`; of units `unit_created`, `unit_renamed`, `unit_removed`; of posts `head` (now leads it),
+    /// `head_no_more`, `moved`.
     pub what: &'static str,
     pub code: String,
     pub name: String,
@@ -101,12 +110,20 @@ struct Plan {
     classes: Vec<Vec<Value>>,
     groups: Vec<Vec<Value>>,
     subjects: Vec<Vec<Value>>,
-    roles: Vec<Vec<Value>>,
+    units: UnitsPlan,
+    roles: Vec<NewRole>,
     roles_ended: Vec<(PersonId, Role)>,
     enrollments: Vec<Vec<Value>>,
     enrollments_ended: Vec<(GroupId, PersonId)>,
     homerooms: Vec<(ClassId, PersonId)>,
     links: Vec<Vec<Value>>,
+}
+
+/// A role to give, with the unit that it is held in.
+struct NewRole {
+    person: PersonId,
+    role: Role,
+    unit: Option<UnitId>,
 }
 
 impl Store {
@@ -232,6 +249,8 @@ fn plan(
         places.insert(group.source.clone(), id);
     }
 
+    let units = posts::plan_units(roster, known, school, &mut plan, report, &mut errors);
+
     // People.
     let mut ids: HashMap<&str, PersonId> = HashMap::new();
     for person in &roster.people {
@@ -257,27 +276,21 @@ fn plan(
             plan.sources.push(source_row(school, "person", &person.source, id.as_str()));
         }
         let held = known.roles.get(&id).cloned().unwrap_or_default();
-        for role in person.roles.iter().filter(|role| !held.contains(role)) {
-            if request.actor.as_ref().is_some_and(|actor| actor.person == id) {
-                errors.push(RosterError {
-                    file: "roles.csv".to_owned(),
-                    line: 0,
-                    column: "role".to_owned(),
-                    code: RosterCode::RoleNotPermitted,
-                    text: format!("Себе роль «{}» не дают: попросите другого", role.as_str()),
-                });
-                continue;
+        for role in &person.roles {
+            let in_units = person.in_units.iter().filter(|(of, _)| of == role);
+            let in_units: BTreeSet<&UnitId> = in_units.filter_map(|(_, unit)| units.get(unit)).collect();
+            if !held.contains(role) && in_units.is_empty() {
+                posts::give(
+                    &mut plan,
+                    request,
+                    report,
+                    &mut errors,
+                    NewRole { person: id.clone(), role: *role, unit: None },
+                );
             }
-            report.roles_given += 1;
-            plan.roles.push(vec![
-                uuid::Uuid::now_v7().to_string().into(),
-                school.into(),
-                id.as_str().into(),
-                role.as_str().into(),
-                request.today.to_string().into(),
-                request.actor.as_ref().map(|actor| actor.person.as_str().to_owned()).into(),
-                now.into(),
-            ]);
+            for unit in in_units {
+                posts::put(&mut plan, known, request, report, &mut errors, (&id, &person.code, *role, unit));
+            }
         }
         // A delta without roles says nothing of them.
         if !person.roles.is_empty() {
@@ -289,8 +302,13 @@ fn plan(
                 }
             }
         }
+        if !person.roles.is_empty() {
+            let wanted = person.in_units.iter().filter_map(|(role, unit)| Some((*role, units.get(unit)?)));
+            posts::leave(&mut plan, known, report, (&id, &person.code), &wanted.collect());
+        }
         ids.insert(person.source.as_str(), id);
     }
+    posts::plan_delta(roster, known, request, &units, &mut plan, report, &mut errors);
 
     // Places.
     let mut wanted: HashSet<(GroupId, PersonId)> = HashSet::new();
@@ -475,12 +493,33 @@ impl Tx {
             .execute(self.connection())
             .await?;
         }
-        let into = "role_assignment (id, school_id, person_id, role, valid_from, assigned_by, created_at)";
-        sql::insert_many(self.connection(), into, 7, plan.roles).await?;
+        self.write_units(&plan.units, request).await?;
+        let actor = request.actor.as_ref().map(|actor| actor.person.as_str().to_owned());
+        let row = |one: &NewRole| {
+            vec![
+                uuid::Uuid::now_v7().to_string().into(),
+                request.school.id.as_str().into(),
+                one.person.as_str().into(),
+                one.role.as_str().into(),
+                one.unit.as_ref().map(|unit| unit.as_str().to_owned()).into(),
+                request.today.to_string().into(),
+                actor.clone().into(),
+                request.now_ms.into(),
+            ]
+        };
+        let into = "role_assignment (id, school_id, person_id, role, unit_id, valid_from, assigned_by, created_at)";
+        sql::insert_many(self.connection(), into, 8, plan.roles.iter().map(row).collect()).await?;
+        for one in &plan.roles {
+            let detail = serde_json::json!({ "role": one.role, "unit": one.unit });
+            self.note_in_import(request, "role.assign", ("person", one.person.as_str()), detail).await?;
+        }
         let yesterday = plus_days(request.today, -1);
         for (id, role) in &plan.roles_ended {
             self.end_role(id, *role, yesterday).await?;
+            let detail = serde_json::json!({ "role": role, "unit": null });
+            self.note_in_import(request, "role.end", ("person", id.as_str()), detail).await?;
         }
+        self.write_posts(&plan.units, request).await?;
         for row in plan.enrollments {
             let [Value::Text(group), Value::Text(person), _, Value::Text(from)] = row.as_slice() else { continue };
             // Who comes back to a place they once left has it again.
@@ -517,6 +556,22 @@ impl Tx {
         sql::insert_many(self.connection(), into, 8, plan.links).await?;
         self.access_changed();
         Ok(())
+    }
+
+    /// One change of an import in the journal, beside the row of the import itself (INV-71).
+    async fn note_in_import(
+        &mut self,
+        request: &RosterRequest,
+        action: &'static str,
+        (kind, id): (&'static str, &str),
+        mut detail: serde_json::Value,
+    ) -> Result<(), StoreError> {
+        detail["import"] = "roster".into();
+        let mut event = AuditEvent::new(request.school.id.clone(), request.now_ms, action, kind, id).with(detail);
+        if let Some(actor) = &request.actor {
+            event = event.by(&actor.person, actor.role.map(Role::as_str));
+        }
+        self.audit(event).await
     }
 
     async fn note_import(

@@ -8,7 +8,7 @@ use super::super::school::School;
 use super::super::sql::{self, int, optional_text, text, word};
 use super::super::{Store, StoreError};
 use crate::domain::role::Role;
-use crate::domain::roster::{Class, Enrollment, Group, Mode, Person, Roster, oneroster};
+use crate::domain::roster::{Class, Enrollment, Group, Mode, Person, Roster, Unit, oneroster};
 
 impl Store {
     /// Everybody with a role today, their classes, groups and guardians.
@@ -71,13 +71,19 @@ impl Store {
             }
             places.insert(group, name);
         }
+        let units: Vec<(String, String)> =
+            sqlx::query_as("SELECT id, name FROM org_unit WHERE school_id = $1 ORDER BY name, id")
+                .bind(id)
+                .fetch_all(readers)
+                .await?;
+        roster.units = units.into_iter().map(|(id, name)| Unit { source: source("unit", &id), name }).collect();
         let subjects: Vec<(String,)> = sqlx::query_as("SELECT name FROM subject WHERE school_id = $1 ORDER BY name")
             .bind(id)
             .fetch_all(readers)
             .await?;
         roster.subjects = subjects.into_iter().map(|(name,)| name).collect();
         let rows = sqlx::query(
-            "SELECT p.id, p.code, p.family_name, p.given_name, p.middle_name, p.birth_date, r.role FROM person p
+            "SELECT p.id, p.code, p.family_name, p.given_name, p.middle_name, p.birth_date, r.role, r.unit_id FROM person p
              JOIN role_assignment r ON r.person_id = p.id WHERE p.school_id = $1 AND p.status = 'active'
              AND (r.valid_from IS NULL OR r.valid_from <= $2) AND (r.valid_to IS NULL OR r.valid_to >= $3)
              ORDER BY p.code_fold, p.id",
@@ -91,12 +97,16 @@ impl Store {
         for row in &rows {
             let person = text(row, "id")?;
             let role = word(Role::parse(&text(row, "role")?), "role")?;
+            let unit = optional_text(row, "unit_id")?.map(|unit| (role, source("unit", &unit)));
             if let Some(at) = at.get(&person) {
                 let held: &mut Person = &mut roster.people[*at];
                 if !held.roles.contains(&role) {
                     held.roles.push(role);
                     held.roles.sort();
                 }
+                held.in_units.extend(unit);
+                held.in_units.sort();
+                held.in_units.dedup();
                 continue;
             }
             let line = roster.people.len() as u64 + 2;
@@ -109,6 +119,7 @@ impl Store {
                 middle_name: optional_text(row, "middle_name")?,
                 birth_date: sql::optional_date(optional_text(row, "birth_date")?)?,
                 roles: vec![role],
+                in_units: unit.into_iter().collect(),
                 guardians: Vec::new(),
                 line,
             });

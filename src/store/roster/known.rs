@@ -6,7 +6,7 @@ use super::super::sql::{optional_text, text, word};
 use super::super::{Store, StoreError};
 use super::RosterRequest;
 use crate::domain::fold::{fold, fold_code};
-use crate::domain::ids::{ClassId, GroupId, PersonId};
+use crate::domain::ids::{ClassId, GroupId, PersonId, UnitId};
 use crate::domain::role::Role;
 use crate::domain::roster::Person;
 
@@ -53,6 +53,15 @@ pub(super) struct Known {
     pub sources_of_enrollments: HashMap<String, (GroupId, PersonId)>,
     pub from_roster: HashSet<PersonId>,
     pub roles: HashMap<PersonId, Vec<Role>>,
+    /// The same with their units.
+    pub posts: HashSet<(PersonId, Role, Option<UnitId>)>,
+    /// Posts in units that a roster gave: what was given by hand is not taken by a file.
+    pub posts_from_roster: HashSet<(PersonId, Role, UnitId)>,
+    /// By the other system's name.
+    pub units: HashMap<String, UnitId>,
+    pub unit_names: HashMap<UnitId, String>,
+    /// Classes of each unit.
+    pub unit_classes: HashMap<UnitId, Vec<ClassId>>,
     /// By folded name.
     pub classes: HashMap<String, ClassId>,
     pub homerooms: HashMap<ClassId, PersonId>,
@@ -102,6 +111,7 @@ impl Known {
                 .await?;
         let (mut sources, mut places, mut sources_of_enrollments) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut from_roster = HashSet::new();
+        let (mut units, mut posts_from_roster) = (HashMap::new(), HashSet::new());
         for (kind, source, target) in rows {
             match kind.as_str() {
                 "person" => {
@@ -113,13 +123,19 @@ impl Known {
                         sources_of_enrollments.insert(source, (GroupId::new(group), PersonId::new(person)));
                     }
                 }
+                "unit" => {
+                    units.insert(source, UnitId::new(target));
+                }
+                "post" => {
+                    posts_from_roster.extend(post_of(&target));
+                }
                 _ => {
                     places.insert(source, GroupId::new(target));
                 }
             }
         }
-        let rows: Vec<(String, String)> = sqlx::query_as(
-            "SELECT person_id, role FROM role_assignment WHERE school_id = $1
+        let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
+            "SELECT person_id, role, unit_id FROM role_assignment WHERE school_id = $1
              AND (valid_from IS NULL OR valid_from <= $2) AND (valid_to IS NULL OR valid_to >= $3)",
         )
         .bind(school)
@@ -128,9 +144,11 @@ impl Known {
         .fetch_all(readers)
         .await?;
         let mut roles: HashMap<PersonId, Vec<Role>> = HashMap::new();
-        for (person, role) in rows {
-            let held = roles.entry(PersonId::new(person)).or_default();
-            let role = word(Role::parse(&role), "role")?;
+        let mut posts = HashSet::new();
+        for (person, role, unit) in rows {
+            let (person, role) = (PersonId::new(person), word(Role::parse(&role), "role")?);
+            posts.insert((person.clone(), role, unit.map(UnitId::new)));
+            let held = roles.entry(person).or_default();
             if !held.contains(&role) {
                 held.push(role);
             }
@@ -157,6 +175,22 @@ impl Known {
         .fetch_all(readers)
         .await?;
         let groups = rows.into_iter().map(|(class, name, id)| ((class, name), GroupId::new(id))).collect();
+        let rows: Vec<(String, String)> = sqlx::query_as("SELECT id, name FROM org_unit WHERE school_id = $1")
+            .bind(school)
+            .fetch_all(readers)
+            .await?;
+        let unit_names: HashMap<UnitId, String> = rows.into_iter().map(|(id, name)| (UnitId::new(id), name)).collect();
+        units.retain(|_, unit| unit_names.contains_key(unit));
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT unit_id, id FROM school_class WHERE school_id = $1 AND unit_id IS NOT NULL ORDER BY id",
+        )
+        .bind(school)
+        .fetch_all(readers)
+        .await?;
+        let mut unit_classes: HashMap<UnitId, Vec<ClassId>> = HashMap::new();
+        for (unit, class) in rows {
+            unit_classes.entry(UnitId::new(unit)).or_default().push(ClassId::new(class));
+        }
         let rows: Vec<(String,)> =
             sqlx::query_as("SELECT name FROM subject WHERE school_id = $1").bind(school).fetch_all(readers).await?;
         let subjects = rows.into_iter().map(|(name,)| (fold(&name), ())).collect();
@@ -186,6 +220,11 @@ impl Known {
             sources_of_enrollments,
             from_roster,
             roles,
+            posts,
+            posts_from_roster,
+            units,
+            unit_names,
+            unit_classes,
             classes,
             homerooms,
             groups,
@@ -207,4 +246,15 @@ impl Known {
     pub(super) fn is_from_roster(&self, person: &PersonId) -> bool {
         self.from_roster.contains(person)
     }
+}
+
+/// How a post is named among the sources: person, role, unit.
+pub(super) fn post_source(person: &PersonId, role: Role, unit: &UnitId) -> String {
+    format!("{}/{}/{}", person.as_str(), role.as_str(), unit.as_str())
+}
+
+fn post_of(text: &str) -> Option<(PersonId, Role, UnitId)> {
+    let mut parts = text.splitn(3, '/');
+    let (person, role, unit) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((PersonId::new(person), Role::parse(role)?, UnitId::new(unit)))
 }

@@ -5,7 +5,7 @@ use jiff::civil::date;
 
 use super::*;
 use crate::domain::policy::Held;
-use crate::domain::roster::{Class, Enrollment};
+use crate::domain::roster::{Class, Enrollment, Post, Unit};
 use crate::store::founding::Founding;
 use crate::store::people::NewPerson;
 
@@ -42,6 +42,7 @@ fn person(n: usize, role: Role, guardians: Vec<String>) -> Person {
         middle_name: None,
         birth_date: (role == Role::Student).then_some(date(2015, 3, 1)),
         roles: vec![role],
+        in_units: Vec::new(),
         guardians,
         line: n as u64 + 2,
     }
@@ -153,4 +154,139 @@ async fn nobody_gives_themselves_a_role_by_a_file() {
     };
     assert_eq!(errors[0].code, RosterCode::RoleNotPermitted);
     assert!(store.person_by_code(&school.id, "Ч-00001").await.unwrap().is_none(), "all or nothing");
+}
+
+/// Whom the store knows of each unit: name, heads by name, members.
+async fn units(store: &Store, school: &School) -> Vec<(String, Vec<String>, i64)> {
+    let units = store.units(&school.id, TODAY).await.unwrap();
+    units.into_iter().map(|unit| (unit.name, unit.heads, unit.members)).collect()
+}
+
+fn unit(n: usize, name: &str) -> Unit {
+    Unit { source: format!("d{n}"), name: name.to_owned() }
+}
+
+/// Two departments: p0 teaches in the first and leads both.
+fn with_departments() -> Roster {
+    let mut roster = roster(2);
+    roster.units = vec![unit(1, "Естественные науки"), unit(2, "Языки")];
+    roster.people[0].roles = vec![Role::Teacher, Role::UnitHead];
+    roster.people[0].in_units =
+        vec![(Role::Teacher, "d1".to_owned()), (Role::UnitHead, "d1".to_owned()), (Role::UnitHead, "d2".to_owned())];
+    roster
+}
+
+#[tokio::test]
+async fn departments_become_units_with_heads_and_members_and_go_round() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, school, _) = school(&folder).await;
+    let head = "Фамилия0 Имя".to_owned();
+    let request =
+        |dry_run| RosterRequest { school: school.clone(), actor: None, dry_run, today: TODAY, now_ms: NOW_MS };
+    let tried = store.import_roster(&packed(&with_departments()), request(true)).await.unwrap();
+    assert_eq!((tried.units_created, tried.roles_given), (2, 6), "{tried:?}");
+    let seen =
+        |what| tried.examples.iter().filter(|one| one.what == what).map(|one| one.name.as_str()).collect::<Vec<_>>();
+    assert_eq!(
+        (seen("unit_created"), seen("head")),
+        (vec!["Естественные науки", "Языки"], vec!["Естественные науки", "Языки"])
+    );
+    assert_eq!(units(&store, &school).await, [], "a dry run writes nothing");
+
+    import(&store, &school, &with_departments(), None).await.unwrap();
+    let expected =
+        [("Естественные науки".to_owned(), vec![head.clone()], 1), ("Языки".to_owned(), vec![head.clone()], 0)];
+    assert_eq!(units(&store, &school).await, expected);
+    assert!(import(&store, &school, &with_departments(), None).await.unwrap().is_unchanged());
+    let back = store.import_roster(&store.export_roster(&school, TODAY).await.unwrap(), request(false)).await.unwrap();
+    assert_eq!(back, RosterReport { people: back.people, ..RosterReport::default() }, "an export is what is there");
+
+    // Another name, another place of work, one headship less; what is not named any more is no unit.
+    let mut next = with_departments();
+    next.units = vec![unit(2, "Иностранные языки")];
+    next.people[0].in_units = vec![(Role::Teacher, "d2".to_owned()), (Role::UnitHead, "d2".to_owned())];
+    let report = import(&store, &school, &next, None).await.unwrap();
+    assert_eq!((report.units_renamed, report.units_removed, report.people_moved), (1, 1, 1), "{report:?}");
+    assert_eq!(report.roles_taken, 1, "the headship of what is gone");
+    assert_eq!(units(&store, &school).await, [("Иностранные языки".to_owned(), vec![head], 1)]);
+    let teacher = store.person_by_code(&school.id, "Ч-00000").await.unwrap().unwrap();
+    assert_eq!(store.roles_on(&teacher.id, TODAY).await.unwrap().len(), 2, "teacher and one headship");
+    // An archive without departments says nothing of units, nor of who leads them by the same role.
+    assert!(crate::store::audit::verify(&store).await.unwrap().is_intact());
+}
+
+#[tokio::test]
+async fn a_delta_names_heads_of_known_departments_relieves_them_and_takes_departments_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, school, _) = school(&folder).await;
+    import(&store, &school, &with_departments(), None).await.unwrap();
+    let post = |n: usize, unit: &str| Post { person: format!("p{n}"), role: Role::UnitHead, unit: unit.to_owned() };
+    let delta = Roster {
+        mode: Mode::Delta,
+        // The guardian leads the languages now, and the teacher does not.
+        posts: vec![post(1, "d2")],
+        gone_posts: vec![post(0, "d2")],
+        ..Roster::default()
+    };
+    let report = import(&store, &school, &delta, None).await.unwrap();
+    assert_eq!((report.roles_given, report.roles_taken), (1, 1), "{report:?}");
+    assert_eq!(units(&store, &school).await[1], ("Языки".to_owned(), vec!["Фамилия1 Имя".to_owned()], 0));
+    let stranger = Roster { mode: Mode::Delta, posts: vec![post(77, "d2")], ..Roster::default() };
+    assert!(matches!(import(&store, &school, &stranger, None).await, Err(RosterImportError::Rejected(_))));
+    let gone = Roster { mode: Mode::Delta, gone_units: vec!["d2".to_owned(), "o".to_owned()], ..Roster::default() };
+    let report = import(&store, &school, &gone, None).await.unwrap();
+    assert_eq!((report.units_removed, report.roles_taken), (1, 1), "{report:?}");
+    assert_eq!(units(&store, &school).await.len(), 1);
+    assert!(import(&store, &school, &gone, None).await.unwrap().is_unchanged(), "gone already");
+}
+
+/// What was given by hand is not taken by a file; and each change of a role that a file makes has its row (INV-71).
+#[tokio::test]
+async fn inv_71_each_role_of_a_roster_has_its_row_and_hands_keep_what_they_gave() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, school, admin) = school(&folder).await;
+    let actor = Actor { person: admin.clone(), role: Some(Role::Admin) };
+    import(&store, &school, &with_departments(), Some(actor.clone())).await.unwrap();
+    let rows = |action: &'static str| {
+        let readers = store.readers().clone();
+        async move {
+            let rows: Vec<(String, Option<String>, Option<String>)> = sqlx::query_as(
+                "SELECT object_id, actor_id, acting_role FROM audit_event WHERE action = $1
+                 AND detail LIKE '%\"import\":\"roster\"%'",
+            )
+            .bind(action)
+            .fetch_all(&readers)
+            .await
+            .unwrap();
+            rows
+        }
+    };
+    let given = rows("role.assign").await;
+    assert_eq!(given.len(), 6);
+    let (held,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM role_assignment WHERE assigned_by = $1")
+        .bind(admin.as_str())
+        .fetch_one(store.readers())
+        .await
+        .unwrap();
+    assert_eq!(held, 6, "a row in the journal for each that was written");
+    assert!(given.iter().all(|row| row.1.as_deref() == Some(admin.as_str()) && row.2.as_deref() == Some("admin")));
+
+    // By hand the guardian leads the languages as well.
+    let guardian = store.person_by_code(&school.id, "Ч-00001").await.unwrap().unwrap().id;
+    let languages = store.units(&school.id, TODAY).await.unwrap().remove(1).id;
+    let (by, of, to) = (actor.clone(), school.clone(), guardian.clone());
+    let done: Result<(), StoreError> = store
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.give_role(&of, &to, (Role::UnitHead, Some(&languages)), Some(&by), (TODAY, NOW_MS)).await
+            })
+        })
+        .await;
+    done.unwrap();
+    let mut next = with_departments();
+    next.people[0].roles = vec![Role::Teacher];
+    next.people[0].in_units = vec![(Role::Teacher, "d1".to_owned())];
+    import(&store, &school, &next, Some(actor)).await.unwrap();
+    assert_eq!(rows("role.end").await.len(), 2, "both headships that the file had given");
+    assert_eq!(units(&store, &school).await[1].1, ["Фамилия1 Имя"]);
 }

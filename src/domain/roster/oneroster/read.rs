@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::civil::Date;
 
-use super::super::{Class, Enrollment, Group, Mode, Person, Roster, RosterCode, RosterError};
+use super::super::{Class, Enrollment, Group, Mode, Person, Post, Roster, RosterCode, RosterError, Unit};
 use super::{MOST_CHARACTERS, MOST_LINES, class_name, role};
 use crate::domain::archive;
+use crate::domain::fold::fold;
 
 /// Mistakes kept; a file with more has one mistake many times.
 const MOST_ERRORS: usize = 1_000;
@@ -142,6 +143,7 @@ impl Reading {
         let enrollments =
             self.table(files, "enrollments.csv", &["sourcedId", "classSourcedId", "userSourcedId", "role"], is_bulk);
         let demographics = self.table(files, "demographics.csv", &["sourcedId"], false);
+        let orgs = self.table(files, "orgs.csv", &["sourcedId", "name", "type"], false);
         if !self.errors.is_empty() {
             return roster;
         }
@@ -151,7 +153,9 @@ impl Reading {
             .map(|(_, cells)| (courses.get(cells, "sourcedId").to_owned(), courses.get(cells, "title").to_owned()))
             .collect();
         self.classes(&classes, &courses, &mut roster);
-        self.people(&users, &roles, &demographics, &mut roster);
+        let schools = self.units(&orgs, &mut roster);
+        self.people(&users, &demographics, &mut roster);
+        self.roles(&users, &roles, &schools, &mut roster);
         self.enrollments(&enrollments, &mut roster);
         roster
     }
@@ -221,7 +225,37 @@ impl Reading {
         roster.subjects.sort();
     }
 
-    fn people(&mut self, users: &Table, roles: &Table, demographics: &Table, roster: &mut Roster) {
+    /// Departments become units; gives the sources of all other organisations.
+    fn units(&mut self, orgs: &Table, roster: &mut Roster) -> HashSet<String> {
+        let mut others = HashSet::new();
+        let mut names: HashMap<String, u64> = HashMap::new();
+        for row in &orgs.lines {
+            let Some(source) = self.required(orgs, row, "sourcedId") else { continue };
+            if is_gone(orgs, &row.1) {
+                // A row that takes away need not say what it was: the school finds out.
+                roster.gone_units.push(source);
+                continue;
+            }
+            if !orgs.get(&row.1, "type").eq_ignore_ascii_case("department") {
+                others.insert(source);
+                continue;
+            }
+            let Some(name) = self.required(orgs, row, "name") else { continue };
+            if roster.units.iter().any(|unit| unit.source == source) {
+                self.error(orgs.file, row.0, "sourcedId", RosterCode::Doubled, format!("«{source}» дан дважды"));
+                continue;
+            }
+            if let Some(first) = names.insert(fold(&name), row.0) {
+                let text = format!("Подразделение «{name}» уже есть в строке {first}");
+                self.error(orgs.file, row.0, "name", RosterCode::Doubled, text);
+                continue;
+            }
+            roster.units.push(Unit { source, name });
+        }
+        others
+    }
+
+    fn people(&mut self, users: &Table, demographics: &Table, roster: &mut Roster) {
         let mut by_source: HashMap<String, usize> = HashMap::new();
         let mut codes: HashMap<String, u64> = HashMap::new();
         for row in &users.lines {
@@ -259,34 +293,10 @@ impl Reading {
                 middle_name: Some(users.get(&row.1, "middleName").to_owned()).filter(|name| !name.is_empty()),
                 birth_date: None,
                 roles: Vec::new(),
+                in_units: Vec::new(),
                 guardians,
                 line: row.0,
             });
-        }
-        // Whose role is a mistake already are not told that they have none.
-        let mut troubled = HashSet::new();
-        for row in &roles.lines {
-            let (Some(user), Some(word)) =
-                (self.required(roles, row, "userSourcedId"), self.required(roles, row, "role"))
-            else {
-                continue;
-            };
-            if is_gone(roles, &row.1) {
-                continue;
-            }
-            let Some(role) = role(&word) else {
-                self.error(roles.file, row.0, "role", RosterCode::UnknownRole, format!("Роли «{word}» нет"));
-                troubled.insert(user);
-                continue;
-            };
-            match by_source.get(&user) {
-                Some(at) => roster.people[*at].roles.push(role),
-                None if roster.mode == Mode::Delta || roster.gone_people.contains(&user) => {}
-                None => {
-                    let text = format!("Человека «{user}» нет в users.csv");
-                    self.error(roles.file, row.0, "userSourcedId", RosterCode::UnknownReference, text);
-                }
-            }
         }
         for row in &demographics.lines {
             let born = demographics.get(&row.1, "birthDate");
@@ -302,20 +312,86 @@ impl Reading {
                 roster.people[*at].birth_date = Some(born);
             }
         }
-        let known: HashSet<String> = by_source.keys().cloned().collect();
+    }
+
+    /// Roles, with the department where they are held in one.
+    fn roles(&mut self, users: &Table, roles: &Table, schools: &HashSet<String>, roster: &mut Roster) {
+        let people = roster.people.iter().enumerate();
+        let by_source: HashMap<String, usize> = people.map(|(at, person)| (person.source.clone(), at)).collect();
+        let is_delta = roster.mode == Mode::Delta;
+        // Whose role is a mistake already are not told that they have none.
+        let mut troubled = HashSet::new();
+        for row in &roles.lines {
+            let (Some(user), Some(word)) =
+                (self.required(roles, row, "userSourcedId"), self.required(roles, row, "role"))
+            else {
+                continue;
+            };
+            let is_gone = is_gone(roles, &row.1);
+            let Some(role) = role(&word) else {
+                if !is_gone {
+                    self.error(roles.file, row.0, "role", RosterCode::UnknownRole, format!("Роли «{word}» нет"));
+                    troubled.insert(user);
+                }
+                continue;
+            };
+            let unit = self.unit_of(roles, row, schools, roster);
+            if is_gone {
+                roster.gone_posts.extend(unit.map(|unit| Post { person: user, role, unit }));
+                continue;
+            }
+            match by_source.get(&user) {
+                Some(at) => {
+                    let person = &mut roster.people[*at];
+                    person.roles.push(role);
+                    person.in_units.extend(unit.map(|unit| (role, unit)));
+                }
+                None if is_delta => roster.posts.extend(unit.map(|unit| Post { person: user, role, unit })),
+                None if roster.gone_people.contains(&user) => {}
+                None => {
+                    let text = format!("Человека «{user}» нет в users.csv");
+                    self.error(roles.file, row.0, "userSourcedId", RosterCode::UnknownReference, text);
+                }
+            }
+        }
         for person in &mut roster.people {
             person.roles.sort();
             person.roles.dedup();
-            let unknown = person.guardians.iter().find(|guardian| !known.contains(*guardian)).cloned();
-            if let Some(unknown) = unknown.filter(|_| roster.mode == Mode::Bulk) {
+            person.in_units.sort();
+            person.in_units.dedup();
+            let unknown = person.guardians.iter().find(|guardian| !by_source.contains_key(*guardian)).cloned();
+            if let Some(unknown) = unknown.filter(|_| !is_delta) {
                 let text = format!("Представителя «{unknown}» нет в users.csv");
                 self.error(users.file, person.line, "agentSourcedIds", RosterCode::UnknownReference, text);
             }
-            if person.roles.is_empty() && roster.mode == Mode::Bulk && !troubled.contains(&person.source) {
+            if person.roles.is_empty() && !is_delta && !troubled.contains(&person.source) {
                 let text = format!("У «{}» нет роли в roles.csv", person.source);
                 self.error(users.file, person.line, "sourcedId", RosterCode::Required, text);
             }
         }
+    }
+
+    /// The department in which a role is held. A delta may name one that it does not bring along: the school knows.
+    fn unit_of(
+        &mut self,
+        roles: &Table,
+        row: &(u64, HashMap<String, String>),
+        schools: &HashSet<String>,
+        roster: &Roster,
+    ) -> Option<String> {
+        let org = roles.get(&row.1, "orgSourcedId").to_owned();
+        if org.is_empty() || schools.contains(&org) || org.chars().nth(MOST_CHARACTERS).is_some() {
+            return None;
+        }
+        if roster.mode == Mode::Delta || roster.units.iter().any(|unit| unit.source == org) {
+            return Some(org);
+        }
+        // An archive without orgs.csv names its school here, and nothing is known of it.
+        if !(schools.is_empty() && roster.units.is_empty()) && !roster.gone_units.contains(&org) {
+            let text = format!("Организации «{org}» нет в orgs.csv");
+            self.error(roles.file, row.0, "orgSourcedId", RosterCode::UnknownReference, text);
+        }
+        None
     }
 
     fn enrollments(&mut self, table: &Table, roster: &mut Roster) {

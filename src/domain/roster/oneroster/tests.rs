@@ -4,7 +4,7 @@
 use jiff::civil::date;
 use proptest::prelude::*;
 
-use super::super::{Class, Enrollment, Group, Mode, Person, Roster, RosterCode};
+use super::super::{Class, Enrollment, Group, Mode, Person, Post, Roster, RosterCode, Unit};
 use super::*;
 use crate::domain::archive;
 
@@ -17,8 +17,11 @@ prop_compose! {
         letters in proptest::collection::btree_set("[А-Я]", 1..4),
         names in proptest::collection::vec(("[А-Яа-яёЁA-Za-z ,;\"'=-]{0,12}[А-Яа-я]", any::<bool>(), 0_i32..8000), 1..12),
         subjects in proptest::collection::btree_set("[А-Яа-я]{3,10}", 0..4),
+        units in proptest::collection::btree_set("[А-Я][а-я]{3,10}", 0..4),
         delta in any::<bool>(),
     ) -> Roster {
+        let units: Vec<Unit> = units.into_iter().enumerate().map(|(n, name)| Unit { source: format!("d-{n}"), name }).collect();
+        let unit = |n: usize| (!units.is_empty()).then(|| units[n % units.len()].source.clone());
         let classes: Vec<Class> = letters.iter().map(|letter| Class { source: format!("k-{letter}"), grade: 5, letter: letter.clone() }).collect();
         let subjects: Vec<String> = subjects.into_iter().collect();
         let groups: Vec<Group> = subjects.iter().enumerate().map(|(n, subject)| Group {
@@ -31,7 +34,18 @@ prop_compose! {
             given_name: "Имя".to_owned(),
             middle_name: is_student.then(|| "Отчество".to_owned()),
             birth_date: is_student.then(|| crate::domain::calendar::plus_days(date(2000, 1, 1), *days)),
-            roles: if *is_student { vec![Role::Student] } else { vec![Role::Guardian, Role::Teacher] },
+            roles: if *is_student { vec![Role::Student] } else { vec![Role::Guardian, Role::Teacher, Role::UnitHead] },
+            in_units: {
+                let mut held: Vec<(Role, String)> = match unit(n).filter(|_| !is_student) {
+                    // Works in one, leads it and perhaps another.
+                    Some(own) => [(Role::Teacher, own.clone()), (Role::UnitHead, own)]
+                        .into_iter().chain(unit(n + 1).map(|other| (Role::UnitHead, other))).collect(),
+                    None => Vec::new(),
+                };
+                held.sort();
+                held.dedup();
+                held
+            },
             guardians: if *is_student && n > 0 { vec![format!("p-{}", n - 1)] } else { Vec::new() },
             line: n as u64 + 2,
         }).collect();
@@ -43,7 +57,10 @@ prop_compose! {
         }).collect();
         Roster {
             mode: if delta { Mode::Delta } else { Mode::Bulk },
-            classes, groups, subjects, people, enrollments,
+            posts: if delta { unit(0).map(|unit| Post { person: "elsewhere".to_owned(), role: Role::Staff, unit }).into_iter().collect() } else { Vec::new() },
+            gone_posts: if delta { unit(1).map(|unit| Post { person: "p-0".to_owned(), role: Role::UnitHead, unit }).into_iter().collect() } else { Vec::new() },
+            gone_units: if delta { vec!["d-gone".to_owned()] } else { Vec::new() },
+            units, classes, groups, subjects, people, enrollments,
             gone_people: if delta { vec!["gone".to_owned()] } else { Vec::new() },
             gone_enrollments: if delta { vec!["e-gone".to_owned()] } else { Vec::new() },
         }
@@ -80,6 +97,36 @@ fn archive_with(users: &str, roles: &str, classes: &str, enrollments: &str) -> V
         file("enrollments", &format!("sourcedId,classSourcedId,schoolSourcedId,userSourcedId,role\n{enrollments}")),
     ])
     .unwrap()
+}
+
+#[test]
+fn departments_are_units_and_an_organisation_that_is_not_there_is_a_mistake() {
+    let file = |name: &str, text: String| (format!("{name}.csv"), text.into_bytes());
+    let packed = |orgs: &str, org: &str| {
+        archive::pack(&[
+            file("orgs", format!("sourcedId,name,type\no,Школа,school\n{orgs}")),
+            file("users", "sourcedId,enabledUser,username,givenName,familyName\na,true,A-1,Анна,Ким\n".to_owned()),
+            file(
+                "roles",
+                format!("sourcedId,userSourcedId,roleType,role,orgSourcedId\nr,a,primary,ext:unitHead,{org}\n"),
+            ),
+            file("classes", "sourcedId,title,classType\n".to_owned()),
+            file("enrollments", "sourcedId,classSourcedId,userSourcedId,role\n".to_owned()),
+        ])
+        .unwrap()
+    };
+    let read = parse(&packed("d,Кафедра языков,department\n", "d")).unwrap();
+    assert_eq!(read.units, [Unit { source: "d".to_owned(), name: "Кафедра языков".to_owned() }]);
+    assert_eq!(read.people[0].in_units, [(Role::UnitHead, "d".to_owned())]);
+    assert_eq!(parse(&packed("", "o")).unwrap().people[0].in_units, []);
+    let check = |bytes: Vec<u8>, expected: (&str, u64, &str, RosterCode)| {
+        let (file, line, column, code) = expected;
+        assert_eq!(codes(&bytes), [(file.to_owned(), line, column.to_owned(), code)]);
+    };
+    check(packed("", "x"), ("roles.csv", 2, "orgSourcedId", RosterCode::UnknownReference));
+    check(packed("d,,department\n", "o"), ("orgs.csv", 3, "name", RosterCode::Required));
+    let twice = "d,Языки,department\ne,языки,department\n";
+    check(packed(twice, "d"), ("orgs.csv", 4, "name", RosterCode::Doubled));
 }
 
 fn codes(bytes: &[u8]) -> Vec<(String, u64, String, RosterCode)> {

@@ -1,6 +1,6 @@
 //! Writing the archive: what [`super::parse`] reads back to the same roster.
 
-use super::super::{Mode, Roster};
+use super::super::{Mode, Post, Roster};
 use super::role_word;
 use crate::domain::archive;
 
@@ -104,12 +104,33 @@ pub fn write(
     });
     let users = users.chain(roster.gone_people.iter().map(|source| gone(source, 18)));
     let roles = roster.people.iter().flat_map(|one| {
-        one.roles.iter().enumerate().map(|(n, role)| {
+        let held = one.roles.iter().flat_map(|role| {
+            let units: Vec<&str> =
+                one.in_units.iter().filter(|(of, _)| of == role).map(|(_, unit)| unit.as_str()).collect();
+            // In a unit, or in the school as a whole.
+            let places = if units.is_empty() { vec![ORG] } else { units };
+            places.into_iter().map(|place| (*role, place)).collect::<Vec<_>>()
+        });
+        held.enumerate().map(|(n, (role, place))| {
             let source = format!("{}-role-{n}", one.source);
             let primacy = if n == 0 { "primary" } else { "secondary" };
-            with(&source, &[&one.source, primacy, role_word(*role), "", "", ORG, ""])
+            with(&source, &[&one.source, primacy, role_word(role), "", "", place, ""])
         })
     });
+    let post = |(n, one): (usize, &Post), kind: &str, status: &str| {
+        let mut row = with(
+            &format!("{}-{kind}-{n}", one.person),
+            &[&one.person, "secondary", role_word(one.role), "", "", &one.unit, ""],
+        );
+        row[1] = some(status);
+        row
+    };
+    let roles = roles
+        .chain(roster.posts.iter().enumerate().map(|one| post(one, "post", status)))
+        .chain(roster.gone_posts.iter().enumerate().map(|one| post(one, "gone", "tobedeleted")));
+    let orgs = std::iter::once(with(ORG, &[school, "school", "", ""]))
+        .chain(roster.units.iter().map(|unit| with(&unit.source, &[&unit.name, "department", "", ORG])))
+        .chain(roster.gone_units.iter().map(|source| gone(source, 7)));
     let enrollments = roster.enrollments.iter().map(|one| {
         let (role, primary) = if one.is_teacher { ("teacher", "true") } else { ("student", "") };
         with(&one.source, &[&one.class, ORG, &one.person, role, primary, "", ""])
@@ -129,13 +150,7 @@ pub fn write(
             "manifest.csv",
             file("propertyName,value", manifest.iter().map(|(name, value)| vec![some(name), some(value)])),
         ),
-        (
-            "orgs.csv",
-            file(
-                "sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId",
-                std::iter::once(with(ORG, &[school, "school", "", ""])),
-            ),
-        ),
+        ("orgs.csv", file("sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId", orgs)),
         (
             "academicSessions.csv",
             file(

@@ -19,6 +19,18 @@ export type CardsReport = {
     cells: { column: string; before: string; after: string }[];
   }[];
 };
+/** Of people, of units, and of who leads or works in them. */
+export type RosterChange =
+  | 'created'
+  | 'updated'
+  | 'left'
+  | 'unit_created'
+  | 'unit_renamed'
+  | 'unit_removed'
+  | 'head'
+  | 'head_no_more'
+  | 'moved';
+
 export type RosterReport = {
   dry_run: boolean;
   is_delta: boolean;
@@ -29,12 +41,16 @@ export type RosterReport = {
   classes_created: number;
   groups_created: number;
   subjects_created: number;
+  units_created: number;
+  units_renamed: number;
+  units_removed: number;
+  people_moved: number;
   roles_given: number;
   roles_taken: number;
   enrollments_made: number;
   enrollments_ended: number;
   links_proposed: number;
-  examples: { what: 'created' | 'updated' | 'left'; code: string; name: string; before?: string }[];
+  examples: { what: RosterChange; code: string; name: string; before?: string }[];
 };
 
 /** A file that was refused, with its mistakes by cell. */

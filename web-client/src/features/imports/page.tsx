@@ -14,6 +14,7 @@ import {
   type CardsReport,
   type CellNote,
   Rejected,
+  type RosterChange,
   type RosterReport,
   sendAsc,
   sendCards,
@@ -79,6 +80,15 @@ export default function ImportsPage() {
     </>
   );
 }
+
+const TONES: Partial<Record<RosterChange, string>> = {
+  left: 'bad',
+  unit_removed: 'bad',
+  head_no_more: 'bad',
+  updated: 'wait',
+  unit_renamed: 'wait',
+  moved: 'wait',
+};
 
 function isSame(report: RosterReport): boolean {
   const { dry_run: _, is_delta: __, people: ___, examples: ____, ...counts } = report;
@@ -281,6 +291,16 @@ function Roster({ report }: { report: RosterReport }) {
           ended: report.enrollments_ended,
         })}
       </p>
+      {report.units_created + report.units_renamed + report.units_removed + report.people_moved > 0 && (
+        <p>
+          {t('sum_units', {
+            created: report.units_created,
+            renamed: report.units_renamed,
+            removed: report.units_removed,
+            moved: report.people_moved,
+          })}
+        </p>
+      )}
       <p>{t('sum_rights', { given: report.roles_given, taken: report.roles_taken, links: report.links_proposed })}</p>
       {report.examples.length > 0 && (
         <div className={sheet.scroll} {...reachable}>
@@ -295,12 +315,9 @@ function Roster({ report }: { report: RosterReport }) {
             </thead>
             <tbody>
               {report.examples.map((one) => (
-                <tr key={`${one.what}${one.code}`}>
+                <tr key={`${one.what}${one.code}${one.name}`}>
                   <td>
-                    <span
-                      className={sheet.tag}
-                      data-tone={one.what === 'left' ? 'bad' : one.what === 'updated' ? 'wait' : undefined}
-                    >
+                    <span className={sheet.tag} data-tone={TONES[one.what]}>
                       {t(`what_${one.what}`)}
                     </span>
                   </td>
