@@ -84,7 +84,8 @@ pub async fn import_roster(
 }
 
 /// Bring in a timetable of aSc (XML, also windows-1251): its regular lessons replace the earlier ones, its bells become a
-/// schedule of their own when they differ. No document types, no entities.
+/// schedule of their own when they differ. Planned dates that meet one of its lessons are listed, also of a dry run, and stay as
+/// they are; whoever holds them and the deputy head are told of those that met none before. No document types, no entities.
 #[utoipa::path(post, path = "/api/v1/timetable/import", tag = "imports", params(RosterOptions),
     request_body(content = String, content_type = "text/xml"), responses(
     (status = 200, body = AscReport), (status = 401, body = Problem), (status = 403, body = Problem),
@@ -114,6 +115,7 @@ pub async fn import_asc(
             let cell = serde_json::json!({ "line": 0, "column": "", "code": "unreadable", "text": text });
             Problem::new("import_rejected").params(serde_json::json!({ "rows": 1 })).errors(serde_json::json!([cell]))
         }
+        AscImportError::Tried(_) => Problem::new("internal"),
         AscImportError::Store(error) => error.into(),
     })?;
     Ok(Json(report))

@@ -102,6 +102,9 @@ notices! {
     /// The programme has changed: so many planned dates from this one on stand against a rule now, the first by its code.
     CardDatesAgainst = "card_dates_against" (Cards) { card: String, title: String, from: String, count: u32, code: String },
 
+    /// The timetable of lessons has changed: so many planned dates from this one on meet a lesson now.
+    CardDatesCollide = "card_dates_collide" (Cards) { card: String, title: String, from: String, count: u32 },
+
     /// For those who decide: a change of the rules waits.
     RuleProposed = "rule_proposed" (Oversight) { proposal: String },
     RuleConfirmed = "rule_confirmed" (Oversight) { proposal: String },
@@ -185,7 +188,8 @@ impl Notice {
             | Self::CardAwaits { .. }
             | Self::CardWithdrawn { .. }
             | Self::CardDatesRefused { .. }
-            | Self::CardDatesAgainst { .. } => "/cards".to_owned(),
+            | Self::CardDatesAgainst { .. }
+            | Self::CardDatesCollide { .. } => "/cards".to_owned(),
             _ => "/".to_owned(),
         }
     }

@@ -166,6 +166,11 @@ pub fn words(notice: &Notice, language: Language, zone: &TimeZone) -> Words {
             "The programme has changed: dates against a rule",
             format!("{title}: {from} ({count})"),
         ),
+        Notice::CardDatesCollide { title, from, count, .. } => say(
+            "Новое расписание уроков: даты совпали с уроками",
+            "A new timetable of lessons: dates meet lessons",
+            format!("{title}: {from} ({count})"),
+        ),
         Notice::RuleProposed { .. } => {
             say("Изменение правил ждёт решения", "A change of the rules awaits a decision", String::new())
         }

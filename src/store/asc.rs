@@ -1,7 +1,9 @@
 //! Regular lessons and bells out of a timetable of aSc: what stands in the way of consultations, by name where the school
 //! knows the name.
 
-use std::collections::{BTreeSet, HashMap};
+pub mod collisions;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::roster::RosterRequest;
 use super::school::School;
@@ -10,6 +12,7 @@ use super::{AuditEvent, Store, StoreError};
 use crate::domain::asc::{AscError, Lesson, Timetable, parse};
 use crate::domain::fold::{fold, fold_code};
 use crate::domain::role::Role;
+use collisions::{Collision, MOST_LISTED};
 
 /// What an import did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -24,6 +27,11 @@ pub struct AscReport {
     pub unknown_teachers: Vec<String>,
     pub unknown_classes: Vec<String>,
     pub unknown_subjects: Vec<String>,
+    /// Planned dates that meet a regular lesson of this timetable, and those of them that met none before.
+    pub colliding_dates: usize,
+    pub colliding_new: usize,
+    /// The first of them, by start. The dates stay as they are; those who hold them and the deputies are told of what is new.
+    pub collisions: Vec<Collision>,
 }
 
 /// Why nothing was imported.
@@ -31,6 +39,9 @@ pub struct AscReport {
 pub enum AscImportError {
     #[error(transparent)]
     File(#[from] AscError),
+    /// A dry run: this is what would happen. Nothing has.
+    #[error("tried only")]
+    Tried(Box<AscReport>),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -126,34 +137,49 @@ impl Store {
             unknown_teachers: unknown(&timetable.teachers, &|name| names.teachers.contains_key(&fold(name))),
             unknown_classes: unknown(&timetable.classes, &|name| names.classes.contains_key(&fold_code(name))),
             unknown_subjects: unknown(&timetable.subjects, &|name| names.subjects.contains_key(&fold(name))),
+            ..AscReport::default()
         };
-        if request.dry_run {
-            return Ok(report);
-        }
-        let (told, bells) = (report.clone(), timetable.bells);
-        self.write(move |tx| {
+        let (mut told, bells) = (report, timetable.bells);
+        let written = self.write(move |tx| {
             Box::pin(async move {
+                tx.lock_planning(&request.school).await?;
+                let before = tx.collisions(&request.school, &HashSet::new(), request.now_ms).await?;
+                let before: HashSet<_> = before.iter().map(Collision::same).collect();
                 sqlx::query("DELETE FROM regular_lesson WHERE school_id = $1")
                     .bind(school.as_str())
                     .execute(tx.connection())
-                    .await?;
+                    .await
+                    .map_err(StoreError::from)?;
                 let into = "regular_lesson (id, school_id, weekday, period, parity, teacher_id, class_id, group_id, subject_id, terms)";
                 sql::insert_many(tx.connection(), into, 10, rows).await?;
+                let collisions = tx.collisions(&request.school, &before, request.now_ms).await?;
+                let dates = |only_new: bool| {
+                    let of = collisions.iter().filter(|one| one.is_new || !only_new);
+                    of.map(|one| &one.consultation).collect::<HashSet<_>>().len()
+                };
+                (told.colliding_dates, told.colliding_new) = (dates(false), dates(true));
+                told.collisions = collisions.iter().take(MOST_LISTED).cloned().collect();
+                if request.dry_run {
+                    return Err(AscImportError::Tried(Box::new(told)));
+                }
                 if told.bells_changed {
                     tx.insert_bells(&request.school.id, "aSc", &bells, request.now_ms).await?;
                 }
-                let detail = serde_json::json!({ "lessons": told.lessons, "before": told.lessons_before, "bells": told.bells_changed });
+                let detail = serde_json::json!({ "lessons": told.lessons, "before": told.lessons_before, "bells": told.bells_changed, "colliding": told.colliding_dates });
                 let school = request.school.id.clone();
                 let mut event = AuditEvent::new(school, request.now_ms, "import.asc", "school", request.school.id.as_str()).with(detail);
                 if let Some(actor) = &request.actor {
                     event = event.by(&actor.person, actor.role.map(Role::as_str));
                 }
-                tx.audit(event).await
+                tx.audit(event).await?;
+                tx.tell_collisions(&request.school, &collisions, request.today, request.now_ms).await?;
+                Ok(told)
             })
-        })
-        .await
-        .map_err(AscImportError::Store)?;
-        Ok(report)
+        });
+        match written.await {
+            Err(AscImportError::Tried(report)) => Ok(*report),
+            written => written,
+        }
     }
 }
 

@@ -123,3 +123,62 @@ async fn inv_14_no_time_is_booked_for_a_pupil_who_has_a_lesson_then() {
     assert!(booked.status.is_success(), "it is over at four: {} {}", booked.status, booked.body);
     hub.stop().await;
 }
+
+async fn kinds_of_notices(client: &Client) -> usize {
+    let items = client.get("/api/v1/notices").await.body["items"].as_array().unwrap().clone();
+    items.iter().filter(|one| one["notice"]["kind"] == "card_dates_collide").count()
+}
+
+#[tokio::test]
+async fn a_timetable_lists_the_planned_dates_that_it_meets_and_those_concerned_are_told_once() {
+    let hub = hub().await;
+    let (deputy, teacher) = (hub.sign_in(DEPUTY).await, hub.sign_in(TEACHER).await);
+    assert_eq!(publish(&hub).await.status, StatusCode::OK);
+    let id = planned(&teacher, "Сложение дробей").await[0]["id"].clone();
+    let send = async |file: String, dry_run: bool| {
+        let path = format!("/api/v1/timetable/import?dry_run={dry_run}");
+        let answer =
+            deputy.send(deputy.request(Method::POST, &path).header("content-type", "text/xml").body(file)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body
+    };
+    // What was in the demo school's way before is not this card's.
+    let of_card = |report: &Value| -> Vec<Value> {
+        report["collisions"].as_array().unwrap().iter().filter(|one| one["consultation"] == id).cloned().collect()
+    };
+    let file = || timetable("Соколова Мария Игоревна", "9Б", THURSDAY, "1");
+    let tried = send(file(), true).await;
+    let found = of_card(&tried);
+    assert_eq!(found.len(), 1, "{tried}");
+    let expected = json!({
+        "consultation": id, "date": "2026-12-03", "start": "2026-12-03T12:30:00Z", "title": "Сложение дробей", "class": "5А",
+        "host": teacher.me["person"]["display_name"], "busy": "host", "is_new": true,
+        "lesson": { "starts": "15:15", "ends": "16:00", "class": "9Б", "subject": "Физика" },
+    });
+    assert_eq!(found[0], expected);
+    assert_eq!((kinds_of_notices(&teacher).await, kinds_of_notices(&deputy).await), (0, 0), "a dry run tells nobody");
+    let lessons = deputy.get("/api/v1/timetable/export").await.body.to_string();
+    assert!(!lessons.contains("Физика"), "and writes nothing: {lessons}");
+
+    let done = send(file(), false).await;
+    assert_eq!(of_card(&done), [expected]);
+    assert_eq!(done["colliding_new"], tried["colliding_new"]);
+    let told = (kinds_of_notices(&teacher).await, kinds_of_notices(&deputy).await);
+    assert!(told.0 >= 1 && told.1 >= 1, "{told:?}");
+    assert_eq!(kinds_of_notices(&hub.sign_in("S-5A-01").await).await, 0, "the pupils' date stays as it is");
+    assert_eq!(planned(&teacher, "Сложение дробей").await[0]["state"], "planned");
+
+    // The same timetable again has nothing new and tells nobody; one for the class has.
+    let again = send(file(), false).await;
+    assert_eq!((&again["colliding_new"], of_card(&again)[0]["is_new"].clone()), (&json!(0), json!(false)), "{again}");
+    assert_eq!((kinds_of_notices(&teacher).await, kinds_of_notices(&deputy).await), told);
+    hub.clock.advance_ms(1_000);
+    let other = send(timetable("Неизвестный", "5А", THURSDAY, "1"), false).await;
+    let found = of_card(&other);
+    assert_eq!((&found[0]["busy"], &found[0]["is_new"], found.len()), (&json!("group"), &json!(true), 1), "{other}");
+    assert!(kinds_of_notices(&teacher).await > told.0);
+    // Odd weeks only: nothing is met any more.
+    let free = send(timetable("Соколова Мария Игоревна", "5А", THURSDAY, "10"), false).await;
+    assert_eq!(of_card(&free), Vec::<Value>::new());
+    hub.stop().await;
+}

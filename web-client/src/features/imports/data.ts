@@ -72,6 +72,19 @@ export type AscReport = {
   unknown_teachers: string[];
   unknown_classes: string[];
   unknown_subjects: string[];
+  colliding_dates: number;
+  colliding_new: number;
+  collisions: {
+    consultation: string;
+    date: string;
+    start: string;
+    title: string;
+    class?: string;
+    host: string;
+    busy: 'host' | 'group';
+    lesson: { starts: string; ends: string; class: string; subject: string };
+    is_new: boolean;
+  }[];
 };
 
 const PATHS = {

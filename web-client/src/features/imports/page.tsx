@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useId, useState } from 'react';
 import { refusalOf } from '../../shared/errors';
-import { useTexts } from '../../shared/i18n/use-texts';
+import { useLocale, useTexts } from '../../shared/i18n/use-texts';
 import { useMe } from '../../shared/me';
 import { Notice } from '../../shared/ui/notice';
 import { reachable } from '../../shared/ui/reachable';
@@ -345,6 +345,62 @@ function Asc({ report }: { report: AscReport }) {
         <Notice tone="wait" title={t('asc_unknown')}>
           {unknown.join('; ')}
         </Notice>
+      )}
+      {report.colliding_dates > 0 && <Collisions report={report} />}
+    </>
+  );
+}
+
+/** Planned dates that meet a lesson of the new timetable: they stay, and whoever holds them has to look. */
+function Collisions({ report }: { report: AscReport }) {
+  const t = useTexts(importTexts);
+  const me = useMe();
+  const start = new Intl.DateTimeFormat(useLocale(), {
+    dateStyle: 'short',
+    timeStyle: 'short',
+    timeZone: me?.school.tz,
+  });
+  return (
+    <>
+      <Notice tone="wait" title={t('asc_collide', { dates: report.colliding_dates, fresh: report.colliding_new })}>
+        {t(report.dry_run ? 'asc_collide_dry' : 'asc_collide_done')}
+      </Notice>
+      <div className={sheet.scroll} {...reachable}>
+        <table className={sheet.table}>
+          <thead>
+            <tr>
+              <th scope="col">{t('asc_when')}</th>
+              <th scope="col">{t('asc_date')}</th>
+              <th scope="col">{t('asc_busy')}</th>
+              <th scope="col">{t('asc_lesson')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {report.collisions.map((one) => (
+              <tr key={`${one.consultation}${one.busy}${one.lesson.starts}${one.lesson.class}${one.lesson.subject}`}>
+                <td>
+                  {start.format(new Date(one.start))}{' '}
+                  {one.is_new && (
+                    <span className={sheet.tag} data-tone="wait">
+                      {t('asc_new')}
+                    </span>
+                  )}
+                </td>
+                <td>{[one.title, one.class].filter(Boolean).join(', ')}</td>
+                <td>
+                  {one.busy === 'host' ? t('asc_host', { name: one.host }) : t('asc_group', { name: one.class ?? '' })}
+                </td>
+                <td>
+                  {one.lesson.starts}–{one.lesson.ends}{' '}
+                  {[one.lesson.subject, one.lesson.class].filter(Boolean).join(', ')}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {report.collisions.length >= 200 && (
+        <p className={sheet.soft}>{t('asc_first', { count: report.collisions.length })}</p>
       )}
     </>
   );

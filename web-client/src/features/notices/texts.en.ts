@@ -91,6 +91,7 @@ export default {
   kind_card_withdrawn: 'A lesson card is withdrawn',
   kind_card_dates_refused: 'Dates of a lesson card were not planned',
   kind_card_dates_against: 'The programme has changed: dates against a rule',
+  kind_card_dates_collide: 'A new timetable of lessons: dates meet lessons',
   kind_rule_proposed: 'A change of the rules awaits a decision',
   kind_rule_confirmed: 'A change of the rules is confirmed',
   kind_rule_declined: 'A change of the rules is declined',

@@ -93,6 +93,7 @@ export default {
   kind_card_withdrawn: 'Карта урока отозвана',
   kind_card_dates_refused: 'Даты карты урока не запланированы',
   kind_card_dates_against: 'Программа изменена: даты против правила',
+  kind_card_dates_collide: 'Новое расписание уроков: даты совпали с уроками',
   kind_rule_proposed: 'Изменение правил ждёт решения',
   kind_rule_confirmed: 'Изменение правил утверждено',
   kind_rule_declined: 'Изменение правил отклонено',
