@@ -76,6 +76,12 @@ pub async fn roster(config: Config, clock: WallClock, file: PathBuf, dry_run: bo
                 report.enrollments_ended,
                 report.links_proposed
             );
+            if report.units_created + report.units_renamed + report.units_removed + report.people_moved > 0 {
+                println!(
+                    "{} units {done} created, {} renamed, {} removed; {} people work in another unit",
+                    report.units_created, report.units_renamed, report.units_removed, report.people_moved
+                );
+            }
             Ok(())
         }
         Err(RosterImportError::Rejected(errors)) => {

@@ -387,7 +387,8 @@ impl Reading {
             return Some(org);
         }
         // An archive without orgs.csv names its school here, and nothing is known of it.
-        if !(schools.is_empty() && roster.units.is_empty()) && !roster.gone_units.contains(&org) {
+        let tells_of_organisations = !schools.is_empty() || !roster.units.is_empty();
+        if tells_of_organisations && !roster.gone_units.contains(&org) {
             let text = format!("Организации «{org}» нет в orgs.csv");
             self.error(roles.file, row.0, "orgSourcedId", RosterCode::UnknownReference, text);
         }
