@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kafedra::clock::WallClock;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sqlx::{AnyConnection, Connection as _};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Connection as _, Row as _};
 
 use crate::hub::{ADMIN, Answer, Client, DEPUTY, GUARDIAN, STUDENT, TEACHER, TestHub};
 
@@ -95,37 +96,29 @@ impl Watch {
             .map(|(object, _)| object.clone())
             .chain(self.states.keys().filter(|object| !states.contains_key(*object)).cloned())
             .collect();
-        type Columns = (i64, String, String, String, [Option<String>; 4], Option<String>);
-        let rows: Vec<(i64, String, String, String, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>)> =
-            sqlx::query_as(
-                "SELECT seq, action, object_kind, object_id, actor_id, acting_role, ip_class, reason, detail FROM audit_event
-                 WHERE seq > $1 ORDER BY seq",
-            )
-            .bind(self.seq)
-            .fetch_all(&mut self.connection)
-            .await
-            .unwrap();
-        let rows: Vec<Columns> = rows
-            .into_iter()
-            .map(|(seq, action, kind, id, actor, role, ip, reason, detail)| {
-                (seq, action, kind, id, [actor, role, ip, reason], detail)
-            })
-            .collect();
-        self.seq = rows.last().map_or(self.seq, |row| row.0);
+        let rows = sqlx::query(
+            "SELECT seq, action, object_kind, object_id, actor_id, acting_role, ip_class, reason, detail FROM audit_event
+             WHERE seq > $1 ORDER BY seq",
+        )
+        .bind(self.seq)
+        .fetch_all(&mut self.connection)
+        .await
+        .unwrap();
+        self.seq = rows.last().map_or(self.seq, |row| row.get(0));
         self.states = states;
-        let said = rows
-            .into_iter()
-            .filter(|row| ACTIONS.iter().any(|action| row.1.starts_with(action)) && row.1 != "card.dates_refused")
-            .map(|(_, action, kind, id, [actor, role, ip_class, reason], detail)| Row {
-                action,
-                object: (kind, id),
-                actor,
-                role,
-                ip_class,
-                reason,
-                detail: detail.unwrap_or_default(),
-            })
-            .collect();
+        let is_watched = |row: &Row| {
+            ACTIONS.iter().any(|action| row.action.starts_with(action)) && row.action != "card.dates_refused"
+        };
+        let row = |row: &AnyRow| Row {
+            action: row.get(1),
+            object: (row.get(2), row.get(3)),
+            actor: row.get(4),
+            role: row.get(5),
+            ip_class: row.get(6),
+            reason: row.get(7),
+            detail: row.get::<Option<String>, _>(8).unwrap_or_default(),
+        };
+        let said = rows.iter().map(row).filter(is_watched).collect();
         (changed, said)
     }
 }
@@ -320,7 +313,7 @@ impl World {
         let put = async |client: &Client, path: &str, body: &Value| {
             client.send(client.request(Method::PUT, path).json(body)).await
         };
-        if !self.proposals.is_empty() && dice.roll(2) == 0 {
+        if !self.proposals.is_empty() && dice.roll(3) == 0 {
             let path = format!("/api/v1/rule-proposals/{}/decide", dice.pick(&self.proposals));
             let (who, decision, reason) = match dice.roll(4) {
                 0 => (&self.deputy, "decline", "Не сейчас"),
@@ -330,7 +323,7 @@ impl World {
             return (id(who), who.post(&path, &json!({ "decision": decision, "reason": reason })).await);
         }
         let who = if dice.roll(2) == 0 { &self.admin } else { &self.deputy };
-        let answer = match dice.roll(5) {
+        let answer = match dice.roll(6) {
             0 => {
                 let items = self.deputy.get("/api/v1/norms").await.body["items"].as_array().unwrap().clone();
                 let mut norm = dice.pick(&items).clone();
@@ -342,7 +335,7 @@ impl World {
                     "latest": format!("17:{:02}", dice.roll(60)), "source": "СП 2.4.3648-20", "mode": "warn" });
                 put(who, "/api/v1/hours-norms", &row).await
             }
-            2 => {
+            2 | 3 => {
                 let rules = self.deputy.get("/api/v1/planning-rules").await.body["items"].as_array().unwrap().clone();
                 let mode = *dice.pick(&["warn", "off", "enforce"]);
                 put(who, "/api/v1/planning-rules", &json!({ "rule": dice.pick(&rules)["rule"], "mode": mode })).await
@@ -389,13 +382,14 @@ impl World {
 async fn inv_71_every_change_of_state_has_exactly_one_row_by_whoever_made_it() {
     let is_long = std::env::var_os("KAFEDRA_LONG_TESTS").is_some();
     let (seeds, steps) = if is_long { (1..=20_u64, 500) } else { (1..=1_u64, 320) };
+    let mut seen = BTreeMap::<String, usize>::new();
     for seed in seeds {
         let at = NOW.parse::<jiff::Timestamp>().unwrap().as_millisecond();
         let hub = TestHub::start_at(WallClock::tokio(at)).await;
         let mut world = World::of(&hub).await;
         let mut watch = Watch::new(&hub).await;
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ seed);
-        let (mut refused, mut seen) = (0, BTreeMap::<String, usize>::new());
+        let mut refused = 0;
         for step in 0..steps {
             let (who, answer) = world.act(&mut dice).await;
             let (changed, rows) = watch.look().await;
@@ -427,27 +421,27 @@ async fn inv_71_every_change_of_state_has_exactly_one_row_by_whoever_made_it() {
                 *seen.entry(row.action).or_default() += 1;
             }
         }
-        for action in [
-            "request.move",
-            "request.assign",
-            "consent.give",
-            "consent.withdraw",
-            "role.assign",
-            "role.end",
-            "norm.put",
-            "hours_norm.put",
-            "policy.rule",
-            "rule.propose",
-            "rule.decide",
-            "consent_text.add",
-            "card.publish",
-            "card.withdraw",
-        ] {
-            assert!(seen.contains_key(action), "{action} never happened: {seen:?}");
-        }
         assert!(refused > 0 && refused < steps * 2 / 3, "{refused} of {steps} were refused: {seen:?}");
         assert!(kafedra::store::audit::verify(&hub.app().state.store).await.unwrap().is_intact());
         hub.stop().await;
+    }
+    for action in [
+        "request.move",
+        "request.assign",
+        "consent.give",
+        "consent.withdraw",
+        "role.assign",
+        "role.end",
+        "norm.put",
+        "hours_norm.put",
+        "policy.rule",
+        "rule.propose",
+        "rule.decide",
+        "consent_text.add",
+        "card.publish",
+        "card.withdraw",
+    ] {
+        assert!(seen.contains_key(action), "{action} never happened: {seen:?}");
     }
 }
 
