@@ -244,7 +244,7 @@ impl Made {
         store.found(founding, today, now_ms).await.unwrap();
         put_act(&store).await;
         let school = store.schools().await.unwrap().remove(0);
-        let asked = RosterRequest { school: school.clone(), actor: None, dry_run: false, today, now_ms };
+        let asked = RosterRequest { school: school.clone(), actor: None, assigns: None, dry_run: false, today, now_ms };
         store.import_roster(&size.roster(), asked).await.unwrap();
         Self { store, school, folder }
     }

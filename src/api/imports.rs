@@ -59,6 +59,7 @@ pub async fn import_roster(
     request: Request,
 ) -> Result<Json<RosterReport>, Problem> {
     let grant = session.allow::<kind::RosterImport>(Relations::school())?;
+    let assigns = session.allow::<kind::RoleAssign>(Relations::school())?.condition;
     let bytes = file(request, &state).await?;
     let principal = &session.principal;
     let school = state.store.school(&principal.school).await?;
@@ -67,6 +68,7 @@ pub async fn import_roster(
         today: people::today(&school, now_ms),
         school,
         actor: Some(Actor { person: principal.person.clone(), role: Some(grant.role) }),
+        assigns,
         dry_run: options.dry_run,
         now_ms,
     };
@@ -106,6 +108,7 @@ pub async fn import_asc(
         today: people::today(&school, now_ms),
         school,
         actor: Some(Actor { person: principal.person.clone(), role: Some(grant.role) }),
+        assigns: None,
         dry_run: options.dry_run,
         now_ms,
     };

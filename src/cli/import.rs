@@ -57,7 +57,8 @@ pub async fn roster(config: Config, clock: WallClock, file: PathBuf, dry_run: bo
     };
     let now_ms = clock.now_ms();
     let today = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default().to_zoned(school.zone()).date();
-    let done = store.import_roster(&bytes, RosterRequest { school, actor: None, dry_run, today, now_ms }).await;
+    let done =
+        store.import_roster(&bytes, RosterRequest { school, actor: None, assigns: None, dry_run, today, now_ms }).await;
     store.close().await;
     match done {
         Ok(report) => {

@@ -27,6 +27,14 @@ pub fn may_assign(condition: Option<Condition>, is_self: bool, roles: &[Role], r
     may_manage(condition, is_self, roles) && (condition != Some(Condition::Pedagogical) || role.is_pedagogical())
 }
 
+/// Whether a roster that somebody brings in may give or end this role: pupils and parents come and go by it, the roles of others
+/// are given as by hand.
+pub fn may_bring(condition: Option<Condition>, held: &[Role], role: Role) -> bool {
+    let is_roll = |role: &Role| matches!(role, Role::Student | Role::Guardian);
+    let staff: Vec<Role> = held.iter().copied().filter(|role| !is_roll(role)).collect();
+    is_roll(&role) || may_assign(condition, false, &staff, role)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +58,20 @@ mod tests {
             assert_eq!(may_manage(deputy, false, &[Role::Teacher, role]), expected, "{role:?}");
             assert!(may_assign(None, false, &[role], role), "the head gives any");
         }
+    }
+
+    #[test]
+    fn a_roster_of_a_deputy_brings_pupils_parents_and_those_whom_a_deputy_may_name() {
+        let deputy = Some(Condition::Pedagogical);
+        for role in Role::ALL {
+            let expected = matches!(role, Role::Student | Role::Guardian | Role::Teacher | Role::UnitHead);
+            assert_eq!(may_bring(deputy, &[], role), expected, "{role:?}");
+            assert!(may_bring(None, &[role], role), "{role:?}");
+        }
+        assert!(may_bring(deputy, &[Role::Guardian], Role::Teacher), "a mother who teaches");
+        assert!(
+            !may_bring(deputy, &[Role::Admin], Role::Teacher),
+            "an administrator's roles are not a deputy's to change"
+        );
     }
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::civil::Date;
 
+use super::people::managing::ManageError;
 use super::school::School;
 use super::sql::{self, Value};
 use super::transition::Actor;
@@ -18,8 +19,10 @@ use super::{AuditEvent, Store, StoreError, Tx};
 use crate::domain::calendar::plus_days;
 use crate::domain::fold::{fold, fold_code};
 use crate::domain::ids::{ClassId, GroupId, PersonId, SubjectId, UnitId};
+use crate::domain::policy::Condition;
 use crate::domain::role::Role;
 use crate::domain::roster::{Mode, Person, Roster, RosterCode, RosterError, oneroster};
+use crate::domain::staffing::may_bring;
 use known::Known;
 use posts::UnitsPlan;
 
@@ -29,6 +32,8 @@ pub struct RosterRequest {
     pub school: School,
     /// `None`: the command line.
     pub actor: Option<Actor>,
+    /// What leaves roles out that the actor may not give or take (`role.assign`).
+    pub assigns: Option<Condition>,
     pub dry_run: bool,
     pub today: Date,
     pub now_ms: i64,
@@ -66,7 +71,7 @@ pub struct RosterReport {
 /// One change, for the eye.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Example {
-    /// `created`, `updated`, `left`; of units `unit_created`, `unit_renamed`, `unit_removed`; of posts `head` (now leads it),
+    /// `created`, `updated`, `left`; of units `unit_created`, `unit_renamed`, `unit_removed`, `unit_kept` (somebody was put there by hand); of posts `head` (now leads it),
     /// `head_no_more`, `moved`.
     pub what: &'static str,
     pub code: String,
@@ -155,8 +160,10 @@ impl Store {
         let digest = super::audit::digest(&hex::encode(<sha2::Sha256 as sha2::Digest>::digest(bytes)));
         self.write(move |tx| {
             Box::pin(async move {
+                tx.end_admins(&plan.roles_ended, &request).await?;
                 tx.write_roster(plan, &request).await?;
-                tx.note_import("roster", &digest, &stored, &request).await
+                tx.note_import("roster", &digest, &stored, &request).await?;
+                Ok::<_, RosterImportError>(())
             })
         })
         .await?;
@@ -280,13 +287,8 @@ fn plan(
             let in_units = person.in_units.iter().filter(|(of, _)| of == role);
             let in_units: BTreeSet<&UnitId> = in_units.filter_map(|(_, unit)| units.get(unit)).collect();
             if !held.contains(role) && in_units.is_empty() {
-                posts::give(
-                    &mut plan,
-                    request,
-                    report,
-                    &mut errors,
-                    NewRole { person: id.clone(), role: *role, unit: None },
-                );
+                let new = NewRole { person: id.clone(), role: *role, unit: None };
+                posts::give(&mut plan, known, request, report, &mut errors, new);
             }
             for unit in in_units {
                 posts::put(&mut plan, known, request, report, &mut errors, (&id, &person.code, *role, unit));
@@ -371,6 +373,12 @@ fn plan(
         if request.actor.as_ref().is_some_and(|actor| actor.person == *id) {
             continue;
         }
+        if let Some(role) = held.iter().find(|role| !may_bring(request.assigns, &held, **role)) {
+            let code = known.people.get(id).map_or("", |person| person.code.as_str());
+            let text = format!("«{code}» нет в архиве, а роль «{}» снимает не заместитель", role.as_str());
+            errors.push(posts::mistake("users.csv", "sourcedId", RosterCode::RoleNotPermitted, text));
+            continue;
+        }
         report.people_left += 1;
         report.roles_taken += held.len();
         if let Some(person) = known.people.get(id) {
@@ -378,6 +386,7 @@ fn plan(
         }
         plan.roles_ended.extend(held.into_iter().map(|role| (id.clone(), role)));
     }
+    plan.units.without_ended(&plan.roles_ended, report);
     let gone = roster.gone_enrollments.iter().filter_map(|source| known.sources_of_enrollments.get(source).cloned());
     let mut ended: BTreeSet<(GroupId, PersonId)> = gone.collect();
     for place in &known.enrolled {
@@ -450,6 +459,26 @@ fn source_row(school: &str, kind: &str, source: &str, target: &str) -> Vec<Value
 }
 
 impl Tx {
+    /// Administrators who have left, though never the last one.
+    async fn end_admins(
+        &mut self,
+        ended: &[(PersonId, Role)],
+        request: &RosterRequest,
+    ) -> Result<(), RosterImportError> {
+        for (id, _) in ended.iter().filter(|(_, role)| *role == Role::Admin) {
+            self.keep_an_admin(&request.school, id, request.today).await.map_err(|error| match error {
+                ManageError::LastAdmin => {
+                    let text = "У школы не осталось бы ни одного администратора".to_owned();
+                    let error = posts::mistake("users.csv", "sourcedId", RosterCode::RoleNotPermitted, text);
+                    RosterImportError::Rejected(vec![error])
+                }
+                ManageError::Store(error) => error.into(),
+            })?;
+            self.end_role(id, Role::Admin, plus_days(request.today, -1)).await?;
+        }
+        Ok(())
+    }
+
     async fn write_roster(&mut self, plan: Plan, request: &RosterRequest) -> Result<(), StoreError> {
         let connection = self.connection();
         let into = "subject (id, school_id, name, name_fold, created_at)";
@@ -515,7 +544,9 @@ impl Tx {
         }
         let yesterday = plus_days(request.today, -1);
         for (id, role) in &plan.roles_ended {
-            self.end_role(id, *role, yesterday).await?;
+            if *role != Role::Admin {
+                self.end_role(id, *role, yesterday).await?;
+            }
             let detail = serde_json::json!({ "role": role, "unit": null });
             self.note_in_import(request, "role.end", ("person", id.as_str()), detail).await?;
         }

@@ -525,7 +525,12 @@ impl Tx {
     }
 
     /// Somebody else must be left who holds the role today and can sign in, if this person is one.
-    async fn keep_an_admin(&mut self, school: &School, person: &PersonId, today: Date) -> Result<(), ManageError> {
+    pub(in crate::store) async fn keep_an_admin(
+        &mut self,
+        school: &School,
+        person: &PersonId,
+        today: Date,
+    ) -> Result<(), ManageError> {
         if self.backend() == Backend::Postgres {
             // Two administrators who take the role from each other at once: one waits and sees what the other did.
             sqlx::query("SELECT CAST(pg_advisory_xact_lock(hashtext($1)) AS TEXT)")

@@ -57,6 +57,8 @@ pub(super) struct Known {
     pub posts: HashSet<(PersonId, Role, Option<UnitId>)>,
     /// Posts in units that a roster gave: what was given by hand is not taken by a file.
     pub posts_from_roster: HashSet<(PersonId, Role, UnitId)>,
+    /// Units in which a role begins on a later day.
+    pub future_units: HashSet<UnitId>,
     /// By the other system's name.
     pub units: HashMap<String, UnitId>,
     pub unit_names: HashMap<UnitId, String>,
@@ -153,6 +155,14 @@ impl Known {
                 held.push(role);
             }
         }
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT DISTINCT unit_id FROM role_assignment WHERE school_id = $1 AND unit_id IS NOT NULL AND valid_from > $2",
+        )
+        .bind(school)
+        .bind(&today)
+        .fetch_all(readers)
+        .await?;
+        let future_units = rows.into_iter().map(|(unit,)| UnitId::new(unit)).collect();
         let rows = sqlx::query(
             "SELECT c.id, c.name, c.homeroom_teacher_id FROM school_class c WHERE c.school_id = $1 AND c.year_id = $2",
         )
@@ -222,6 +232,7 @@ impl Known {
             roles,
             posts,
             posts_from_roster,
+            future_units,
             units,
             unit_names,
             unit_classes,

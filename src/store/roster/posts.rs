@@ -10,6 +10,7 @@ use crate::domain::fold::fold;
 use crate::domain::ids::{ClassId, PersonId, UnitId};
 use crate::domain::role::Role;
 use crate::domain::roster::{Mode, Post, Roster, RosterCode, RosterError};
+use crate::domain::staffing::may_bring;
 use crate::store::sql::{self, Value};
 use crate::store::{StoreError, Tx};
 
@@ -29,7 +30,7 @@ pub(super) struct UnitsPlan {
     taken: Vec<(PersonId, Role, UnitId)>,
 }
 
-fn mistake(file: &str, column: &str, code: RosterCode, text: String) -> RosterError {
+pub(super) fn mistake(file: &str, column: &str, code: RosterCode, text: String) -> RosterError {
     RosterError { file: file.to_owned(), line: 0, column: column.to_owned(), code, text }
 }
 
@@ -85,6 +86,15 @@ pub(super) fn plan_units(
         if units.values().any(|other| *other == id) {
             continue;
         }
+        // What was given by hand stays, and so does the unit it was given in.
+        let is_by_hand = |(person, role, unit): &(PersonId, Role, Option<UnitId>)| {
+            unit.as_ref() == Some(&id) && !known.posts_from_roster.contains(&(person.clone(), *role, id.clone()))
+        };
+        if known.posts.iter().any(is_by_hand) || known.future_units.contains(&id) {
+            let name = known.unit_names.get(&id).cloned().unwrap_or_default();
+            report.example("unit_kept", source, name, None);
+            continue;
+        }
         report.units_removed += 1;
         let name = known.unit_names.get(&id).cloned().unwrap_or_default();
         report.example("unit_removed", source, name, None);
@@ -104,9 +114,21 @@ pub(super) fn plan_units(
     units
 }
 
-/// Gives a role, though nobody to themselves.
+impl UnitsPlan {
+    /// Leaves out the posts of roles that end altogether: one change, one row in the journal.
+    pub(super) fn without_ended(&mut self, roles: &[(PersonId, Role)], report: &mut RosterReport) {
+        let is_over = |person: &PersonId, role: Role| roles.iter().any(|(one, of)| one == person && *of == role);
+        let before = self.ended.len();
+        self.ended.retain(|(person, role, _)| !is_over(person, *role));
+        report.roles_taken -= before - self.ended.len();
+        self.moved.retain(|(person, role, to)| to.is_some() || !is_over(person, *role));
+    }
+}
+
+/// Gives a role that the actor may give, though nobody to themselves.
 pub(super) fn give(
     plan: &mut Plan,
+    known: &Known,
     request: &RosterRequest,
     report: &mut RosterReport,
     errors: &mut Vec<RosterError>,
@@ -114,6 +136,13 @@ pub(super) fn give(
 ) {
     if request.actor.as_ref().is_some_and(|actor| actor.person == new.person) {
         let text = format!("Себе роль «{}» не дают: попросите другого", new.role.as_str());
+        errors.push(mistake("roles.csv", "role", RosterCode::RoleNotPermitted, text));
+        return;
+    }
+    let held = known.roles.get(&new.person).map_or(&[][..], Vec::as_slice);
+    if !may_bring(request.assigns, held, new.role) {
+        let text =
+            format!("Роль «{}» даёт не заместитель: архив загружает директор или администратор", new.role.as_str());
         errors.push(mistake("roles.csv", "role", RosterCode::RoleNotPermitted, text));
         return;
     }
@@ -143,8 +172,15 @@ pub(super) fn put(
     if role == Role::UnitHead {
         report.example("head", code, name, None);
     } else if is_held || is_given {
-        // The first of several is where they work.
-        if !is_given && !plan.units.moved.iter().any(|(one, of, to)| one == person && *of == role && to.is_some()) {
+        let is_by_hand = known.posts.iter().any(|(one, of, at)| {
+            let at = at.as_ref().map(|at| (one.clone(), *of, at.clone()));
+            one == person && *of == role && at.is_some_and(|post| !known.posts_from_roster.contains(&post))
+        });
+        // The first of several is where they work, unless somebody said by hand where.
+        if !is_given
+            && !is_by_hand
+            && !plan.units.moved.iter().any(|(one, of, to)| one == person && *of == role && to.is_some())
+        {
             report.people_moved += 1;
             report.example("moved", code, name, None);
             // Whose unit goes at the same time moves once.
@@ -153,7 +189,7 @@ pub(super) fn put(
         }
         return;
     }
-    give(plan, request, report, errors, NewRole { person: person.clone(), role, unit: Some(unit.clone()) });
+    give(plan, known, request, report, errors, NewRole { person: person.clone(), role, unit: Some(unit.clone()) });
 }
 
 /// Takes the posts of a person that an earlier roster gave and this one does not name.
@@ -178,10 +214,13 @@ pub(super) fn leave(
 
 /// Ends one post; the role stays, but for a head's.
 fn end(plan: &mut Plan, known: &Known, report: &mut RosterReport, code: &str, post: (PersonId, Role, UnitId)) {
+    if !known.posts_from_roster.contains(&post) {
+        return;
+    }
     let (person, role, unit) = post.clone();
     let is_held = known.posts.contains(&(person.clone(), role, Some(unit.clone())));
     let is_done = plan.units.removed.iter().any(|(gone, _)| *gone == unit);
-    if known.posts_from_roster.contains(&post) && !is_done {
+    if !is_done {
         plan.units.taken.push(post);
     }
     if !is_held || is_done {
@@ -258,7 +297,7 @@ impl Tx {
     pub(super) async fn write_posts(&mut self, plan: &UnitsPlan, request: &RosterRequest) -> Result<(), StoreError> {
         let (today, yesterday) = (request.today.to_string(), plus_days(request.today, -1).to_string());
         for (person, role, unit) in &plan.ended {
-            sqlx::query(
+            let done = sqlx::query(
                 "UPDATE role_assignment SET valid_to = $1 WHERE person_id = $2 AND role = $3 AND unit_id = $4
                  AND (valid_to IS NULL OR valid_to > $5)",
             )
@@ -269,11 +308,14 @@ impl Tx {
             .bind(yesterday.as_str())
             .execute(self.connection())
             .await?;
+            if done.rows_affected() == 0 {
+                continue;
+            }
             let detail = serde_json::json!({ "role": role, "unit": unit });
             self.note_in_import(request, "role.end", ("person", person.as_str()), detail).await?;
         }
         for (person, role, unit) in &plan.moved {
-            sqlx::query(
+            let done = sqlx::query(
                 "UPDATE role_assignment SET unit_id = $1 WHERE person_id = $2 AND role = $3
                  AND (valid_to IS NULL OR valid_to >= $4)",
             )
@@ -283,6 +325,9 @@ impl Tx {
             .bind(today.as_str())
             .execute(self.connection())
             .await?;
+            if done.rows_affected() == 0 {
+                continue;
+            }
             let detail = serde_json::json!({ "role": role, "unit": unit });
             self.note_in_import(request, "unit.member", ("person", person.as_str()), detail).await?;
         }

@@ -79,7 +79,8 @@ async fn import(
     roster: &Roster,
     actor: Option<Actor>,
 ) -> Result<RosterReport, RosterImportError> {
-    let request = RosterRequest { school: school.clone(), actor, dry_run: false, today: TODAY, now_ms: NOW_MS };
+    let request =
+        RosterRequest { school: school.clone(), actor, assigns: None, dry_run: false, today: TODAY, now_ms: NOW_MS };
     store.import_roster(&packed(roster), request).await
 }
 
@@ -93,7 +94,14 @@ async fn the_same_roster_again_changes_nothing_and_so_does_an_export() {
     let again = import(&store, &school, &roster(3), None).await.unwrap();
     assert!(again.is_unchanged(), "{again:?}");
     let exported = store.export_roster(&school, TODAY).await.unwrap();
-    let request = RosterRequest { school: school.clone(), actor: None, dry_run: false, today: TODAY, now_ms: NOW_MS };
+    let request = RosterRequest {
+        school: school.clone(),
+        actor: None,
+        assigns: None,
+        dry_run: false,
+        today: TODAY,
+        now_ms: NOW_MS,
+    };
     let back = store.import_roster(&exported, request).await.unwrap();
     // The first administrator, whom the roster did not know, has a name of the hub now; nothing else is new.
     let quiet = RosterReport { people: back.people, ..RosterReport::default() };
@@ -181,8 +189,14 @@ async fn departments_become_units_with_heads_and_members_and_go_round() {
     let folder = tempfile::tempdir().unwrap();
     let (store, school, _) = school(&folder).await;
     let head = "Фамилия0 Имя".to_owned();
-    let request =
-        |dry_run| RosterRequest { school: school.clone(), actor: None, dry_run, today: TODAY, now_ms: NOW_MS };
+    let request = |dry_run| RosterRequest {
+        school: school.clone(),
+        actor: None,
+        assigns: None,
+        dry_run,
+        today: TODAY,
+        now_ms: NOW_MS,
+    };
     let tried = store.import_roster(&packed(&with_departments()), request(true)).await.unwrap();
     assert_eq!((tried.units_created, tried.roles_given), (2, 6), "{tried:?}");
     let seen =
@@ -289,4 +303,101 @@ async fn inv_71_each_role_of_a_roster_has_its_row_and_hands_keep_what_they_gave(
     import(&store, &school, &next, Some(actor)).await.unwrap();
     assert_eq!(rows("role.end").await.len(), 2, "both headships that the file had given");
     assert_eq!(units(&store, &school).await[1].1, ["Фамилия1 Имя"]);
+}
+
+fn rejected(result: Result<RosterReport, RosterImportError>) -> Vec<RosterCode> {
+    match result {
+        Err(RosterImportError::Rejected(errors)) => errors.into_iter().map(|error| error.code).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A deputy head names teachers, not those above: neither by hand nor by a file (`role.assign`, DOMAIN 5).
+#[tokio::test]
+async fn a_deputy_brings_no_administrator_and_takes_none_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, school, admin) = school(&folder).await;
+    import(&store, &school, &roster(1), None).await.unwrap();
+    let by_deputy = async |roster: &Roster| {
+        let request = RosterRequest {
+            school: school.clone(),
+            actor: Some(Actor { person: PersonId::new("deputy"), role: Some(Role::DeputyHead) }),
+            assigns: Some(Condition::Pedagogical),
+            dry_run: false,
+            today: TODAY,
+            now_ms: NOW_MS,
+        };
+        store.import_roster(&packed(roster), request).await
+    };
+    for role in [Role::Admin, Role::Head, Role::DeputyHead, Role::Staff] {
+        let mut next = roster(1);
+        next.people[0].roles = vec![Role::Teacher, role];
+        assert_eq!(rejected(by_deputy(&next).await), [RosterCode::RoleNotPermitted], "{role:?}");
+    }
+    let mut next = roster(2);
+    next.people.push(person(9, Role::Teacher, Vec::new()));
+    assert_eq!(by_deputy(&next).await.unwrap().roles_given, 2, "a pupil and a teacher");
+    // The other system knows the administrator for a while; whoever it does not know any more has left.
+    let mut known = next.clone();
+    known.people.push(Person { code: "A-001".to_owned(), ..person(50, Role::Admin, Vec::new()) });
+    assert_eq!(by_deputy(&known).await.unwrap().people_updated, 1);
+    assert_eq!(
+        rejected(by_deputy(&next).await),
+        [RosterCode::RoleNotPermitted],
+        "the administrator is not in the file"
+    );
+    assert_eq!(rejected(import(&store, &school, &next, None).await), [RosterCode::RoleNotPermitted], "the last one");
+    assert_eq!(store.roles_on(&admin, TODAY).await.unwrap().len(), 1);
+}
+
+/// A head appointed by hand is relieved by hand, and the unit they lead stays; nobody is moved out of where a hand put them.
+#[tokio::test]
+async fn a_file_leaves_what_hands_have_arranged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, school, admin) = school(&folder).await;
+    import(&store, &school, &with_departments(), None).await.unwrap();
+    let actor = Actor { person: admin.clone(), role: Some(Role::Admin) };
+    let guardian = store.person_by_code(&school.id, "Ч-00001").await.unwrap().unwrap().id;
+    let languages = store.units(&school.id, TODAY).await.unwrap().remove(1).id;
+    let (by, of, to, unit) = (actor, school.clone(), guardian, languages);
+    let done: Result<(), StoreError> = store
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.give_role(&of, &to, (Role::UnitHead, Some(&unit)), Some(&by), (TODAY, NOW_MS)).await?;
+                tx.give_role(&of, &to, (Role::Teacher, Some(&unit)), Some(&by), (TODAY, NOW_MS)).await
+            })
+        })
+        .await;
+    done.unwrap();
+    let by_hand = Post { person: "p1".to_owned(), role: Role::UnitHead, unit: "d2".to_owned() };
+    let delta = Roster { mode: Mode::Delta, gone_posts: vec![by_hand], ..Roster::default() };
+    assert!(import(&store, &school, &delta, None).await.unwrap().is_unchanged());
+    let elsewhere = Post { person: "p1".to_owned(), role: Role::Teacher, unit: "d1".to_owned() };
+    let delta = Roster { mode: Mode::Delta, posts: vec![elsewhere], ..Roster::default() };
+    assert_eq!(import(&store, &school, &delta, None).await.unwrap().people_moved, 0);
+    let gone = Roster { mode: Mode::Delta, gone_units: vec!["d2".to_owned()], ..Roster::default() };
+    let report = import(&store, &school, &gone, None).await.unwrap();
+    assert_eq!((report.units_removed, report.examples[0].what), (0, "unit_kept"), "{report:?}");
+    let left = units(&store, &school).await;
+    assert_eq!((left.len(), left[1].1.contains(&"Фамилия1 Имя".to_owned()), left[1].2), (2, true, 1), "{left:?}");
+}
+
+/// Who leaves in the file that drops their unit: one change, one row.
+#[tokio::test]
+async fn inv_71_a_head_who_leaves_with_their_department_has_one_row_for_each_role() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, school, _) = school(&folder).await;
+    import(&store, &school, &with_departments(), None).await.unwrap();
+    let mut next = with_departments();
+    next.units.remove(1);
+    next.people.remove(0);
+    next.enrollments.retain(|one| one.person != "p0");
+    let report = import(&store, &school, &next, None).await.unwrap();
+    assert_eq!((report.people_left, report.roles_taken, report.units_removed), (1, 2, 1), "{report:?}");
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT detail FROM audit_event WHERE action IN ('role.end', 'unit.member')")
+            .fetch_all(store.readers())
+            .await
+            .unwrap();
+    assert_eq!(rows.len(), 2, "{rows:?}");
 }

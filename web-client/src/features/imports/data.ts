@@ -27,6 +27,7 @@ export type RosterChange =
   | 'unit_created'
   | 'unit_renamed'
   | 'unit_removed'
+  | 'unit_kept'
   | 'head'
   | 'head_no_more'
   | 'moved';

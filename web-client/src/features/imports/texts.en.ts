@@ -67,6 +67,7 @@ export default {
   what_unit_created: 'new unit',
   what_unit_renamed: 'renamed',
   what_unit_removed: 'unit no more',
+  what_unit_kept: 'stays: somebody was put there by hand',
   what_head: 'leads from now on',
   what_head_no_more: 'leads no more',
   what_moved: 'another unit',

@@ -66,6 +66,7 @@ export default {
   what_unit_created: 'новое подразделение',
   what_unit_renamed: 'переименовано',
   what_unit_removed: 'больше не подразделение',
+  what_unit_kept: 'остаётся: в нём назначали вручную',
   what_head: 'теперь руководит',
   what_head_no_more: 'больше не руководит',
   what_moved: 'другое подразделение',
