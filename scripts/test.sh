@@ -15,7 +15,7 @@ step "rust: build" scripts/build-hub.sh --with-tests
 step "rust: tests" cargo test --release --workspace --locked --no-fail-fast
 # The same contract on the other database: the store's own tests, and what the school's rules do over HTTP.
 step "rust: on PostgreSQL" scripts/with-postgres.sh cargo test --release --workspace --locked --no-fail-fast \
-    --lib --test integration -- store:: access:: cli::one founding:: evidence:: planning::
+    --lib --test integration -- store:: access:: cli::one founding:: evidence:: planning:: journal:: people::
 step "web client: units" in_web_client npm run --silent test
 step "web client: size budgets" in_web_client npm run --silent budget
 step "web client: no foreign hosts" in_web_client npm run --silent hosts

@@ -85,6 +85,7 @@ impl App {
     pub async fn start(config: Config, clock: WallClock) -> Result<RunningApp, AppError> {
         let config = Arc::new(config);
         let store = open_store(&config).await?;
+        api::guide::sweep(&config.data.dir.join("files"));
         // Downtime is nobody's attendance: stays end where the last hub knew of them, before the scheduler judges by them.
         store.close_all_stale_attendance().await.map_err(AppError::Store)?;
         if config.school.demo {

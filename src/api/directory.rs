@@ -193,7 +193,10 @@ pub async fn people(
         limit: PAGE,
     };
     let today = access::today(&state, &session).await?;
-    let page = state.store.people(&session.principal.school, &query, today).await?;
+    let page = state.store.people(&session.principal.school, &query, today).await.map_err(|error| match error {
+        StoreError::NotFound => Problem::bad_request("after: nobody is there any more; begin anew"),
+        error => error.into(),
+    })?;
     Ok(axum::Json(PeopleView {
         items: page.people.into_iter().map(PersonInList::from).collect(),
         total: page.total,

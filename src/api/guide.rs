@@ -1,7 +1,7 @@
 //! Video instructions beside the articles of the guide (R2.3b): everybody sees them, the school's deputies, head and administrator
 //! put them there. A file is streamed both ways, so that its size is the disk's matter and not the memory's.
 
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -195,11 +195,13 @@ pub async fn put_file(
     let title = title_of(&titled.title)?;
     let id = uuid::Uuid::new_v4().to_string();
     let path = path_of(&state, &id);
-    let taken = tokio::time::timeout(LONGEST_UPLOAD, take(request, &path))
+    let half = Half(path.with_extension(HALF));
+    let taken = tokio::time::timeout(LONGEST_UPLOAD, take(request, &half.0))
         .await
         .unwrap_or_else(|_| Err(Problem::bad_request("the file did not arrive in 10 minutes")));
     let put = match taken {
         Ok((media_type, size)) => {
+            tokio::fs::rename(&half.0, &path).await.map_err(|error| Problem::fault(&error))?;
             let size_bytes = i64::try_from(size).unwrap_or(i64::MAX);
             let source = Source::File { id, media_type: media_type.to_owned(), size_bytes };
             put(&state, &session, &grant, GuideVideo { part, form, title, source }).await
@@ -207,10 +209,32 @@ pub async fn put_file(
         Err(problem) => Err(problem),
     };
     if put.is_err() {
-        // Half a file, or one without a row, would be nobody's.
+        // One without a row would be nobody's.
         let _ = tokio::fs::remove_file(&path).await;
     }
     put.map(|()| StatusCode::CREATED)
+}
+
+/// What the name of a file ends with until all of it is there.
+const HALF: &str = "half";
+
+/// A file that is being brought: gone unless it has been renamed, also when whoever brings it goes away.
+struct Half(PathBuf);
+
+impl Drop for Half {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Removes what a hub that fell left half brought.
+pub fn sweep(files: &FilePath) {
+    let entries = std::fs::read_dir(files).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == HALF)) {
+        if let Err(error) = std::fs::remove_file(&path) {
+            tracing::warn!(%error, path = %path.display(), "half a file stays");
+        }
+    }
 }
 
 /// Writes a body to the disk as it comes; gives what it is and how long.

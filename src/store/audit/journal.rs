@@ -3,7 +3,7 @@
 use sqlx::Row as _;
 
 use super::super::sql::placeholders;
-use super::super::{Store, StoreError};
+use super::super::{Backend, Store, StoreError};
 use crate::domain::ids::{PersonId, SchoolId};
 use crate::domain::journal::{SIGN_INS, Sight, TECHNICAL};
 
@@ -93,8 +93,14 @@ impl Store {
         }
         if !query.action.is_empty() {
             // As a range, which an index knows, where LIKE would look at every row.
-            let (from, to) = (statement.text(&query.action), statement.text(&format!("{}\u{10ffff}", query.action)));
-            all.push(format!("action >= {from} AND action < {to}"));
+            let from = statement.text(&query.action);
+            if self.backend() == Backend::Postgres {
+                // There a range goes by the database's collation.
+                all.push(format!("starts_with(action, {from})"));
+            } else {
+                let to = statement.text(&format!("{}\u{10ffff}", query.action));
+                all.push(format!("action >= {from} AND action < {to}"));
+            }
         }
         for (comparison, bound) in [("at >=", query.from_ms), ("at <=", query.to_ms), ("seq <", query.before)] {
             if let Some(bound) = bound {

@@ -175,7 +175,7 @@ pub enum ManageError {
 
 impl Store {
     /// People of a school, by the alphabet, where ё stands beside е: those of one page, and how many there are in all. Searched,
-    /// filtered and cut by the database: a page reads a page.
+    /// filtered and cut by the database: a page reads a page. [`StoreError::NotFound`]: nobody is where the page before ended.
     pub async fn people(&self, school: &SchoolId, query: &PeopleQuery, today: Date) -> Result<PeoplePage, StoreError> {
         let mut filter = Filter::of(school, query, today);
         let count = format!("SELECT COUNT(*) FROM {FROM} WHERE {}", filter.conditions.join(" AND "));
@@ -185,10 +185,15 @@ impl Store {
         }
         let (total,) = counting.fetch_one(self.readers()).await?;
         if let Some(after) = &query.after {
-            // By what stands there now: whoever was renamed or has left meanwhile still has a place.
-            let (name, id) = (filter.bind(after.as_str()), filter.bind(after.as_str()));
-            let place = format!("(SELECT name_fold FROM person WHERE id = {name})");
-            filter.conditions.push(format!("(p.name_fold, p.id) > ({place}, {id})"));
+            // By the name that stands there now; who has been erased has none any more.
+            let (name,): (String,) =
+                sqlx::query_as("SELECT name_fold FROM person WHERE id = $1 AND school_id = $2 AND status = 'active'")
+                    .bind(after.as_str())
+                    .bind(school.as_str())
+                    .fetch_one(self.readers())
+                    .await?;
+            let (name, id) = (filter.bind(&name), filter.bind(after.as_str()));
+            filter.conditions.push(format!("(p.name_fold, p.id) > ({name}, {id})"));
         }
         let limit = query.limit.clamp(1, MOST_ON_A_PAGE);
         let page = format!(

@@ -28,7 +28,7 @@ import {
 export function ArticleVideo({ part, form }: { part: Part; form: Form }) {
   const t = useTexts(guideTexts);
   const mayEdit = useMe()?.actions.includes('guide.manage') ?? false;
-  const { data } = useVideos();
+  const { data, error } = useVideos();
   const [isOpen, setOpen] = useState(false);
   const video = data?.items.find((one) => one.part === part && one.form === form);
   const what = `${t(`part_${part}`)}, ${t(form).toLocaleLowerCase()}`;
@@ -48,6 +48,7 @@ export function ArticleVideo({ part, form }: { part: Part; form: Form }) {
           {t('video_of', { title: video.title })}
         </a>
       )}
+      {mayEdit && error && <RefusalAlert refusal={refusalOf(error)} />}
       {mayEdit && data && (
         <Button
           size="compact-sm"
@@ -72,7 +73,7 @@ function Editor({ part, form, known, onDone }: EditorProps) {
   const client = useQueryClient();
   const id = useId();
   const [title, setTitle] = useState(known?.title ?? '');
-  const [kind, setKind] = useState<'link' | 'file'>('link');
+  const [kind, setKind] = useState<'link' | 'file'>(known?.url ? 'file' : 'link');
   const [link, setLink] = useState(known?.link ?? '');
   const [file, setFile] = useState<File>();
   const isLarge = kind === 'file' && (file?.size ?? 0) > MOST_BYTES;

@@ -1,7 +1,7 @@
 // The school's local acts: which is in force, by which protocols opinions were heeded, and the act's own file.
 import { Button, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useId, useState } from 'react';
+import { useId, useRef, useState } from 'react';
 import { useTexts } from '../../shared/i18n/use-texts';
 import { Answered, Empty, Panel, styles, useMay } from '../../shared/planning/kit';
 import { Icon } from '../../shared/ui/icon';
@@ -72,9 +72,15 @@ function NewActDialog({ onClose }: { onClose: () => void }) {
   const action = useAction();
   const [opinions, setOpinions] = useState<Opinion[]>([]);
   const [file, setFile] = useState<File>();
+  const brought = useRef<{ file: File; id: string }>(undefined);
   const doing = useChange<NewAct>(
     'local-acts',
-    async (act) => addAct(file ? { ...act, file: (await bringActFile(file)).id } : act),
+    async (act) => {
+      if (!file) return addAct(act);
+      // Brought once, however often the act itself is refused.
+      if (brought.current?.file !== file) brought.current = { file, id: (await bringActFile(file)).id };
+      return addAct({ ...act, file: brought.current.id });
+    },
     onClose,
   );
   const fields: Field[] = [

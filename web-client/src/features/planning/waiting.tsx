@@ -16,13 +16,26 @@ const MOST_MINUTES = 60;
 export function WaitingInVain() {
   const t = useTexts(texts);
   const mayEdit = useMay('policy.manage');
+  const client = useQueryClient();
   const policy = useQuery({ queryKey: [LOAD_POLICY], queryFn: fetchLoadPolicy });
+  // Here, since the form begins anew with what was written.
+  const doing = useMutation({
+    mutationFn: putLoadPolicy,
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: [LOAD_POLICY] });
+      void client.invalidateQueries({ queryKey: ['rule-proposals'] });
+    },
+  });
   return (
     <Panel title={t('waiting')}>
       <p className={styles.soft}>{t('waiting_lead')}</p>
       <Answered query={policy}>
         {policy.data &&
-          (mayEdit ? <Form key={JSON.stringify(policy.data)} known={policy.data} /> : <Said known={policy.data} />)}
+          (mayEdit ? (
+            <Form key={JSON.stringify(policy.data)} known={policy.data} doing={doing} />
+          ) : (
+            <Said known={policy.data} />
+          ))}
       </Answered>
     </Panel>
   );
@@ -33,25 +46,25 @@ function Said({ known }: { known: LoadPolicy }) {
   return <p>{known.count === 'never' ? t('waiting_never') : t('waiting_said', { minutes: known.minutes })}</p>;
 }
 
-function Form({ known }: { known: LoadPolicy }) {
+type Doing = {
+  mutate: (policy: LoadPolicy) => void;
+  isPending: boolean;
+  isError: boolean;
+  isSuccess: boolean;
+  error: unknown;
+};
+
+function Form({ known, doing }: { known: LoadPolicy; doing: Doing }) {
   const t = useTexts(texts);
-  const client = useQueryClient();
   const proposes = useProposals().data?.decides === false;
   const [count, setCount] = useState(known.count);
   const [minutes, setMinutes] = useState(String(known.count === 'waited' ? known.minutes : 15));
-  const doing = useMutation({
-    mutationFn: () => putLoadPolicy(count === 'never' ? { count } : { count, minutes: Number(minutes) }),
-    onSuccess: () => {
-      void client.invalidateQueries({ queryKey: [LOAD_POLICY] });
-      void client.invalidateQueries({ queryKey: ['rule-proposals'] });
-    },
-  });
   return (
     <form
       className={styles.form}
       onSubmit={(event) => {
         event.preventDefault();
-        doing.mutate();
+        doing.mutate(count === 'never' ? { count } : { count, minutes: Number(minutes) });
       }}
     >
       <div className={styles.grid}>

@@ -1,6 +1,7 @@
 // The report of clause 4.1: figures with the rows behind them, weeks, hosts, topics, and who was helped.
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { serverNow } from '../../shared/clock';
 import { refusalOf } from '../../shared/errors';
 import { dayKey } from '../../shared/i18n/format';
 import { useLocale, useTexts } from '../../shared/i18n/use-texts';
@@ -24,8 +25,8 @@ export default function ReportsPage() {
   const t = useTexts(reportTexts);
   useTitle(t('title'));
   const [asked, setAsked] = useState<Asked>(() => ({
-    from: dayKey(Date.now() - 30 * DAY_MS),
-    to: dayKey(Date.now() + 7 * DAY_MS),
+    from: dayKey(serverNow() - 30 * DAY_MS),
+    to: dayKey(serverNow() + 7 * DAY_MS),
   }));
   const [metric, setMetric] = useState<string>();
   const report = useQuery({
