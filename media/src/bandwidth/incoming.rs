@@ -36,12 +36,13 @@ struct Fall {
     arrived_bps: f64,
 }
 
-/// Whether a queue stands on the line, or stood since the look before; `Unknown`: nothing tells.
+/// Whether a queue stands on the line; `Cut`: it was cut for since the look before. `Unknown`: nothing tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     Unknown,
     Flows,
     Stands,
+    Cut,
 }
 
 /// State of one publisher's line.
@@ -107,7 +108,8 @@ impl Incoming {
         let seconds = now.saturating_duration_since(since).as_secs_f64();
         if expected >= PACKETS && seconds > 0.0 {
             let line = match &self.upstream {
-                Some(upstream) if upstream.is_standing(now) || upstream.has_cut_since(since) => Line::Stands,
+                Some(upstream) if upstream.has_cut_since(since) => Line::Cut,
+                Some(upstream) if upstream.is_standing(now) => Line::Stands,
                 Some(upstream) if upstream.is_told(now) => Line::Flows,
                 _ => Line::Unknown,
             };
@@ -122,11 +124,13 @@ impl Incoming {
         }
         let excess = (fraction - self.own).max(0.0);
         let before = self.fall.take();
-        if line == Line::Stands {
+        if line == Line::Cut {
             // What its queue asked for is under way: loss that came with it asks for the same, and more would be held up.
             return;
         }
-        if let Some(full_bps) = self.emptying_bps.take() {
+        // A queue too short to be cut for may be all that a line holds: then it is loss alone that tells.
+        let may_grow = line != Line::Stands;
+        if may_grow && let Some(full_bps) = self.emptying_bps.take() {
             // Less than this was allowed for the queue's sake alone.
             self.bps = self.bps.max(DOWN * full_bps);
         }
@@ -148,7 +152,7 @@ impl Incoming {
                     self.bps = self.bps.min(DOWN * arrived_bps).max(LEAST_BPS);
                 }
             }
-        } else if excess < LOW || self.own > 0.0 && excess < HIGH / 2.0 {
+        } else if may_grow && (excess < LOW || self.own > 0.0 && excess < HIGH / 2.0) {
             let is_near = self.full_bps.is_some_and(|full| self.bps > 0.95 * full && self.bps < NEAR * full);
             let up = match line {
                 _ if is_near => UP_NEAR,
@@ -203,6 +207,40 @@ mod tests {
             bps = incoming.update(start + Duration::from_secs(second), sent as u64, (sent * 0.15) as u64);
         }
         assert!(bps > 1.5e6, "{bps}");
+    }
+
+    #[test]
+    fn a_line_whose_buffer_is_too_short_to_be_cut_for_tells_by_its_loss() {
+        const BUFFER: Duration = Duration::from_millis(80);
+        // The origin of time; the core is told the time, and so are its tests.
+        #[allow(clippy::disallowed_methods)]
+        let start = Instant::now();
+        let mut incoming = Incoming::default();
+        let mut bps = incoming.update(start, 0, 0);
+        let (mut sent_at, mut free_at) = (Duration::ZERO, Duration::ZERO);
+        let mut allowed = Vec::new();
+        for second in 1..=20 {
+            // Wide, and then two thirds of what it sends.
+            let line_bps = if second <= 6 { 50e6 } else { 2e6 };
+            let (mut expected, mut lost) = (0, 0);
+            while sent_at < Duration::from_secs(second) {
+                expected += 1;
+                if free_at.saturating_sub(sent_at) > BUFFER {
+                    lost += 1;
+                } else {
+                    free_at = free_at.max(sent_at) + Duration::from_secs_f64(8_000.0 / line_bps);
+                    let ticks = (sent_at.as_micros() << 18) / 1_000_000;
+                    incoming.note(1000);
+                    incoming.note_sent(start + free_at, 1000, Some(Sent::Absolute(ticks as u32 & 0xff_ffff)));
+                    assert_eq!(incoming.look(start + free_at), None, "the queue alone asks for nothing");
+                }
+                sent_at += Duration::from_secs_f64(8_000.0 / bps.min(3e6));
+            }
+            bps = incoming.update(start + Duration::from_secs(second), expected, lost);
+            allowed.push(bps);
+        }
+        assert!(allowed[5] > 3e6, "{allowed:?}");
+        assert!(allowed[7..].iter().all(|bps| (1.3e6..2.3e6).contains(bps)), "{allowed:?}");
     }
 
     #[test]
