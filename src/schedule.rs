@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::domain::consultation::{Closing, RoomFact, State};
 use crate::domain::ids::{ConsultationId, PersonId};
 use crate::store::consultation::Consultation;
+use crate::store::origin::Origin;
 
 /// What the scheduler needs of the rooms. Each call may come again after a restart or a retry: doing it twice is harmless.
 pub trait RoomOpener: Send + Sync + 'static {
@@ -35,7 +36,8 @@ pub struct ScheduleHandle {
 #[derive(Debug)]
 pub(crate) enum Order {
     Poke,
-    Fact(RoomFact),
+    /// With where its cause came from.
+    Fact(RoomFact, Option<Origin>),
 }
 
 impl ScheduleHandle {
@@ -47,7 +49,7 @@ impl ScheduleHandle {
 
     /// What a room reports of its people.
     pub async fn fact(&self, fact: RoomFact) {
-        let _ = self.orders.send(Order::Fact(fact)).await;
+        let _ = self.orders.send(Order::Fact(fact, Origin::current())).await;
     }
 
     /// A host has come: Open becomes Live and the delay is noted. Repeats are harmless.

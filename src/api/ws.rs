@@ -14,6 +14,7 @@ use super::origin::Caller as Page;
 use super::problem::Problem;
 use super::server::Place;
 use crate::rooms::connection::{Caller, Connection};
+use crate::store::origin::Origin;
 
 /// Largest message and frame.
 const MOST_BYTES: usize = signaling::message::parse::MAX_MESSAGE_BYTES;
@@ -82,8 +83,8 @@ pub async fn upgrade(
         .write_buffer_size(0)
         .max_message_size(MOST_BYTES)
         .max_frame_size(MOST_BYTES)
-        .on_upgrade(|socket| async move {
-            connection.run(socket).await;
+        .on_upgrade(move |socket| async move {
+            Origin::of(address).around(connection.run(socket)).await;
             drop(place);
         })
 }

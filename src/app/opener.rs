@@ -14,6 +14,7 @@ use crate::schedule::{RoomOpener, ScheduleHandle};
 use crate::store::Store;
 use crate::store::attendance::shared_ms;
 use crate::store::consultation::Consultation;
+use crate::store::origin::Origin;
 
 /// The rooms, as the scheduler sees them.
 #[derive(Clone)]
@@ -84,14 +85,14 @@ pub async fn carry(rooms: Rooms, schedule: ScheduleHandle) {
     let id = |room: RoomId| ConsultationId::new(room.as_str());
     loop {
         match events.recv().await {
-            Ok(RoomEvent::HostArrived { room, person, at_ms }) => {
-                schedule.host_arrived(id(room), PersonId::new(person), at_ms).await;
+            Ok(RoomEvent::HostArrived { room, person, at_ms, origin }) => {
+                Origin::around_if(origin, schedule.host_arrived(id(room), PersonId::new(person), at_ms)).await;
             }
             Ok(RoomEvent::HostPresence { room, present, at_ms }) => {
                 schedule.host_presence(id(room), present, at_ms).await;
             }
-            Ok(RoomEvent::EndedByHost { room, person, at_ms }) => {
-                schedule.ended_by_host(id(room), PersonId::new(person), at_ms).await;
+            Ok(RoomEvent::EndedByHost { room, person, at_ms, origin }) => {
+                Origin::around_if(origin, schedule.ended_by_host(id(room), PersonId::new(person), at_ms)).await;
             }
             // It looks which rooms there are, and opens the missing one anew.
             Ok(RoomEvent::Failed { .. }) | Err(RecvError::Lagged(_)) => schedule.poke(),

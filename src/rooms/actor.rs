@@ -33,6 +33,7 @@ use super::records::{Clerk, Evidence};
 use super::registry::{RoomEvent, RoomSpec, Rooms};
 use crate::domain::ids::{ConsultationId, SchoolId};
 use crate::sfu::handle::{MediaRoom, OfferError};
+use crate::store::origin::Origin;
 
 /// Messages of all its connections that may wait for a room; then the connections wait, each reading no further.
 pub(super) const INBOX: usize = 1_024;
@@ -108,6 +109,8 @@ pub(super) struct Binding {
     pub(super) sink: Sink,
     /// Tells the connection that its seat is gone.
     pub(super) gone: CancellationToken,
+    /// From where the connection comes.
+    pub(super) origin: Option<Origin>,
     /// Whoever is unbound has been told why; else the room died, and the client should come back.
     pub(super) told: bool,
 }
@@ -218,6 +221,8 @@ struct Actor {
     /// Reports under way, some with who asked.
     reports: FuturesUnordered<BoxFuture<'static, Report>>,
     look: Instant,
+    /// From where the event at hand was asked for; `None`: nobody did.
+    origin: Option<Origin>,
     /// The host has ended it: who and when, until that is kept.
     ending: Option<Ending>,
     beat: Instant,
@@ -229,6 +234,7 @@ struct Actor {
 struct Ending {
     person: PersonId,
     at_ms: i64,
+    origin: Option<Origin>,
     kept: BoxFuture<'static, ()>,
 }
 
@@ -272,6 +278,7 @@ impl Actor {
             watch: MediaWatch::default(),
             reports: FuturesUnordered::new(),
             look: Instant::now() + media_watch::EVERY,
+            origin: None,
             ending: None,
             beat: Instant::now() + BEAT,
             renewal,
@@ -284,6 +291,7 @@ impl Actor {
         while !self.finished {
             let wake = self.wait(inbox).await;
             let now = Instant::now().into_std();
+            self.origin = None;
             match wake {
                 Wake::Event(None) => break,
                 Wake::Event(Some(Event::Stop(done))) => {
@@ -345,6 +353,7 @@ impl Actor {
     fn handle(&mut self, now: std::time::Instant, event: Event) {
         match event {
             Event::Join { peer, admission, mut binding, answer } => {
+                self.origin = binding.origin;
                 let joined = self.room.handle_join(now, peer.clone(), admission);
                 if joined.is_err() {
                     binding.told = true;
@@ -357,6 +366,7 @@ impl Actor {
                 }
             }
             Event::Resume { person, role, beside, token, chat_seq, mut binding, answer } => {
+                self.origin = binding.origin;
                 let resumed = match self.room.seat_of(&token) {
                     Some(before) if before == (role, beside) => self.room.handle_resume(now, &person, &token, chat_seq),
                     // Another role now, or another child, is another seat.
@@ -380,7 +390,8 @@ impl Actor {
                 let _ = answer.send(self.room.seat_of(&token).and_then(|(_, beside)| beside));
             }
             Event::Message { peer, binding, message } => {
-                if self.bindings.get(&peer).is_some_and(|bound| bound.id == binding) {
+                if let Some(bound) = self.bindings.get(&peer).filter(|bound| bound.id == binding) {
+                    self.origin = bound.origin;
                     self.room.handle_message(now, &peer, message);
                 }
             }
@@ -404,9 +415,9 @@ impl Actor {
 
     /// The end is kept: now people hear of it, and the scheduler looks. What could not be kept it tries to keep.
     fn end(&mut self, now: std::time::Instant) {
-        if let Some(Ending { person, at_ms, .. }) = self.ending.take() {
+        if let Some(Ending { person, at_ms, origin, .. }) = self.ending.take() {
             let (room, person) = (self.room.id().clone(), person.as_str().to_owned());
-            self.rooms.tell(RoomEvent::EndedByHost { room, person, at_ms });
+            self.rooms.tell(RoomEvent::EndedByHost { room, person, at_ms, origin });
         }
         self.room.handle_stored(now, Stored::Ended);
     }
@@ -456,23 +467,20 @@ impl Actor {
     }
 
     fn keep(&mut self, record: Record) {
-        let room = self.clerk.room.as_str();
-        let at_ms = self.clerk.clock.now_ms();
-        let event = |make: fn(signaling::ids::RoomId, String, i64) -> RoomEvent, person: &PersonId| {
-            make(signaling::ids::RoomId::new(room), person.as_str().to_owned(), at_ms)
-        };
+        let room = self.room.id().clone();
+        let (at_ms, origin) = (self.clerk.clock.now_ms(), self.origin);
         match &record {
             Record::HostArrived { person } => {
-                self.rooms.tell(event(|room, person, at_ms| RoomEvent::HostArrived { room, person, at_ms }, person));
+                let person = person.as_str().to_owned();
+                self.rooms.tell(RoomEvent::HostArrived { room, person, at_ms, origin });
             }
             Record::EndedByHost { person } => {
-                let kept = self.evidence.end(person.clone(), at_ms);
+                let kept = self.evidence.end(person.clone(), at_ms, origin);
                 let kept = Box::pin(tokio::time::timeout(END_WAIT, kept).map(|_| ()));
-                self.ending = Some(Ending { person: person.clone(), at_ms, kept });
+                self.ending = Some(Ending { person: person.clone(), at_ms, origin, kept });
                 return;
             }
             Record::HostPresence { present } => {
-                let room = signaling::ids::RoomId::new(room);
                 self.rooms.tell(RoomEvent::HostPresence { room, present: *present, at_ms });
             }
             _ => {}
@@ -486,10 +494,11 @@ impl Actor {
                 | Record::ChatMissing { .. }
         );
         if !is_chat {
-            self.evidence.record(record, at_ms);
+            self.evidence.record(record, at_ms, origin);
             return;
         }
-        let mut write: BoxFuture<'static, Option<Stored>> = Box::pin(self.clerk.clone().keep(record));
+        let mut write: BoxFuture<'static, Option<Stored>> =
+            Box::pin(Origin::around_if(origin, self.clerk.clone().keep(record)));
         // The first poll puts the job into the writer's queue: writes are done in the order of the records.
         if let Poll::Ready(stored) = poll_once(write.as_mut()) {
             write = Box::pin(std::future::ready(stored));

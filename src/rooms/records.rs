@@ -17,6 +17,7 @@ use crate::store::attendance::shared_ms;
 use crate::store::audit::AuditEvent;
 use crate::store::chat::{ChangeError, NewMessage};
 use crate::store::media_quality::Minute;
+use crate::store::origin::Origin;
 use crate::store::transition::{Actor, TransitionError};
 use crate::store::{Store, StoreError};
 
@@ -36,6 +37,8 @@ pub(super) struct Evidence(mpsc::Sender<Job>);
 struct Job {
     what: What,
     at_ms: i64,
+    /// From where it was asked for; `None`: it came about by itself.
+    origin: Option<Origin>,
 }
 
 enum What {
@@ -55,42 +58,42 @@ impl Evidence {
         let (queue, mut jobs) = mpsc::channel::<Job>(MOST_WAITING);
         tokio::spawn(async move {
             while let Some(job) = jobs.recv().await {
-                clerk.keep_evidence(job).await;
+                Origin::around_if(job.origin, clerk.keep_evidence(job)).await;
             }
         });
         Self(queue)
     }
 
-    pub(super) fn record(&self, record: Record, at_ms: i64) {
-        self.push(What::Record(record), at_ms);
+    pub(super) fn record(&self, record: Record, at_ms: i64, origin: Option<Origin>) {
+        self.push(What::Record(record), at_ms, origin);
     }
 
     /// The host has ended it. The answer comes when the consultation's state is kept, or never if that fails for long.
-    pub(super) fn end(&self, person: wire::PersonId, at_ms: i64) -> oneshot::Receiver<()> {
+    pub(super) fn end(&self, person: wire::PersonId, at_ms: i64, origin: Option<Origin>) -> oneshot::Receiver<()> {
         let (done, kept) = oneshot::channel();
-        self.push(What::End(person, done), at_ms);
+        self.push(What::End(person, done), at_ms, origin);
         kept
     }
 
     pub(super) fn beat(&self, at_ms: i64) {
-        self.push(What::Beat, at_ms);
+        self.push(What::Beat, at_ms, None);
     }
 
     pub(super) fn fall(&self, at_ms: i64) {
-        self.push(What::Fall, at_ms);
+        self.push(What::Fall, at_ms, None);
     }
 
     /// Waits until all before it is kept or given up.
     pub(super) async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
-        let job = Job { what: What::Flush(done), at_ms: 0 };
+        let job = Job { what: What::Flush(done), at_ms: 0, origin: None };
         if self.0.send(job).await.is_ok() {
             let _ = flushed.await;
         }
     }
 
-    fn push(&self, what: What, at_ms: i64) {
-        if self.0.try_send(Job { what, at_ms }).is_err() {
+    fn push(&self, what: What, at_ms: i64, origin: Option<Origin>) {
+        if self.0.try_send(Job { what, at_ms, origin }).is_err() {
             metrics::counter!("kafedra_evidence_lost_total").increment(1);
         }
     }
@@ -152,7 +155,7 @@ impl Clerk {
 
     /// Attendance and moderation: tried again while the store is away, because the room has gone on.
     async fn keep_evidence(&self, job: Job) {
-        let Job { what, at_ms } = job;
+        let Job { what, at_ms, .. } = job;
         loop {
             let room = self.room.clone();
             let result = match &what {
@@ -268,10 +271,16 @@ impl Clerk {
         detail: serde_json::Value,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        let event = AuditEvent::new(self.school.clone(), now_ms, action, "consultation", self.room.as_str())
-            .by(&person(by), None)
-            .with(detail);
-        self.store.write(move |tx| Box::pin(async move { tx.audit(event).await })).await
+        let by = person(by);
+        let row = AuditEvent::new(self.school.clone(), now_ms, action, "consultation", self.room.as_str()).with(detail);
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let by = tx.host_of_room(&by, now_ms).await?;
+                    tx.audit(row.by(&by.person, by.role.map(Role::as_str))).await
+                })
+            })
+            .await
     }
 }
 

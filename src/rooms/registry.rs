@@ -27,6 +27,7 @@ use crate::domain::policy::Principal;
 use crate::presence::Presence;
 use crate::rate::Buckets;
 use crate::sfu::handle::SfuHandle;
+use crate::store::origin::Origin;
 use crate::store::{Store, StoreError};
 
 /// Events of all rooms that a listener may be behind; then it is told that it missed some and looks into the store.
@@ -114,11 +115,11 @@ impl RoomSpec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomEvent {
     /// The first host is in: Open to Live.
-    HostArrived { room: RoomId, person: String, at_ms: i64 },
+    HostArrived { room: RoomId, person: String, at_ms: i64, origin: Option<Origin> },
     /// The last host went, or one came back.
     HostPresence { room: RoomId, present: bool, at_ms: i64 },
     /// The room has closed itself.
-    EndedByHost { room: RoomId, person: String, at_ms: i64 },
+    EndedByHost { room: RoomId, person: String, at_ms: i64, origin: Option<Origin> },
     /// The room fell too often and is closed: a technical fault.
     Failed { room: RoomId },
 }
@@ -494,7 +495,8 @@ impl Rooms {
     fn binding(&self, sink: Sink) -> (Binding, CancellationToken) {
         let gone = CancellationToken::new();
         let id = self.inner.bindings.fetch_add(1, Ordering::Relaxed);
-        (Binding { id, sink, gone: gone.clone(), told: false }, gone)
+        // The connection asks, in a task of its own: who took it in has said from where.
+        (Binding { id, sink, gone: gone.clone(), origin: Origin::current(), told: false }, gone)
     }
 }
 

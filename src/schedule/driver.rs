@@ -14,6 +14,7 @@ use crate::clock::WallClock;
 use crate::domain::consultation::{Closing, Downtime, Effect, Event, NotHeldReason, RoomFact, State, Timing, Timings};
 use crate::domain::ids::ConsultationId;
 use crate::store::consultation::ClockRow;
+use crate::store::origin::Origin;
 use crate::store::transition::{Actor, Transition, TransitionError};
 use crate::store::{Store, StoreError};
 
@@ -88,7 +89,7 @@ pub struct Reconciler {
     down: Option<Downtime>,
     warned: HashSet<ConsultationId>,
     /// Reports of the rooms that are not in the store yet, in their order.
-    facts: Vec<RoomFact>,
+    facts: Vec<(RoomFact, Option<Origin>)>,
     /// When to look at the store next (wall clock).
     next_look_ms: i64,
     /// A room has not opened at this look.
@@ -128,10 +129,9 @@ impl Reconciler {
             Ok(rows) => {
                 let running: HashSet<_> = self.hub.rooms.open_rooms().into_iter().collect();
                 let lost = |row: &&ClockRow| row.facts.state == State::Live && !running.contains(&row.id);
-                self.facts.extend(rows.iter().filter(lost).map(|row| RoomFact::HostPresence {
-                    consultation: row.id.clone(),
-                    present: false,
-                    at_ms: now_ms,
+                self.facts.extend(rows.iter().filter(lost).map(|row| {
+                    let consultation = row.id.clone();
+                    (RoomFact::HostPresence { consultation, present: false, at_ms: now_ms }, None)
                 }));
             }
             Err(error) => tracing::warn!(%error, "open rooms could not be read"),
@@ -142,7 +142,7 @@ impl Reconciler {
     fn order(&mut self, order: Order) {
         match order {
             Order::Poke => {}
-            Order::Fact(fact) => self.facts.push(fact),
+            Order::Fact(fact, origin) => self.facts.push((fact, origin)),
         }
         self.next_look_ms = i64::MIN;
     }
@@ -358,8 +358,8 @@ impl Reconciler {
 
     /// Takes the rooms' reports into the store, in their order. What the store cannot take now is kept for the next turn.
     async fn report_facts(&mut self) -> Result<(), StoreError> {
-        for (done, fact) in self.facts.clone().into_iter().enumerate() {
-            if let Err(error) = self.report(fact).await {
+        for (done, (fact, origin)) in self.facts.clone().into_iter().enumerate() {
+            if let Err(error) = Origin::around_if(origin, self.report(fact)).await {
                 self.facts.drain(..done);
                 return Err(error);
             }

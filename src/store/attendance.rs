@@ -7,6 +7,7 @@ use sqlx::Row as _;
 use super::audit::AuditEvent;
 use super::{Store, StoreError};
 use crate::domain::ids::{ConsultationId, PersonId, SchoolId};
+use crate::domain::role::Role;
 
 /// One stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,7 +185,9 @@ impl Store {
                 .execute(tx.connection())
                 .await?;
                 let event = AuditEvent::new(school, at_ms, "room.remove", "consultation", room.as_str());
-                tx.audit(event.by(&by, None).with(serde_json::json!({ "person": person.as_str() }))).await
+                let by = tx.host_of_room(&by, at_ms).await?;
+                let event = event.by(&by.person, by.role.map(Role::as_str));
+                tx.audit(event.with(serde_json::json!({ "person": person.as_str() }))).await
             })
         })
         .await

@@ -45,8 +45,16 @@ impl Origin {
         ORIGIN.scope(self, work).await
     }
 
+    /// The same, of what was asked for earlier or elsewhere; `None`: by nobody.
+    pub async fn around_if<T>(origin: Option<Self>, work: impl Future<Output = T>) -> T {
+        match origin {
+            Some(origin) => origin.around(work).await,
+            None => work.await,
+        }
+    }
+
     /// From where the work is done that asks; `None`: nobody's.
-    pub(super) fn current() -> Option<Self> {
+    pub fn current() -> Option<Self> {
         ORIGIN.try_with(|origin| *origin).ok()
     }
 }
@@ -76,6 +84,8 @@ mod tests {
     async fn it_holds_around_the_work_and_not_beyond() {
         assert_eq!(Origin::current(), None);
         assert_eq!(Origin::School.around(async { Origin::current() }).await, Some(Origin::School));
+        assert_eq!(Origin::around_if(Some(Origin::Hub), async { Origin::current() }).await, Some(Origin::Hub));
+        assert_eq!(Origin::around_if(None, async { Origin::current() }).await, None);
         assert_eq!(Origin::current(), None);
     }
 }

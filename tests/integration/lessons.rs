@@ -113,6 +113,38 @@ async fn who_does_not_belong_there_is_refused_and_who_supervises_observes() {
 }
 
 #[tokio::test]
+async fn what_a_host_does_over_the_socket_is_in_the_journal_with_their_role_and_from_where() {
+    let hub = TestHub::start().await;
+    let student = hub.sign_in(OTHER_STUDENT).await;
+    let item = open(&student, "video_conference").await;
+    let room = item["room"].as_str().unwrap();
+    let teacher = host_of(&hub, &item).await;
+    let mut host = connect(&teacher).await;
+    join(&mut host, room).await;
+    let mut ann = connect(&student).await;
+    let seat = join(&mut ann, room).await;
+    assert_eq!(seat["type"], "joined", "{seat}");
+    host.say(json!({ "type": "mute_member", "kind": "microphone" })).await;
+    host.say(json!({ "type": "remove_member", "peer": seat["peer"] })).await;
+    assert_eq!(ann.hears("closed").await["reason"], "removed");
+    host.say(json!({ "type": "end_room" })).await;
+    assert_eq!(host.hears("closed").await["reason"], "ended_by_host");
+    // They were together for less than what counts.
+    let acts = ["consultation.live", "room.moderate", "room.remove", "room.end", "consultation.not_held"];
+    for action in acts {
+        let answer = teacher.get(&format!("/api/v1/journal?action={action}")).await;
+        let rows = answer.body["items"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["object_id"] == room).unwrap_or_else(|| panic!("{action}: {rows:?}"));
+        assert_eq!(
+            (&row["actor"], &row["role"], &row["from"]),
+            (&teacher.me["person"]["display_name"], &json!("teacher"), &json!("hub")),
+            "{action}: {row}"
+        );
+    }
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn chat_and_seats_survive_a_restart_of_the_hub() {
     let hub = TestHub::start().await;
     let student = hub.sign_in(STUDENT).await;
