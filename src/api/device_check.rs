@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use media::model::{OfferRequest, PeerKey, Publish, SfuEvent};
 use serde::{Deserialize, Serialize};
 use signaling::message::session::IceServer;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -25,7 +25,7 @@ use crate::domain::ids::PersonId;
 use crate::domain::policy::Relations;
 use crate::domain::policy::action::kind;
 use crate::rate::Buckets;
-use crate::sfu::handle::OfferError;
+use crate::sfu::handle::{OfferError, SfuHandle};
 use crate::store::device_check::{DeviceCheck, Invited};
 
 /// How long a line that is tried stays: a relay over TLS takes its seconds.
@@ -181,33 +181,39 @@ pub async fn connection(
     }
     let sdp = std::str::from_utf8(&bytes).map_err(|_| Problem::bad_request("the body is not UTF-8"))?.to_owned();
     let place = state.device_checks.places.clone().try_acquire_owned().map_err(|_| Problem::new("unavailable"))?;
-    let (room, mut events) = state.sfu.open_room();
-    let offer = OfferRequest { sdp, sends: Vec::new(), allowed: Publish::default() };
-    let answer = match room.offer(PeerKey(1), offer).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            room.close();
-            return Err(match error {
-                OfferError::Refused(error) => Problem::new("bad_offer").detail(error.to_string()),
-                OfferError::Unavailable => Problem::new("unavailable"),
-            });
-        }
-    };
-    tokio::spawn(async move {
-        let over = async {
-            while let Some(event) = events.recv().await {
-                if matches!(event, SfuEvent::Disconnected { .. } | SfuEvent::Fallen { .. }) {
-                    break;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(TRIAL, over).await;
-        room.close();
-        drop(place);
-    });
+    let answer = try_line(&state.sfu, place, sdp).await.map_err(|error| match error {
+        OfferError::Refused(error) => Problem::new("bad_offer").detail(error.to_string()),
+        OfferError::Unavailable => Problem::new("unavailable"),
+    })?;
     let mut response = (StatusCode::CREATED, answer).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/sdp"));
     Ok(response)
+}
+
+/// Answers the offer in a room of nobody, and ends that room when its time is over, or whoever asks has gone.
+async fn try_line(sfu: &SfuHandle, place: OwnedSemaphorePermit, sdp: String) -> Result<String, OfferError> {
+    let (room, mut events) = sfu.open_room();
+    let (answer, answered) = oneshot::channel();
+    // By itself: the request may be dropped at any moment, and a room without its owner would stay.
+    tokio::spawn(async move {
+        let offer = OfferRequest { sdp, sends: Vec::new(), allowed: Publish::default() };
+        let trial = async {
+            let result = room.offer(PeerKey(1), offer).await;
+            let is_tried = result.is_ok();
+            if answer.send(result).is_err() || !is_tried {
+                return;
+            }
+            while let Some(event) = events.recv().await {
+                if matches!(event, SfuEvent::Disconnected { .. } | SfuEvent::Fallen { .. }) {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(TRIAL, trial).await;
+        room.close();
+        drop(place);
+    });
+    answered.await.unwrap_or(Err(OfferError::Unavailable))
 }
 
 /// 256 KiB that cannot be packed, to measure the way from the hub by.
@@ -282,4 +288,31 @@ pub async fn of_invited(
     let one = &seen.consultation;
     let invited = state.store.invited_with_checks(&one.id, one.audience, seen.today).await?;
     Ok(axum::Json(InvitedView { items: invited.into_iter().map(InvitedPerson::from).collect() }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::sfu::handle::{Command, WorkerPort};
+
+    #[tokio::test]
+    async fn a_line_whose_request_is_dropped_before_the_answer_leaves_no_room() {
+        let ((first, asked), (second, others)) = (WorkerPort::by_hand(), WorkerPort::by_hand());
+        let sfu = SfuHandle::new(vec![first, second]);
+        let places = Arc::new(Semaphore::new(1));
+        let place = places.clone().try_acquire_owned().unwrap();
+        let request = try_line(&sfu, place, "v=0".to_owned());
+        assert!(tokio::time::timeout(Duration::from_millis(100), request).await.is_err());
+        assert!(matches!(asked.try_recv(), Ok(Command::Open { .. })));
+        let Ok(Command::Offer { answer, .. }) = asked.try_recv() else { panic!("no offer") };
+        assert_eq!(places.available_permits(), 0, "the worker has it still");
+        answer.send(Ok("v=0".to_owned())).unwrap();
+        let _held = tokio::time::timeout(TRIAL, places.acquire()).await.expect("the place is kept").unwrap();
+        assert!(matches!(asked.try_recv(), Ok(Command::Close { .. })));
+        // The first of those that have as few: it counts none any more.
+        sfu.open_room();
+        assert!(matches!(asked.try_recv(), Ok(Command::Open { .. })));
+        assert!(others.try_recv().is_err());
+    }
 }

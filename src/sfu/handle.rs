@@ -111,6 +111,14 @@ impl WorkerPort {
         Self { commands, waker, candidates, tcp_candidates, rooms: AtomicUsize::new(0) }
     }
 
+    /// A worker of which the test does the work.
+    #[cfg(test)]
+    pub(crate) fn by_hand() -> (Arc<Self>, std::sync::mpsc::Receiver<Command>) {
+        let (commands, asked) = std::sync::mpsc::channel();
+        let waker = Arc::new(Waker::new().expect("there are file descriptors"));
+        (Arc::new(Self::new(commands, waker, Vec::new(), Vec::new())), asked)
+    }
+
     /// Queues a command. `false`: the worker is gone.
     fn send(&self, command: Command) -> bool {
         let is_queued = self.commands.send(command).is_ok();
