@@ -281,6 +281,8 @@ pub async fn put_act(store: &Store) {
         basis: "1678".into(),
         valid_from: date(2026, 8, 1),
         valid_to: None,
+        opinions: Vec::new(),
+        file: None,
     };
     let now_ms = now_ms();
     let job = store.write(move |tx| Box::pin(async move { tx.insert_local_act(&school, &act, None, now_ms).await }));
