@@ -389,6 +389,15 @@ impl Sfu {
         }
     }
 
+    /// When feedback to the peers of a room is due next: to all of them at one time, for each time is a wake-up, and one for
+    /// ten publishers costs little more than one for one. Rooms lie apart, so that no worker has all of them at once.
+    fn feedback_at(&self, now: Instant, room: RoomKey) -> Instant {
+        let interval = Timer::FEEDBACK_INTERVAL.as_micros() as u64;
+        let phase = room.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) % interval;
+        let elapsed = now.saturating_duration_since(self.config.started).as_micros() as u64;
+        now + Duration::from_micros(interval - (elapsed + phase) % interval)
+    }
+
     fn fire(&mut self, now: Instant, index: TransportIndex, timer: Timer) {
         self.work = Some(index);
         if self.fault.is_some()

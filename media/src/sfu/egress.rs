@@ -158,6 +158,7 @@ impl Sfu {
             self.send_remb(index, bps);
         }
         let Some(Some(transport)) = self.transports.get_mut(index.0) else { return };
+        let room = transport.room;
         let mut is_quiet = true;
         let places: Vec<SourceIndex> = transport.sources().collect();
         for place in &places {
@@ -178,7 +179,7 @@ impl Sfu {
             self.look_at_wants(now, *place);
         }
         if !is_quiet {
-            self.arm(index, Timer::Feedback, now + Timer::FEEDBACK_INTERVAL);
+            self.arm(index, Timer::Feedback, self.feedback_at(now, room));
         }
     }
 

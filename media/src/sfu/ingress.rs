@@ -90,9 +90,9 @@ impl Sfu {
             return;
         };
         let place = *place;
-        let peer = transport.peer;
+        let (room, peer) = (transport.room, transport.peer);
         if feedback_due {
-            self.arm(index, Timer::Feedback, now + Timer::FEEDBACK_INTERVAL);
+            self.arm(index, Timer::Feedback, self.feedback_at(now, room));
         }
 
         let Some(Some(source)) = self.sources.get_mut(place.0) else { return };

@@ -165,6 +165,10 @@ impl Sfu {
     /// Chooses the layer of every subscriber again: a layer came, went, or changed its size.
     pub(super) fn retarget(&mut self, place: SourceIndex) {
         let now = self.now;
+        // Sound has one layer.
+        if self.sources.get(place.0).and_then(Option::as_ref).is_none_or(|source| source.kind.is_audio()) {
+            return;
+        }
         self.divide_undecided(now, place);
         let Some(Some(source)) = self.sources.get(place.0) else { return };
         for subscriber in &source.subscribers {
