@@ -8,9 +8,9 @@ use tokio::time::MissedTickBehavior;
 use crate::api::ApiState;
 use crate::domain::access::STAY_AFTER_MS;
 use crate::store::StoreError;
-use crate::store::access::AccessMarks;
+use crate::store::access::{AccessLook, AccessMarks};
 
-/// How often the store is asked: two small reads.
+/// How often the store is asked: one small read.
 const LOOK: Duration = Duration::from_millis(400);
 /// How often the schools' next midnight is worked out anew.
 const MIDNIGHT_MS: i64 = 60_000;
@@ -43,7 +43,10 @@ pub async fn watch(state: ApiState) {
 
 async fn look(state: &ApiState, seen: &mut Option<Seen>) -> Result<(), StoreError> {
     let now_ms = state.clock.now_ms();
-    let marks = state.store.access_marks().await?;
+    let after_ms = seen.as_ref().map_or(now_ms, |seen| seen.at_ms);
+    // In office hours the next one is waiting: who has had their turn leaves now, not with the next minute's look.
+    let found = state.store.access_look(after_ms, now_ms, STAY_AFTER_MS, NAMED).await?;
+    let AccessLook { marks, run_out, is_turn_over } = found;
     let Some(last) = seen else {
         let midnight_ms = next_midnight(state, now_ms).await?;
         *seen = Some(Seen { marks, at_ms: now_ms, midnight_ms, midnight_until_ms: now_ms + MIDNIGHT_MS });
@@ -51,20 +54,17 @@ async fn look(state: &ApiState, seen: &mut Option<Seen>) -> Result<(), StoreErro
         state.rooms.access_changed();
         return Ok(());
     };
-    let out = state.store.sessions_run_out(last.at_ms, now_ms, NAMED).await?;
-    // In office hours the next one is waiting: who has had their turn leaves now, not with the next minute's look.
-    let turn_over = state.store.turn_over(last.at_ms - STAY_AFTER_MS, now_ms - STAY_AFTER_MS).await?;
     let passed_midnight = now_ms >= last.midnight_ms;
     if passed_midnight || now_ms >= last.midnight_until_ms || now_ms < last.at_ms {
         last.midnight_ms = next_midnight(state, now_ms).await?;
         last.midnight_until_ms = now_ms + MIDNIGHT_MS;
     }
-    if passed_midnight || turn_over || marks.people != last.marks.people {
+    if passed_midnight || is_turn_over || marks.people != last.marks.people {
         state.rooms.access_changed();
-    } else if marks.sign_ins != last.marks.sign_ins || out.len() as i64 == NAMED {
+    } else if marks.sign_ins != last.marks.sign_ins || run_out.len() as i64 == NAMED {
         state.rooms.sign_ins_changed();
     }
-    for hash in out {
+    for hash in run_out {
         state.tickets.revoke(&hash);
         // Nobody listens when no socket is open.
         let _ = state.revoked.send(hash);

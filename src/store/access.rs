@@ -17,6 +17,20 @@ pub struct AccessMarks {
     pub sign_ins: i64,
 }
 
+/// What a look finds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessLook {
+    pub marks: AccessMarks,
+    /// Hashes of sign-ins whose time ran out.
+    pub run_out: Vec<String>,
+    /// Somebody's own time in office hours that are open now has ended.
+    pub is_turn_over: bool,
+}
+
+/// Rows of a look that are no counters: those never fall below zero.
+const RUN_OUT: i64 = -1;
+const TURN_OVER: i64 = -2;
+
 /// What a batch of the writer has touched; written once for all its jobs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Touched {
@@ -25,52 +39,48 @@ pub(super) struct Touched {
 }
 
 impl Store {
-    /// The counters now.
-    pub async fn access_marks(&self) -> Result<AccessMarks, StoreError> {
-        let rows = sqlx::query("SELECT name, value FROM hub_fact WHERE name = $1 OR name = $2")
-            .bind(PEOPLE)
-            .bind(SIGN_INS)
-            .fetch_all(self.readers())
-            .await?;
-        let mut marks = AccessMarks::default();
-        for row in &rows {
-            let value = row.try_get("value")?;
-            match row.try_get::<String, _>("name")?.as_str() {
-                PEOPLE => marks.people = value,
-                _ => marks.sign_ins = value,
-            }
-        }
-        Ok(marks)
-    }
-
-    /// Hashes of sign-ins whose time (whole life or idling) ran out after `after_ms` and by `now_ms`, at most `limit`.
-    pub async fn sessions_run_out(&self, after_ms: i64, now_ms: i64, limit: i64) -> Result<Vec<String>, StoreError> {
-        // Two selects, so that each finds its index.
-        let rows: Vec<(String,)> = sqlx::query_as(
-            "SELECT id_hash FROM web_session WHERE expires_at > $1 AND expires_at <= $2
-             UNION SELECT id_hash FROM web_session WHERE idle > 0 AND seen_at + idle > $1 AND seen_at + idle <= $2
-             LIMIT $3",
+    /// What has changed since the last look, in one read: this is asked several times a second for as long as the hub runs.
+    /// Sign-ins: hashes of those whose time (whole life or idling) ran out after `after_ms` and by `until_ms`, at most
+    /// `limit`. `stays_ms`: how long somebody may stay whose own time in office hours is over.
+    pub async fn access_look(
+        &self,
+        after_ms: i64,
+        until_ms: i64,
+        stays_ms: i64,
+        limit: i64,
+    ) -> Result<AccessLook, StoreError> {
+        // Sign-ins by two selects, so that each finds its index.
+        let rows = sqlx::query(
+            "SELECT name AS what, value AS mark FROM hub_fact WHERE name IN ($1, $2)
+             UNION ALL SELECT id_hash, -1 FROM (
+                 SELECT id_hash FROM web_session WHERE expires_at > $3 AND expires_at <= $4
+                 UNION SELECT id_hash FROM web_session WHERE idle > 0 AND seen_at + idle > $3 AND seen_at + idle <= $4
+                 LIMIT $5) AS run_out
+             UNION ALL SELECT '', -2 FROM (
+                 SELECT a.ends FROM consultation c JOIN appointment a ON a.consultation_id = c.id
+                 WHERE c.state IN ('open', 'live') AND c.form = 'individual' AND a.state IN ('booked', 'attended')
+                 AND a.ends > $6 AND a.ends <= $7 LIMIT 1) AS turn_over",
         )
-        .bind(after_ms)
-        .bind(now_ms)
-        .bind(limit)
-        .fetch_all(self.readers())
-        .await?;
-        Ok(rows.into_iter().map(|(hash,)| hash).collect())
-    }
-
-    /// Whether somebody's own time in office hours that are open now has ended after `after_ms`, up to `until_ms`.
-    pub async fn turn_over(&self, after_ms: i64, until_ms: i64) -> Result<bool, StoreError> {
-        let row: Option<(i64,)> = sqlx::query_as(
-            "SELECT a.ends FROM consultation c JOIN appointment a ON a.consultation_id = c.id
-             WHERE c.state IN ('open', 'live') AND c.form = 'individual' AND a.state IN ('booked', 'attended')
-             AND a.ends > $1 AND a.ends <= $2 LIMIT 1",
-        )
+        .bind(PEOPLE)
+        .bind(SIGN_INS)
         .bind(after_ms)
         .bind(until_ms)
-        .fetch_optional(self.readers())
+        .bind(limit)
+        .bind(after_ms - stays_ms)
+        .bind(until_ms - stays_ms)
+        .fetch_all(self.readers())
         .await?;
-        Ok(row.is_some())
+        let mut look = AccessLook::default();
+        for row in &rows {
+            let what: String = row.try_get("what")?;
+            match row.try_get("mark")? {
+                RUN_OUT => look.run_out.push(what),
+                TURN_OVER => look.is_turn_over = true,
+                mark if what == PEOPLE => look.marks.people = mark,
+                mark => look.marks.sign_ins = mark,
+            }
+        }
+        Ok(look)
     }
 }
 
@@ -122,15 +132,23 @@ mod tests {
         }
     }
 
+    async fn marks(store: &Store) -> AccessMarks {
+        store.access_look(0, 0, 0, 1).await.unwrap().marks
+    }
+
+    async fn run_out(store: &Store, after_ms: i64, until_ms: i64, limit: i64) -> Vec<String> {
+        store.access_look(after_ms, until_ms, 0, limit).await.unwrap().run_out
+    }
+
     #[tokio::test]
     async fn ending_a_sign_in_raises_its_counter_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::fresh(folder.path()).await;
-        let before = store.access_marks().await.unwrap();
+        let before = marks(&store).await;
         store.begin_session(session("a", 0, 1_000), None).await.unwrap();
-        assert_eq!(store.access_marks().await.unwrap(), before, "a new sign-in takes nothing from anybody");
+        assert_eq!(marks(&store).await, before, "a new sign-in takes nothing from anybody");
         store.end_sessions_of(&PersonId::new("p")).await.unwrap();
-        let after = store.access_marks().await.unwrap();
+        let after = marks(&store).await;
         assert_eq!((after.people, after.sign_ins), (before.people, before.sign_ins + 1));
         store
             .write(|tx| {
@@ -139,7 +157,7 @@ mod tests {
             })
             .await
             .unwrap();
-        assert_eq!(store.access_marks().await.unwrap().people, before.people + 1);
+        assert_eq!(marks(&store).await.people, before.people + 1);
     }
 
     #[tokio::test]
@@ -148,10 +166,10 @@ mod tests {
         let store = Store::fresh(folder.path()).await;
         store.begin_session(session("life", 0, 1_000), None).await.unwrap();
         store.begin_session(session("idle", 500, 9_000), None).await.unwrap();
-        assert!(store.sessions_run_out(0, 499, 9).await.unwrap().is_empty());
-        assert_eq!(store.sessions_run_out(499, 500, 9).await.unwrap(), ["idle"]);
-        assert_eq!(store.sessions_run_out(500, 1_000, 9).await.unwrap(), ["life"]);
-        assert!(store.sessions_run_out(1_000, 8_999, 9).await.unwrap().is_empty());
-        assert_eq!(store.sessions_run_out(0, 10_000, 1).await.unwrap().len(), 1);
+        assert!(run_out(&store, 0, 499, 9).await.is_empty());
+        assert_eq!(run_out(&store, 499, 500, 9).await, ["idle"]);
+        assert_eq!(run_out(&store, 500, 1_000, 9).await, ["life"]);
+        assert!(run_out(&store, 1_000, 8_999, 9).await.is_empty());
+        assert_eq!(run_out(&store, 0, 10_000, 1).await.len(), 1);
     }
 }
