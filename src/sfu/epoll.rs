@@ -6,6 +6,8 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
+use std::ptr;
+use std::time::{Duration, Instant};
 
 /// Events taken per call.
 const EVENTS: usize = 64;
@@ -91,9 +93,18 @@ impl Epoll {
 
     /// What is ready now, at most 64 of it; does not wait.
     pub fn ready(&self, found: &mut Vec<Ready>) {
+        self.take(found, 0);
+    }
+
+    /// Waits until something is ready, an [`Alarm`] for example. Gives at most 64 of it; nothing when a signal came.
+    pub fn wait(&self, found: &mut Vec<Ready>) {
+        self.take(found, -1);
+    }
+
+    fn take(&self, found: &mut Vec<Ready>, ms: libc::c_int) {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
         // SAFETY: `events` lives through the call, the count is its length.
-        let count = unsafe { libc::epoll_wait(self.fd(), events.as_mut_ptr(), EVENTS as libc::c_int, 0) };
+        let count = unsafe { libc::epoll_wait(self.fd(), events.as_mut_ptr(), EVENTS as libc::c_int, ms) };
         found.clear();
         found.extend(events.iter().take(usize::try_from(count).unwrap_or(0)).map(|event| {
             let (token, flags) = (event.u64, event.events);
@@ -104,5 +115,91 @@ impl Epoll {
                 can_write: flags & libc::EPOLLOUT as u32 != 0,
             }
         }));
+    }
+}
+
+/// A descriptor that becomes readable at a time: `timerfd(2)`. A thread that waits a thousand times a second for packets sets
+/// it some fifty times, where a time limit for each wait would have the kernel set and clear a timer each time.
+#[derive(Debug)]
+pub struct Alarm {
+    fd: OwnedFd,
+    /// When it rings; `None`: it does not.
+    set: Option<Instant>,
+}
+
+impl Alarm {
+    /// # Errors
+    /// When the process is out of file descriptors.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: a plain system call.
+        let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor was just made and belongs to nobody else.
+        Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) }, set: None })
+    }
+
+    /// Lets it ring at this time or before: one that was set for earlier stays, and rings for nothing.
+    pub fn ring_by(&mut self, now: Instant, at: Instant) {
+        if self.set.is_some_and(|set| now < set && set <= at) {
+            return;
+        }
+        // Zero would stop it.
+        let rest = at.saturating_duration_since(now).max(Duration::from_nanos(1));
+        let rest = libc::timespec {
+            tv_sec: rest.as_secs().min(3600) as libc::time_t,
+            tv_nsec: libc::c_long::from(rest.subsec_nanos() as i32),
+        };
+        let time = libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: rest };
+        // SAFETY: `time` lives through the call; what was set before is not asked for.
+        let result = unsafe { libc::timerfd_settime(self.fd.as_raw_fd(), 0, &time, ptr::null_mut()) };
+        debug_assert!(result == 0, "the descriptor and the time are valid");
+        self.set = Some(at);
+    }
+
+    /// It has rung.
+    pub fn clear(&mut self) {
+        let mut count = [0u8; 8];
+        // SAFETY: `count` lives through the call, the length is its. Nothing to read: it was set anew meanwhile.
+        unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        self.set = None;
+    }
+}
+
+impl AsRawFd for Alarm {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_alarm_rings_at_the_earliest_of_the_times_it_was_set_for_and_again() {
+        let epoll = Epoll::new().unwrap();
+        let mut alarm = Alarm::new().unwrap();
+        epoll.add(&alarm, 7, Interest::Read).unwrap();
+        let mut ready = Vec::new();
+        // Times are told; what the test waits for is the alarm itself.
+        #[allow(clippy::disallowed_methods)]
+        let start = Instant::now();
+        let far = start + Duration::from_secs(1000);
+        for rings in 1..4 {
+            alarm.ring_by(start, far);
+            epoll.ready(&mut ready);
+            assert_eq!(ready, [], "{rings}");
+            // Long past by the time it is set: it rings at once. What is later does not put it off.
+            alarm.ring_by(start, start);
+            alarm.ring_by(start - Duration::from_secs(1), far);
+            epoll.wait(&mut ready);
+            assert_eq!(ready.iter().map(|ready| ready.token).collect::<Vec<_>>(), [7]);
+            alarm.clear();
+        }
+        epoll.ready(&mut ready);
+        assert_eq!(ready, [], "it rings once");
     }
 }

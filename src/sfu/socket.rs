@@ -1,7 +1,8 @@
 //! One UDP socket with batches in both directions: `recvmmsg` in, `sendmmsg` with UDP GSO trains out.
 #![allow(unsafe_code)]
 // The one place that calls libc: `recvmmsg`, `sendmmsg`, `ppoll` and the GSO control message have no safe wrapper in the
-// dependencies. Every pointer below points into a buffer that the same function owns or borrows for the length of the call.
+// dependencies. Every pointer below points into a buffer that the same function owns or borrows for the length of the call,
+// or that the socket owns for its life.
 
 use std::io;
 use std::mem;
@@ -10,37 +11,106 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
-use media::output::Batch;
+use media::output::{Batch, Train};
 use media::path::{Path, Protocol};
 
-/// Datagrams taken per system call.
-const RECEIVE_BATCH: usize = 64;
+/// Datagrams taken, or trains handed over, per system call: what a call costs is small beside 64 of them.
+const BATCH: usize = 64;
 /// No datagram of ours is larger than an Ethernet frame; a larger one is cut short and fails its integrity check.
 const DATAGRAM_BYTES: usize = 2048;
-/// Trains handed over per system call: what a call costs is small beside 64 trains, and their headers fit the stack.
-const SEND_BATCH: usize = 64;
 /// Kernel buffers: a key frame to 300 receivers is about 10 MB; the kernel caps this at `net.core.*mem_max`.
 const BUFFER_BYTES: usize = 8 << 20;
 
-/// A bound, non-blocking socket and its receive buffers.
+/// A bound, non-blocking socket and its buffers.
 #[derive(Debug)]
 pub struct Socket {
     socket: UdpSocket,
     local: SocketAddr,
     /// Set on a socket whose kernel or interface refuses UDP_SEGMENT: datagrams then go one by one.
     without_gso: bool,
+    /// `BATCH` pieces of `DATAGRAM_BYTES`; never resized, for `incoming` points into it.
     buffer: Vec<u8>,
     received: Vec<(usize, Path)>,
     /// Bound to every address: the kernel then tells which one was asked, and is told which one answers.
     is_wildcard: bool,
+    incoming: Headers,
+    outgoing: Headers,
+    /// Trains, or single datagrams, that the next call hands over.
+    pieces: Vec<Train>,
 }
 
-/// One train, or one datagram, on its way out.
-#[derive(Clone, Copy)]
-struct Message<'a> {
-    to: Path,
-    bytes: &'a [u8],
-    segment: usize,
+/// What the kernel reads and writes beside the datagrams, of `BATCH` messages. Made once: to clear it for every call would
+/// cost as much as a datagram. The boxes own what the messages point to.
+struct Headers {
+    messages: Box<[libc::mmsghdr; BATCH]>,
+    vectors: Box<[libc::iovec; BATCH]>,
+    names: Box<[libc::sockaddr_storage; BATCH]>,
+    controls: Box<[Control; BATCH]>,
+}
+
+// SAFETY: the pointers in it point into its own boxes and into buffers of the socket that owns it, or are set anew before
+// each call; nothing in it belongs to a thread.
+unsafe impl Send for Headers {}
+
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Headers").finish_non_exhaustive()
+    }
+}
+
+impl Headers {
+    fn new() -> Self {
+        // SAFETY: all-zero bytes are valid values of these C structs.
+        let (messages, vectors, names) = unsafe {
+            (
+                Box::new(mem::zeroed::<[libc::mmsghdr; BATCH]>()),
+                Box::new(mem::zeroed::<[libc::iovec; BATCH]>()),
+                Box::new(mem::zeroed::<[libc::sockaddr_storage; BATCH]>()),
+            )
+        };
+        Self { messages, vectors, names, controls: Box::new([Control::default(); BATCH]) }
+    }
+
+    /// For datagrams that come into these pieces of a buffer.
+    fn receiving(buffer: &mut [u8]) -> Self {
+        let mut headers = Self::new();
+        for (place, piece) in buffer.chunks_exact_mut(DATAGRAM_BYTES).take(BATCH).enumerate() {
+            headers.point(place, piece.as_mut_ptr(), piece.len());
+        }
+        headers
+    }
+
+    /// Tells one message where its parts are.
+    fn point(&mut self, place: usize, bytes: *mut u8, length: usize) {
+        self.vectors[place] = libc::iovec { iov_base: bytes.cast(), iov_len: length };
+        let header = &mut self.messages[place].msg_hdr;
+        header.msg_iov = ptr::from_mut(&mut self.vectors[place]);
+        header.msg_iovlen = 1;
+        header.msg_name = ptr::from_mut(&mut self.names[place]).cast();
+        header.msg_control = ptr::from_mut(&mut self.controls[place]).cast();
+    }
+
+    /// Tells the kernel how much room a message has for an address and control messages.
+    fn make_room(&mut self, place: usize, takes_control: bool) {
+        let header = &mut self.messages[place].msg_hdr;
+        header.msg_namelen = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        header.msg_controllen = if takes_control { mem::size_of::<Control>() as _ } else { 0 };
+    }
+
+    /// One train, or one datagram, on its way out.
+    fn write(&mut self, place: usize, slab: &[u8], train: &Train, is_wildcard: bool) {
+        let bytes = &slab[train.start..train.start + train.length];
+        self.point(place, bytes.as_ptr().cast_mut(), bytes.len());
+        let name = write_address(train.to.remote, &mut self.names[place]);
+        let segment = (train.segment < train.length).then_some(train.segment as u16);
+        let control = self.controls[place].write(segment, is_wildcard.then_some(train.to.local.ip()));
+        let header = &mut self.messages[place].msg_hdr;
+        header.msg_namelen = name;
+        header.msg_controllen = control as _;
+        if control == 0 {
+            header.msg_control = ptr::null_mut();
+        }
+    }
 }
 
 impl Socket {
@@ -66,13 +136,19 @@ impl Socket {
         if is_wildcard {
             tell_asked_address(&socket, local.is_ipv4())?;
         }
+        let mut buffer = vec![0; BATCH * DATAGRAM_BYTES];
+        let mut incoming = Headers::receiving(&mut buffer);
+        (0..BATCH).for_each(|place| incoming.make_room(place, is_wildcard));
         Ok(Self {
             socket,
             local,
             is_wildcard,
             without_gso: false,
-            buffer: vec![0; RECEIVE_BATCH * DATAGRAM_BYTES],
-            received: Vec::with_capacity(RECEIVE_BATCH),
+            buffer,
+            received: Vec::with_capacity(BATCH),
+            incoming,
+            outgoing: Headers::new(),
+            pieces: Vec::with_capacity(BATCH),
         })
     }
 
@@ -82,41 +158,23 @@ impl Socket {
 
     /// Takes what has come, at most one batch. Whether the batch was full: there may be more.
     pub fn receive(&mut self) -> bool {
-        // SAFETY: all-zero bytes are valid values of these C structs.
-        let mut names: [libc::sockaddr_storage; RECEIVE_BATCH] = unsafe { mem::zeroed() };
-        // SAFETY: as above.
-        let mut vectors: [libc::iovec; RECEIVE_BATCH] = unsafe { mem::zeroed() };
-        // SAFETY: as above.
-        let mut headers: [libc::mmsghdr; RECEIVE_BATCH] = unsafe { mem::zeroed() };
-        let mut controls = [Control::default(); RECEIVE_BATCH];
-        let buffers = self.buffer.chunks_exact_mut(DATAGRAM_BYTES);
-        let places = headers.iter_mut().zip(&mut vectors).zip(&mut names).zip(&mut controls);
-        for ((((header, vector), name), control), buffer) in places.zip(buffers) {
-            vector.iov_base = buffer.as_mut_ptr().cast();
-            vector.iov_len = buffer.len();
-            header.msg_hdr.msg_iov = vector;
-            header.msg_hdr.msg_iovlen = 1;
-            header.msg_hdr.msg_name = ptr::from_mut(name).cast();
-            header.msg_hdr.msg_namelen = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            if self.is_wildcard {
-                header.msg_hdr.msg_control = ptr::from_mut(control).cast();
-                header.msg_hdr.msg_controllen = mem::size_of::<Control>() as _;
-            }
+        // What the last call has written over.
+        for place in 0..self.received.len() {
+            self.incoming.make_room(place, self.is_wildcard);
         }
-        // SAFETY: the headers point to `vectors`, `names`, `controls` and `self.buffer`, which outlive the call; the count is
-        // theirs.
+        // SAFETY: the messages point into `self.incoming` and `self.buffer`, which outlive the call; the count is theirs.
         let count = unsafe {
             libc::recvmmsg(
                 self.fd(),
-                headers.as_mut_ptr(),
-                RECEIVE_BATCH as libc::c_uint,
+                self.incoming.messages.as_mut_ptr(),
+                BATCH as libc::c_uint,
                 libc::MSG_DONTWAIT as _,
                 ptr::null_mut(),
             )
         };
         let count = usize::try_from(count).unwrap_or(0);
         self.received.clear();
-        for (header, name) in headers.iter().zip(&names).take(count) {
+        for (header, name) in self.incoming.messages.iter().zip(&*self.incoming.names).take(count) {
             // An address family that is neither is skipped by a length of zero, so that indexes keep matching buffers.
             let (length, remote) = match address(name) {
                 Some(from) => (header.msg_len as usize, from),
@@ -126,7 +184,7 @@ impl Socket {
             let local = local.map_or(self.local, |ip| SocketAddr::new(ip, self.local.port()));
             self.received.push((length.min(DATAGRAM_BYTES), Path::udp(local, remote)));
         }
-        count == RECEIVE_BATCH
+        count == BATCH
     }
 
     /// The datagrams of the last [`Socket::receive`].
@@ -147,111 +205,115 @@ impl Socket {
 
     /// Sends the trains whose paths are this socket's; gives how many datagrams the kernel refused.
     pub fn send(&mut self, batch: &Batch) -> u64 {
-        let Some(first) = batch.trains().first() else { return 0 };
         let mut refused = 0;
-        let mut messages = [Message { to: first.to, bytes: &[], segment: 0 }; SEND_BATCH];
-        let mut count = 0;
         for train in batch.trains() {
             if !self.owns(&train.to) {
                 continue;
             }
-            let bytes = &batch.slab()[train.start..train.start + train.length];
-            let piece = if self.without_gso { train.segment } else { bytes.len() };
-            for bytes in bytes.chunks(piece) {
-                messages[count] = Message { to: train.to, bytes, segment: train.segment };
-                count += 1;
-                if count == SEND_BATCH {
-                    refused += self.send_messages(&messages);
-                    count = 0;
+            let most = if self.without_gso { train.segment } else { train.length };
+            for piece in pieces(train, most) {
+                self.pieces.push(piece);
+                if self.pieces.len() == BATCH {
+                    refused += self.send_pieces(batch.slab());
                 }
             }
         }
-        if count > 0 {
-            refused += self.send_messages(&messages[..count]);
-        }
-        refused
+        refused + self.send_pieces(batch.slab())
     }
 
-    /// Sends at most [`SEND_BATCH`] messages, with all that the call needs on the stack.
-    fn send_messages(&mut self, messages: &[Message<'_>]) -> u64 {
-        // SAFETY: all-zero bytes are valid values of these C structs.
-        let mut names: [libc::sockaddr_in6; SEND_BATCH] = unsafe { mem::zeroed() };
-        // SAFETY: as above.
-        let mut vectors: [libc::iovec; SEND_BATCH] = unsafe { mem::zeroed() };
-        // SAFETY: as above.
-        let mut headers: [libc::mmsghdr; SEND_BATCH] = unsafe { mem::zeroed() };
-        let mut controls = [Control::default(); SEND_BATCH];
-        let places = headers.iter_mut().zip(&mut names).zip(&mut vectors).zip(&mut controls);
-        for ((((header, name), vector), control), message) in places.zip(messages) {
-            vector.iov_base = message.bytes.as_ptr().cast_mut().cast();
-            vector.iov_len = message.bytes.len();
-            header.msg_hdr.msg_iov = vector;
-            header.msg_hdr.msg_iovlen = 1;
-            header.msg_hdr.msg_namelen = write_address(message.to.remote, name);
-            header.msg_hdr.msg_name = ptr::from_mut(name).cast();
-            let segment = (message.segment < message.bytes.len()).then_some(message.segment as u16);
-            let source = self.is_wildcard.then_some(message.to.local.ip());
-            let length = control.write(segment, source);
-            if length > 0 {
-                header.msg_hdr.msg_control = ptr::from_mut(control).cast();
-                header.msg_hdr.msg_controllen = length as _;
-            }
+    /// Sends what `pieces` has, at most [`BATCH`] of them, and empties it.
+    fn send_pieces(&mut self, slab: &[u8]) -> u64 {
+        let pieces = mem::take(&mut self.pieces);
+        for (place, piece) in pieces.iter().enumerate() {
+            self.outgoing.write(place, slab, piece, self.is_wildcard);
         }
-
-        let headers = &mut headers[..messages.len()];
         let mut refused = 0;
         let mut done = 0;
         let mut waited = false;
-        while done < headers.len() {
-            let rest = &mut headers[done..];
-            // SAFETY: the headers point to `names`, `vectors`, `controls` and the batch's slab, which outlive the call.
-            let sent = unsafe {
-                libc::sendmmsg(self.fd(), rest.as_mut_ptr(), rest.len() as libc::c_uint, libc::MSG_DONTWAIT as _)
-            };
-            if let Ok(sent @ 1..) = usize::try_from(sent) {
-                done += sent;
-                waited = false;
-                continue;
-            }
-            let error = io::Error::last_os_error();
-            let train = messages[done];
-            let Message { bytes, segment, .. } = train;
-            match error.raw_os_error() {
-                Some(libc::EINTR) => continue,
-                Some(libc::EAGAIN) if !waited => {
+        while done < pieces.len() {
+            match self.hand_over(done..pieces.len()) {
+                Ok(sent) => {
+                    done += sent;
+                    waited = false;
+                    continue;
+                }
+                Err(libc::EINTR) => continue,
+                Err(libc::EAGAIN) if !waited => {
                     // A full send buffer drains in microseconds; one wait, then it is loss like any other.
                     waited = true;
                     let mut polled = [libc::pollfd { fd: self.fd(), events: libc::POLLOUT, revents: 0 }];
                     wait(&mut polled, Some(Duration::from_millis(2)));
                     continue;
                 }
-                Some(libc::EIO | libc::EOPNOTSUPP) if segment < bytes.len() => {
+                Err(libc::EIO | libc::EOPNOTSUPP) if pieces[done].segment < pieces[done].length => {
                     // The interface cannot segment (no checksum offload): one by one, from now on.
                     self.without_gso = true;
-                    refused += self.send_singly(train);
+                    refused += self.send_singly(slab, done, &pieces[done]);
                 }
-                Some(libc::EINVAL | libc::EMSGSIZE) if segment < bytes.len() => {
+                Err(libc::EINVAL | libc::EMSGSIZE) if pieces[done].segment < pieces[done].length => {
                     // The way to this receiver is narrower than a segment, which the kernel then does not cut: one by one,
                     // to this receiver, now. No peer can take the trains from the others.
-                    refused += self.send_singly(train);
+                    refused += self.send_singly(slab, done, &pieces[done]);
                 }
                 // Unreachable receiver and the like: this train is lost, the others go on.
-                _ => refused += bytes.len().div_ceil(segment) as u64,
+                Err(_) => refused += pieces[done].length.div_ceil(pieces[done].segment) as u64,
             }
             done += 1;
+        }
+        self.pieces = pieces;
+        self.pieces.clear();
+        refused
+    }
+
+    /// Hands the messages of these places to the kernel; gives how many it took, at least one, or its error number.
+    fn hand_over(&mut self, places: std::ops::Range<usize>) -> Result<usize, libc::c_int> {
+        let fd = self.fd();
+        let messages = &mut self.outgoing.messages[places];
+        // SAFETY: the messages were pointed at parts of `self.outgoing` and of the batch's slab, which outlive the call.
+        let sent = unsafe {
+            libc::sendmmsg(fd, messages.as_mut_ptr(), messages.len() as libc::c_uint, libc::MSG_DONTWAIT as _)
+        };
+        match usize::try_from(sent) {
+            Ok(sent @ 1..) => Ok(sent),
+            _ => Err(io::Error::last_os_error().raw_os_error().unwrap_or_default()),
+        }
+    }
+
+    /// Sends the datagrams of one train without segmentation, in the place that the train had; gives how many were refused.
+    fn send_singly(&mut self, slab: &[u8], place: usize, train: &Train) -> u64 {
+        let mut refused = 0;
+        for piece in pieces(train, train.segment) {
+            self.outgoing.write(place, slab, &piece, self.is_wildcard);
+            let mut result = self.hand_over(place..place + 1);
+            if result == Err(libc::EAGAIN) {
+                let mut polled = [libc::pollfd { fd: self.fd(), events: libc::POLLOUT, revents: 0 }];
+                wait(&mut polled, Some(Duration::from_millis(2)));
+                result = self.hand_over(place..place + 1);
+            }
+            refused += u64::from(result.is_err());
         }
         refused
     }
 
-    /// Sends the datagrams of one train without segmentation.
-    fn send_singly(&mut self, train: Message<'_>) -> u64 {
-        let single = |bytes| Message { bytes, ..train };
-        train.bytes.chunks(train.segment).map(|bytes| self.send_messages(&[single(bytes)])).sum()
-    }
-
-    pub fn fd(&self) -> RawFd {
+    fn fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd()
+    }
+}
+
+/// A train in pieces of at most so many bytes.
+fn pieces(train: &Train, most: usize) -> impl Iterator<Item = Train> {
+    let train = *train;
+    (0..train.length).step_by(most.max(1)).map(move |offset| Train {
+        start: train.start + offset,
+        length: most.min(train.length - offset),
+        ..train
+    })
 }
 
 /// Space for the control messages of one datagram: a segment size and a packet info.
@@ -388,6 +450,12 @@ impl Waker {
     }
 }
 
+impl AsRawFd for Waker {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd()
+    }
+}
+
 /// What a thread waits for; the list is made once.
 pub struct Poller {
     polled: Vec<libc::pollfd>,
@@ -402,11 +470,6 @@ impl Poller {
     /// Waits until one of these can be read, or the time is over; `None`: as long as it takes.
     pub fn wait(&mut self, time: Option<Duration>) {
         wait(&mut self.polled, time);
-    }
-
-    /// Whether the descriptor in this place could be read then, or has failed.
-    pub fn is_ready(&self, place: usize) -> bool {
-        self.polled.get(place).is_some_and(|polled| polled.revents != 0)
     }
 }
 
@@ -426,11 +489,11 @@ fn wait(polled: &mut [libc::pollfd], time: Option<Duration>) {
 }
 
 /// Writes an address in the kernel's form; gives how long that is.
-fn write_address(address: SocketAddr, name: &mut libc::sockaddr_in6) -> libc::socklen_t {
+fn write_address(address: SocketAddr, name: &mut libc::sockaddr_storage) -> libc::socklen_t {
     match address {
         SocketAddr::V4(v4) => {
             let name: *mut libc::sockaddr_in = ptr::from_mut(name).cast();
-            // SAFETY: an IPv4 name is shorter than an IPv6 one and aligned no more strictly; every field of it is written.
+            // SAFETY: the storage is larger and aligned at least as strictly; every field of the name is written.
             unsafe {
                 *name = libc::sockaddr_in {
                     sin_family: libc::AF_INET as libc::sa_family_t,
@@ -442,13 +505,17 @@ fn write_address(address: SocketAddr, name: &mut libc::sockaddr_in6) -> libc::so
             mem::size_of::<libc::sockaddr_in>() as libc::socklen_t
         }
         SocketAddr::V6(v6) => {
-            *name = libc::sockaddr_in6 {
-                sin6_family: libc::AF_INET6 as libc::sa_family_t,
-                sin6_port: v6.port().to_be(),
-                sin6_flowinfo: v6.flowinfo(),
-                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
-                sin6_scope_id: v6.scope_id(),
-            };
+            let name: *mut libc::sockaddr_in6 = ptr::from_mut(name).cast();
+            // SAFETY: as above.
+            unsafe {
+                *name = libc::sockaddr_in6 {
+                    sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                    sin6_port: v6.port().to_be(),
+                    sin6_flowinfo: v6.flowinfo(),
+                    sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                    sin6_scope_id: v6.scope_id(),
+                };
+            }
             mem::size_of::<libc::sockaddr_in6>() as libc::socklen_t
         }
     }

@@ -10,7 +10,7 @@ mod connection;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use media::demux::{self, Kind};
@@ -76,6 +76,13 @@ pub struct Tcp {
     buffer: Vec<u8>,
 }
 
+impl AsRawFd for Tcp {
+    /// Readable when [`Tcp::receive`] has work.
+    fn as_raw_fd(&self) -> RawFd {
+        self.epoll.fd()
+    }
+}
+
 impl Tcp {
     /// Over listeners that may be shared with other workers; none: this worker has no TCP.
     ///
@@ -100,9 +107,9 @@ impl Tcp {
         Ok(tcp)
     }
 
-    /// Readable when [`Tcp::receive`] has work.
-    pub fn fd(&self) -> RawFd {
-        self.epoll.fd()
+    /// Whether nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
     }
 
     /// When [`Tcp::sweep`] wants to be called; `None`: nothing pending.
@@ -111,7 +118,7 @@ impl Tcp {
     }
 
     /// Takes connections and what they have brought, a bounded part of it. `each` says of a datagram whether its path is
-    /// valid now: its connection is no stranger's then. `is_readable`: whether [`Tcp::fd`] is.
+    /// valid now: its connection is no stranger's then. `is_readable`: whether its descriptor is.
     pub fn receive(&mut self, now: Instant, is_readable: bool, mut each: impl FnMut(Arrival<'_>) -> bool) {
         self.tell_closed(&mut each);
         if !is_readable {

@@ -18,6 +18,7 @@ use media::model::{RoomKey, SfuEvent};
 use media::sfu::{Config, Output, Sfu};
 use tokio::sync::mpsc;
 
+use super::epoll::{Alarm, Epoll, Interest};
 use super::handle::{Command, OfferError, SfuHandle, WorkerPort};
 use super::socket::{Poller, Socket, Waker, interface_addresses};
 use super::tcp::{Arrival, CONNECTIONS, Stray, Tcp, listen};
@@ -40,6 +41,10 @@ const CANDIDATES: usize = 12;
 const STRAYS: usize = 64;
 /// Commands of one turn; then media has its turn.
 const COMMANDS: usize = 256;
+/// What a worker waits for, beside its sockets, whose tokens are their places.
+const WAKER: u64 = u64::MAX;
+const TCP: u64 = u64::MAX - 1;
+const ALARM: u64 = u64::MAX - 2;
 /// Workers of one hub: user fragments have a byte for the number.
 const WORKERS: usize = 256;
 /// Panics in putting right what one has broken: each gets a transport further.
@@ -178,8 +183,26 @@ fn start_worker(
     .map_err(StartError::Core)?;
     let Door { commands, waker, .. } = doors[usize::from(number)].clone();
     let tcp = Tcp::new(number, listeners)?;
-    let worker =
-        Worker { core, sockets, tcp, inbox, waker: waker.clone(), doors, rooms: HashMap::new(), behind: Vec::new() };
+    let epoll = Epoll::new()?;
+    for (place, socket) in sockets.iter().enumerate() {
+        epoll.add(socket, place as u64, Interest::Read)?;
+    }
+    epoll.add(&*waker, WAKER, Interest::Read)?;
+    epoll.add(&tcp, TCP, Interest::Read)?;
+    let alarm = Alarm::new()?;
+    epoll.add(&alarm, ALARM, Interest::Read)?;
+    let worker = Worker {
+        core,
+        sockets,
+        tcp,
+        epoll,
+        alarm,
+        inbox,
+        waker: waker.clone(),
+        doors,
+        rooms: HashMap::new(),
+        behind: Vec::new(),
+    };
     thread::Builder::new().name(format!("sfu-{number}")).spawn(move || run_or_abort(worker))?;
     Ok(Arc::new(WorkerPort::new(commands, waker, candidates, tcp_candidates)))
 }
@@ -340,6 +363,9 @@ struct Worker {
     core: Sfu,
     sockets: Vec<Socket>,
     tcp: Tcp,
+    /// Of the sockets, the waker, the TCP connections and the alarm.
+    epoll: Epoll,
+    alarm: Alarm,
     inbox: std_mpsc::Receiver<Command>,
     waker: Arc<Waker>,
     /// Of all workers, this one among them.
@@ -355,35 +381,47 @@ impl Worker {
         for reason in ["refused", "tcp_full"] {
             metrics::counter!("kafedra_media_packets_dropped_total", "reason" => reason).increment(0);
         }
-        let sockets = self.sockets.len();
-        let fds = self.sockets.iter().map(Socket::fd).chain([self.waker.fd(), self.tcp.fd()]);
-        let mut poller = Poller::new(fds);
         let mut nap = Poller::new([self.waker.fd()]);
-        let (waker, tcp) = (sockets, sockets + 1);
+        let mut ready = Vec::new();
         let mut is_behind = false;
         loop {
+            let time = now();
             let wait = self.core.poll_timeout().into_iter().chain(self.tcp.poll_timeout()).min();
-            let wait = wait.map(|at| at.saturating_duration_since(now()));
+            let wait = wait.map(|at| at.saturating_duration_since(time));
             // A room that lags behind gets its events on a later turn.
             let lagging = !self.behind.is_empty();
             let patience = std::time::Duration::from_millis(20);
             if let (Some(due), Some(wait), false) = (self.core.gathers_until(), wait, is_behind) {
-                let rest = due.saturating_duration_since(now());
+                let rest = due.saturating_duration_since(time);
                 // What rooms ask for ends the nap; packets do not.
                 nap.wait(Some(rest.min(wait).min(NAP)));
-                poller.wait(Some(std::time::Duration::ZERO));
+                self.epoll.ready(&mut ready);
             } else {
-                poller.wait(if lagging { Some(wait.map_or(patience, |wait| wait.min(patience))) } else { wait });
+                let most = if lagging { Some(patience) } else { None };
+                match wait.into_iter().chain(most).min() {
+                    Some(std::time::Duration::ZERO) => self.epoll.ready(&mut ready),
+                    Some(wait) => {
+                        self.alarm.ring_by(time, time + wait);
+                        self.epoll.wait(&mut ready);
+                    }
+                    None => self.epoll.wait(&mut ready),
+                }
             }
-            if poller.is_ready(waker) {
+            let is_ready = |token| ready.iter().any(|ready| ready.token == token);
+            if is_ready(ALARM) {
+                self.alarm.clear();
+            }
+            if is_ready(WAKER) {
                 self.waker.clear();
-            }
-            if !self.take_commands() {
-                return;
+                if !self.take_commands() {
+                    return;
+                }
             }
             is_behind = false;
-            let ready = self.sockets.iter_mut().enumerate().filter(|(place, _)| poller.is_ready(*place));
-            for (_, socket) in ready {
+            for (place, socket) in self.sockets.iter_mut().enumerate() {
+                if !is_ready(place as u64) {
+                    continue;
+                }
                 for turn in 1..=DATAGRAM_BATCHES {
                     let more = socket.receive();
                     let now = now();
@@ -398,7 +436,7 @@ impl Worker {
             }
             let now = now();
             let (core, doors) = (&mut self.core, &self.doors);
-            self.tcp.receive(now, poller.is_ready(tcp), |arrival| handle_arrival(core, doors, now, arrival));
+            self.tcp.receive(now, is_ready(TCP), |arrival| handle_arrival(core, doors, now, arrival));
             self.tcp.sweep(now, |path| core.is_valid(path));
             contain(core, |core| core.handle_timeout(now));
             self.contain(Self::drain);
@@ -476,7 +514,9 @@ impl Worker {
                 Output::Transmit(batch) => {
                     let refused = self.sockets.iter_mut().map(|socket| socket.send(batch)).sum();
                     note_dropped("refused", refused);
-                    note_dropped("tcp_full", self.tcp.send(now(), batch));
+                    if !self.tcp.is_empty() {
+                        note_dropped("tcp_full", self.tcp.send(now(), batch));
+                    }
                 }
                 Output::Event(room, event) => {
                     if let Some(port) = self.rooms.get_mut(&room) {

@@ -23,7 +23,7 @@ type Turn = (Vec<(Path, Vec<u8>)>, Vec<Path>, Vec<Stray>);
 
 /// A turn of the worker that waits for something to come.
 fn turn(tcp: &mut Tcp, now: Instant) -> Turn {
-    super::super::socket::Poller::new([tcp.fd()]).wait(Some(Duration::from_secs(5)));
+    super::super::socket::Poller::new([tcp.as_raw_fd()]).wait(Some(Duration::from_secs(5)));
     let (mut datagrams, mut closed, mut strays) = (Vec::new(), Vec::new(), Vec::new());
     let mut note = |arrival: Arrival<'_>| match arrival {
         Arrival::Datagram(path, datagram) => datagrams.push((path, datagram.to_vec())),
@@ -216,7 +216,7 @@ fn whoever_has_passed_a_check_counts_as_a_stranger_no_longer() {
         stream.write_all(&check("03abcdefgh")).unwrap();
         let mut came = false;
         while !came {
-            super::super::socket::Poller::new([tcp.fd()]).wait(Some(Duration::from_secs(5)));
+            super::super::socket::Poller::new([tcp.as_raw_fd()]).wait(Some(Duration::from_secs(5)));
             tcp.receive(now, true, |arrival| {
                 let is_this = matches!(arrival, Arrival::Datagram(from, _) if from == path);
                 came |= is_this;
